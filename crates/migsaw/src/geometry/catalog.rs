@@ -1,0 +1,207 @@
+//! The catalogue: every model there are facts about, and the user's own.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use super::file::{GeometryFile, GeometryFileError};
+use super::model::Model;
+
+/// Every GPU model by name, with what is known about it.
+///
+/// ```
+/// use migsaw::geometry::Catalog;
+/// let catalog = Catalog::builtin();
+/// assert_eq!(catalog.model("H100-80")?.id, "H100-80GB");
+/// assert_eq!(catalog.by_product_label("NVIDIA-H100-80GB-HBM3-MIG-1g.10gb").unwrap()?.id, "H100-80GB");
+/// assert!(catalog.model("RTX-PRO-5000").unwrap_err().to_string().contains("nobody publishes"));
+/// # Ok::<(), migsaw::geometry::ModelError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Clone)]
+enum Entry {
+    Known(Arc<Model>),
+    /// Known by name only: aliases, product labels, and why it cannot be planned.
+    Refused { names: Vec<String>, filters: Vec<String>, reason: String },
+}
+
+/// Why a name gives no model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// No such model.
+    #[error("no GPU model is called `{name}` (nearest: {})", nearest.join(", "))]
+    Unknown {
+        /// The unknown name.
+        name: String,
+        /// Models that may have been meant.
+        nearest: Vec<String>,
+    },
+    /// Several models answer to the name.
+    #[error("`{name}` may be {}", candidates.join(" or "))]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// The models it may mean.
+        candidates: Vec<String>,
+    },
+    /// The model exists, but its geometry is not known.
+    #[error("{model} cannot be planned: {reason}")]
+    Refused {
+        /// The model's id.
+        model: String,
+        /// What is missing.
+        reason: String,
+    },
+}
+
+impl ModelError {
+    /// A stable code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ModelError::Unknown { .. } => "unknown-model",
+            ModelError::Ambiguous { .. } => "ambiguous-model",
+            ModelError::Refused { .. } => "model-without-geometry",
+        }
+    }
+}
+
+impl Catalog {
+    /// The catalogue that comes with the library.
+    ///
+    /// # Panics
+    /// Never: the test suite reads the same file.
+    pub fn builtin() -> Catalog {
+        static BUILTIN: OnceLock<Catalog> = OnceLock::new();
+        let read = || {
+            let file = GeometryFile::parse(include_str!("catalog.json")).expect("the built-in catalogue parses");
+            let mut catalog = Catalog { entries: BTreeMap::new() };
+            catalog.add(&file).expect("the built-in catalogue is consistent");
+            catalog
+        };
+        BUILTIN.get_or_init(read).clone()
+    }
+
+    /// Adds the models of a file in the catalogue's own form; a model of the same id is replaced.
+    ///
+    /// # Errors
+    /// [`GeometryFileError`] lists everything that is wrong with the file; then nothing is added.
+    pub fn add(&mut self, file: &GeometryFile) -> Result<(), GeometryFileError> {
+        for (id, model) in file.models()? {
+            let entry = match model {
+                Ok(model) => Entry::Known(Arc::new(model)),
+                Err(refused) => Entry::Refused { names: refused.names, filters: refused.filters, reason: refused.reason },
+            };
+            self.entries.insert(id, entry);
+        }
+        Ok(())
+    }
+
+    /// Every model whose geometry is known, by id.
+    pub fn models(&self) -> impl Iterator<Item = &Arc<Model>> {
+        self.entries.values().filter_map(|entry| match entry {
+            Entry::Known(model) => Some(model),
+            Entry::Refused { .. } => None,
+        })
+    }
+
+    /// The models known by name only, with the reason.
+    pub fn refused(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().filter_map(|(id, entry)| match entry {
+            Entry::Known(_) => None,
+            Entry::Refused { reason, .. } => Some((id.as_str(), reason.as_str())),
+        })
+    }
+
+    /// The model a person means: its id, an alias, a product label, or the beginning of an id that
+    /// only one model has (`B200`, `A100-40`). Case does not matter.
+    ///
+    /// # Errors
+    /// [`ModelError`] if none or several answer to the name, or the model's geometry is not known.
+    pub fn model(&self, name: &str) -> Result<Arc<Model>, ModelError> {
+        if let Some(found) = self.by_exact_name(name).or_else(|| self.by_product_label(name)) {
+            return found;
+        }
+        let candidates: Vec<&String> = self.entries.keys().filter(|id| begins_with(id, name)).collect();
+        match candidates[..] {
+            [id] => self.give(id),
+            [] => Err(ModelError::Unknown { name: shortened(name), nearest: nearest(name, self.entries.keys().cloned()) }),
+            _ => Err(ModelError::Ambiguous { name: shortened(name), candidates: candidates.into_iter().cloned().collect() }),
+        }
+    }
+
+    /// The model behind a value of `nvidia.com/gpu.product`, with or without the `-MIG-…` and
+    /// `-SHARED` suffixes; `None` if no model has that label.
+    pub fn by_product_label(&self, label: &str) -> Option<Result<Arc<Model>, ModelError>> {
+        let product = product_of(label);
+        let id = self.entries.iter().find(|(_, entry)| match entry {
+            Entry::Known(model) => model.product_labels.iter().any(|l| l.value.eq_ignore_ascii_case(product)),
+            Entry::Refused { names, .. } => names.iter().any(|n| n.eq_ignore_ascii_case(product)),
+        });
+        id.map(|(id, _)| self.give(id))
+    }
+
+    /// The model behind a mig-parted device filter, `0x233010DE`, with or without a subsystem
+    /// (`0x233010DE:0x16C110DE`).
+    pub fn by_device_filter(&self, filter: &str) -> Option<Result<Arc<Model>, ModelError>> {
+        let device = filter.split(':').next().unwrap_or(filter);
+        let id = self.entries.iter().find(|(_, entry)| match entry {
+            Entry::Known(model) => model.pci_devices.iter().any(|d| d.filter.eq_ignore_ascii_case(device)),
+            Entry::Refused { filters, .. } => filters.iter().any(|f| f.eq_ignore_ascii_case(device)),
+        });
+        id.map(|(id, _)| self.give(id))
+    }
+
+    fn by_exact_name(&self, name: &str) -> Option<Result<Arc<Model>, ModelError>> {
+        let answers = |(id, entry): &(&String, &Entry)| {
+            id.eq_ignore_ascii_case(name)
+                || match entry {
+                    Entry::Known(model) => model.aliases.iter().any(|a| a.eq_ignore_ascii_case(name)),
+                    Entry::Refused { .. } => false,
+                }
+        };
+        self.entries.iter().find(answers).map(|(id, _)| self.give(id))
+    }
+
+    fn give(&self, id: &str) -> Result<Arc<Model>, ModelError> {
+        match &self.entries[id] {
+            Entry::Known(model) => Ok(Arc::clone(model)),
+            Entry::Refused { reason, .. } => Err(ModelError::Refused { model: id.to_owned(), reason: reason.clone() }),
+        }
+    }
+}
+
+/// The board's part of a product label: without `-SHARED` and `-MIG-…`.
+pub fn product_of(label: &str) -> &str {
+    let label = label.strip_suffix("-SHARED").unwrap_or(label);
+    label.split_once("-MIG-").map_or(label, |(board, _)| board)
+}
+
+/// Whether `id` starts with `name` and goes on with a new word: `H200` begins `H200-141GB`, not `H20`.
+fn begins_with(id: &str, name: &str) -> bool {
+    let head = id.get(..name.len()).filter(|head| !head.is_empty() && head.eq_ignore_ascii_case(name));
+    head.is_some() && (id[name.len()..].starts_with('-') || id[name.len()..].eq_ignore_ascii_case("GB"))
+}
+
+fn shortened(name: &str) -> String {
+    name.chars().take(80).collect()
+}
+
+/// The three candidates that look most like `name`, best first.
+pub(crate) fn nearest(name: &str, candidates: impl IntoIterator<Item = String>) -> Vec<String> {
+    let name = shortened(name).to_lowercase();
+    let mut ranked: Vec<(u64, String)> = candidates
+        .into_iter()
+        .map(|candidate| {
+            let likeness = strsim::jaro_winkler(&name, &candidate.to_lowercase());
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a likeness lies in 0..=1")]
+            let rank = ((1.0 - likeness) * 1e9) as u64;
+            (rank, candidate)
+        })
+        .collect();
+    ranked.sort();
+    ranked.into_iter().take(3).map(|(_, candidate)| candidate).collect()
+}

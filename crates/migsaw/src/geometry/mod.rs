@@ -1,0 +1,28 @@
+//! GPU models, profiles, placements and layouts: what one board can be cut into.
+//!
+//! Start with [`Catalog`], which gives a [`Model`] by name. A [`Model`] has [`Profile`]s; a profile at
+//! a start is a [`Placement`]; non-overlapping placements are a [`Layout`]; a layout without its starts
+//! is [`Counts`], the form in which mig-parted takes one. A [`Capability`] is everything a GPU in some
+//! state can still take.
+//!
+//! Nothing about a model is in code: all facts are in one catalogue file, each with its source.
+
+mod catalog;
+mod enumerate;
+mod file;
+mod fit;
+mod layout;
+mod model;
+mod name;
+
+pub use catalog::{Catalog, ModelError, product_of};
+pub use enumerate::Capability;
+pub use file::{GeometryFile, GeometryFileError, GeometryProblem};
+pub use layout::{Counts, Layout, LayoutError, Occupancy, Placement};
+pub use model::{
+    ComputeInstanceProfile, Confidence, Disputed, Engines, MAX_PROFILES, MAX_UNITS, Model, PciDevice, Profile, ProfileId,
+    Sourced,
+};
+pub use name::{InvalidProfileName, ProfileName};
+
+pub(crate) use catalog::nearest;

@@ -1,0 +1,6 @@
+//! Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
+pub mod demand;
+pub mod fleet;
+pub mod geometry;
+pub mod plan;
+pub mod problem;

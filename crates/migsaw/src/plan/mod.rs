@@ -1,0 +1,67 @@
+//! The plan, and how the best one is found.
+
+mod configuration;
+mod outcome;
+
+use std::time::Duration;
+
+pub use configuration::{ALL_DISABLED, Configuration, Configurations};
+pub use outcome::{
+    GpuShare, GpuTarget, Plan, PlannedNodes, Serving, Status, Tier, TierName, Unserved, UnservedCode,
+};
+
+use crate::problem::{InputProblem, Problem, Subject};
+
+/// How much time planning may still take. The library has no clock: the caller brings one.
+pub trait Budget {
+    /// Time left; zero to stop as soon as possible with the best plan found.
+    fn remaining(&self) -> Duration;
+}
+
+/// A budget that never runs out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unlimited;
+
+impl Budget for Unlimited {
+    fn remaining(&self) -> Duration {
+        Duration::MAX
+    }
+}
+
+/// How to plan.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// Time limit and cancel hook in one.
+    pub budget: &'a dyn Budget,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Options { budget: &Unlimited }
+    }
+}
+
+/// Why there is no plan at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The problem makes no sense.
+    #[error("{}", .0.iter().map(|(_, problem)| problem.to_string()).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<(Subject, InputProblem)>),
+    /// A plan failed its own exact verification. This is a defect of migsaw: please report it.
+    #[error("internal error, please report it: {0}")]
+    Internal(String),
+}
+
+/// The best plan for a problem.
+///
+/// # Errors
+/// [`PlanError::Invalid`] if [`Problem::validate`] finds something. "It doesn't fit" is no error.
+pub fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, PlanError> {
+    let problems = problem.validate();
+    if !problems.is_empty() {
+        return Err(PlanError::Invalid(problems));
+    }
+    let _ = options;
+    Err(PlanError::Internal("not there yet".to_owned()))
+}

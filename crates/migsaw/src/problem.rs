@@ -1,0 +1,265 @@
+//! The planning problem: a fleet and what is asked of it.
+
+use std::collections::BTreeSet;
+
+use crate::demand::{Demand, Request};
+use crate::fleet::{Fleet, GpuState, NodeNames};
+
+/// Most nodes a pool may have.
+pub const MAX_NODES: u32 = 10_000_000;
+/// Most GPUs one node may have.
+pub const MAX_GPUS_PER_NODE: u32 = 64;
+/// Most units one demand may ask for, and most instances one unit may have.
+pub const MAX_COUNT: u64 = 1_000_000_000;
+
+/// A fleet and what is asked of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Problem {
+    /// The nodes.
+    pub fleet: Fleet,
+    /// What is asked for.
+    pub demands: Vec<Demand>,
+}
+
+/// Which part of a problem an [`InputProblem`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// The fleet as a whole.
+    Fleet,
+    /// A pool, by index.
+    Pool(usize),
+    /// A demand, by index.
+    Demand(usize),
+}
+
+/// Something in a problem that makes no sense. "It doesn't fit" is not one of these.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputProblem {
+    /// There is no node.
+    #[error("the fleet has no node with a GPU (give at least one pool with `nodes` above 0)")]
+    EmptyFleet,
+    /// Two pools share a name.
+    #[error("pool `{name}` is there twice (pool names must differ)")]
+    DuplicatePool {
+        /// The name.
+        name: String,
+    },
+    /// Two nodes share a name.
+    #[error("node `{name}` is there twice (node names must differ across all pools)")]
+    DuplicateNode {
+        /// The name.
+        name: String,
+    },
+    /// Two demands share a name and a namespace.
+    #[error("demand `{name}` is there twice (names must differ within a namespace)")]
+    DuplicateDemand {
+        /// The name.
+        name: String,
+    },
+    /// A name is empty.
+    #[error("a {what} needs a name")]
+    EmptyName {
+        /// Pool, node or demand.
+        what: &'static str,
+    },
+    /// A number is outside what makes sense.
+    #[error("{what} of `{name}` is {found}, but must lie in {least}..={most}")]
+    OutOfRange {
+        /// Pool or demand.
+        name: String,
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        found: u64,
+        /// Smallest value allowed.
+        least: u64,
+        /// Largest value allowed.
+        most: u64,
+    },
+    /// Some pools have a price and some do not.
+    #[error("pool `{name}` has no price although others do (give `costPerGpu` to every pool or to none)")]
+    CostMissing {
+        /// The pool.
+        name: String,
+    },
+    /// The pinned instances of a GPU are no layout of its model.
+    #[error("pool `{pool}`, GPU {gpu}: {error}")]
+    Pinned {
+        /// The pool.
+        pool: String,
+        /// Index of the GPU in its node.
+        gpu: usize,
+        /// What is wrong with the layout.
+        error: crate::geometry::LayoutError,
+    },
+    /// More pinned GPUs than the node has.
+    #[error("pool `{pool}` pins {found} GPUs on a node of {most}")]
+    PinnedTooMany {
+        /// The pool.
+        pool: String,
+        /// GPUs pinned.
+        found: usize,
+        /// GPUs there are.
+        most: u32,
+    },
+    /// A demand names a pool that is not there.
+    #[error("demand `{demand}` names pool `{pool}`, which is not in the fleet (nearest: {})", nearest.join(", "))]
+    UnknownPool {
+        /// The demand.
+        demand: String,
+        /// The unknown name.
+        pool: String,
+        /// Pools that may have been meant.
+        nearest: Vec<String>,
+    },
+    /// A demand asks for a profile that no model of the catalogue has.
+    #[error("demand `{demand}` asks for profile `{profile}`, which no model of the fleet has (nearest: {})", nearest.join(", "))]
+    UnknownProfile {
+        /// The demand.
+        demand: String,
+        /// The unknown name.
+        profile: String,
+        /// Profiles that may have been meant.
+        nearest: Vec<String>,
+    },
+}
+
+impl InputProblem {
+    /// A stable code for programs; `docs/errors.md` lists them.
+    pub fn code(&self) -> &'static str {
+        match self {
+            InputProblem::EmptyFleet => "empty-fleet",
+            InputProblem::DuplicatePool { .. } => "duplicate-pool",
+            InputProblem::DuplicateNode { .. } => "duplicate-node",
+            InputProblem::DuplicateDemand { .. } => "duplicate-demand",
+            InputProblem::EmptyName { .. } => "empty-name",
+            InputProblem::OutOfRange { .. } => "out-of-range",
+            InputProblem::CostMissing { .. } => "cost-missing",
+            InputProblem::Pinned { error, .. } => error.code(),
+            InputProblem::PinnedTooMany { .. } => "pinned-too-many",
+            InputProblem::UnknownPool { .. } => "unknown-pool",
+            InputProblem::UnknownProfile { .. } => "unknown-profile",
+        }
+    }
+}
+
+impl Problem {
+    /// Everything in the problem that makes no sense, with what it is about; empty if all is well.
+    ///
+    /// A profile that some model of the fleet has, but no pool the demand may use, is not reported
+    /// here: planning answers that with a reason.
+    pub fn validate(&self) -> Vec<(Subject, InputProblem)> {
+        let mut found = Vec::new();
+        self.validate_pools(&mut found);
+        self.validate_demands(&mut found);
+        found
+    }
+
+    fn validate_pools(&self, found: &mut Vec<(Subject, InputProblem)>) {
+        let pools = &self.fleet.pools;
+        if pools.iter().all(|pool| pool.gpu_count() == 0) {
+            found.push((Subject::Fleet, InputProblem::EmptyFleet));
+        }
+        let priced = pools.iter().any(|pool| pool.cost_per_gpu.is_some());
+        let mut names = BTreeSet::new();
+        let mut nodes = BTreeSet::new();
+        for (index, pool) in pools.iter().enumerate() {
+            let mut add = |problem| found.push((Subject::Pool(index), problem));
+            if pool.name.is_empty() {
+                add(InputProblem::EmptyName { what: "pool" });
+            } else if !names.insert(&pool.name) {
+                add(InputProblem::DuplicatePool { name: pool.name.clone() });
+            }
+            if priced && pool.cost_per_gpu.is_none() {
+                add(InputProblem::CostMissing { name: pool.name.clone() });
+            }
+            let range = |what, value: u64, least, most| {
+                let outside = value < least || value > most;
+                outside.then(|| InputProblem::OutOfRange { name: pool.name.clone(), what, found: value, least, most })
+            };
+            let node_count = pool.nodes.iter().map(|group| u64::from(group.names.count())).sum();
+            range("the number of nodes", node_count, 0, u64::from(MAX_NODES)).into_iter().for_each(&mut add);
+            let gpus = pool.gpus.iter().map(|group| u64::from(group.count)).sum();
+            range("the number of GPUs per node", gpus, 1, u64::from(MAX_GPUS_PER_NODE)).into_iter().for_each(&mut add);
+            let models: Vec<_> = if gpus <= u64::from(MAX_GPUS_PER_NODE) { pool.gpu_models().collect() } else { Vec::new() };
+            for group in &pool.nodes {
+                if let NodeNames::Listed(listed) = &group.names {
+                    for name in listed {
+                        if name.is_empty() {
+                            add(InputProblem::EmptyName { what: "node" });
+                        } else if !nodes.insert(name.clone()) {
+                            add(InputProblem::DuplicateNode { name: name.clone() });
+                        }
+                    }
+                }
+                if !models.is_empty() && group.pinned.len() > models.len() {
+                    let most = pool.gpus_per_node();
+                    add(InputProblem::PinnedTooMany { pool: pool.name.clone(), found: group.pinned.len(), most });
+                }
+                for (gpu, (state, model)) in group.pinned.iter().zip(&models).enumerate() {
+                    if let GpuState::Pinned(layout) = state
+                        && let Err(error) = layout.occupancy(model)
+                    {
+                        add(InputProblem::Pinned { pool: pool.name.clone(), gpu, error });
+                    }
+                }
+            }
+        }
+        // Numbered names can meet listed ones and each other (pool `a` node 1-0, pool `a-1` node 0).
+        for (index, pool) in pools.iter().enumerate() {
+            for (_, group) in pool.node_ranges() {
+                let NodeNames::Numbered { prefix, first, count } = &group.names else { continue };
+                let clash = nodes.range(prefix.clone()..).take_while(|n| n.starts_with(prefix)).find(|name| {
+                    let number = name[prefix.len()..].parse::<u32>();
+                    number.is_ok_and(|n| n >= *first && n - first < *count && n.to_string() == name[prefix.len()..])
+                });
+                if let Some(name) = clash {
+                    found.push((Subject::Pool(index), InputProblem::DuplicateNode { name: name.clone() }));
+                }
+            }
+        }
+    }
+
+    fn validate_demands(&self, found: &mut Vec<(Subject, InputProblem)>) {
+        let mut names = BTreeSet::new();
+        for (index, demand) in self.demands.iter().enumerate() {
+            let mut add = |problem| found.push((Subject::Demand(index), problem));
+            if demand.name.is_empty() {
+                add(InputProblem::EmptyName { what: "demand" });
+            } else if !names.insert((&demand.namespace, &demand.name)) {
+                add(InputProblem::DuplicateDemand { name: demand.full_name() });
+            }
+            let range = |what, value: u64, least, most| {
+                let outside = value < least || value > most;
+                outside.then(|| InputProblem::OutOfRange { name: demand.full_name(), what, found: value, least, most })
+            };
+            range("the count", demand.count, 0, MAX_COUNT).into_iter().for_each(&mut add);
+            if let Some(most) = demand.max_per_node {
+                range("maxPerNode", u64::from(most), 1, MAX_COUNT).into_iter().for_each(&mut add);
+            }
+            match &demand.request {
+                Request::Profiles { instances, .. } => {
+                    let total: u64 = instances.values().map(|&n| u64::from(n)).sum();
+                    let least = instances.values().min().copied().unwrap_or(0);
+                    range("the number of instances", u64::from(least), 1, MAX_COUNT).into_iter().for_each(&mut add);
+                    range("the number of instances", total.max(1), 1, MAX_COUNT).into_iter().for_each(&mut add);
+                }
+                Request::AtLeast { memory_mib, compute_slices, instances, .. } => {
+                    range("the number of instances", u64::from(*instances), 1, MAX_COUNT).into_iter().for_each(&mut add);
+                    range("compute", u64::from(*compute_slices), 0, 7).into_iter().for_each(&mut add);
+                    range("memory in MiB", *memory_mib, 0, 1 << 30).into_iter().for_each(&mut add);
+                }
+                Request::WholeGpus { gpus } => {
+                    range("wholeGpus", u64::from(*gpus), 1, MAX_COUNT).into_iter().for_each(&mut add);
+                }
+            }
+            for pool in demand.eligible.pools.iter().flatten() {
+                if !self.fleet.pools.iter().any(|p| p.name == *pool) {
+                    let nearest = crate::geometry::nearest(pool, self.fleet.pools.iter().map(|p| p.name.clone()));
+                    add(InputProblem::UnknownPool { demand: demand.full_name(), pool: pool.clone(), nearest });
+                }
+            }
+        }
+    }
+}
