@@ -19,13 +19,43 @@ use super::model::Model;
 #[derive(Debug, Clone)]
 pub struct Catalog {
     entries: BTreeMap<String, Entry>,
+    /// The ids, those added last first: what a user says about a label wins over what is built in.
+    newest_first: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
 enum Entry {
     Known(Arc<Model>),
     /// Known by name only: aliases, product labels, and why it cannot be planned.
-    Refused { names: Vec<String>, filters: Vec<String>, reason: String },
+    Refused {
+        aliases: Vec<String>,
+        labels: Vec<String>,
+        filters: Vec<String>,
+        reason: String,
+    },
+}
+
+impl Entry {
+    fn aliases(&self) -> &[String] {
+        match self {
+            Entry::Known(model) => &model.aliases,
+            Entry::Refused { aliases, .. } => aliases,
+        }
+    }
+
+    fn has_label(&self, label: &str) -> bool {
+        match self {
+            Entry::Known(model) => model.product_labels.iter().any(|l| l.value.eq_ignore_ascii_case(label)),
+            Entry::Refused { labels, .. } => labels.iter().any(|l| l.eq_ignore_ascii_case(label)),
+        }
+    }
+
+    fn has_filter(&self, filter: &str) -> bool {
+        match self {
+            Entry::Known(model) => model.pci_devices.iter().any(|d| d.filter.eq_ignore_ascii_case(filter)),
+            Entry::Refused { filters, .. } => filters.iter().any(|f| f.eq_ignore_ascii_case(filter)),
+        }
+    }
 }
 
 /// Why a name gives no model.
@@ -33,7 +63,7 @@ enum Entry {
 #[non_exhaustive]
 pub enum ModelError {
     /// No such model.
-    #[error("no GPU model is called `{name}` (nearest: {})", nearest.join(", "))]
+    #[error("no GPU model is called `{name}`{}", suggestion(nearest))]
     Unknown {
         /// The unknown name.
         name: String,
@@ -78,23 +108,33 @@ impl Catalog {
         static BUILTIN: OnceLock<Catalog> = OnceLock::new();
         let read = || {
             let file = GeometryFile::parse(include_str!("catalog.json")).expect("the built-in catalogue parses");
-            let mut catalog = Catalog { entries: BTreeMap::new() };
+            let mut catalog = Catalog { entries: BTreeMap::new(), newest_first: Vec::new() };
             catalog.add(&file).expect("the built-in catalogue is consistent");
             catalog
         };
         BUILTIN.get_or_init(read).clone()
     }
 
-    /// Adds the models of a file in the catalogue's own form; a model of the same id is replaced.
+    /// Adds the models of a file in the catalogue's own form. A model of the same id (whatever its
+    /// case) is replaced; aliases, product labels and PCI devices mean the model added last.
     ///
     /// # Errors
     /// [`GeometryFileError`] lists everything that is wrong with the file; then nothing is added.
     pub fn add(&mut self, file: &GeometryFile) -> Result<(), GeometryFileError> {
-        for (id, model) in file.models()? {
+        let models = file.models()?;
+        for (id, model) in models.into_iter().rev() {
             let entry = match model {
                 Ok(model) => Entry::Known(Arc::new(model)),
-                Err(refused) => Entry::Refused { names: refused.names, filters: refused.filters, reason: refused.reason },
+                Err(refused) => Entry::Refused {
+                    aliases: refused.aliases,
+                    labels: refused.labels,
+                    filters: refused.filters,
+                    reason: refused.reason,
+                },
             };
+            self.entries.retain(|other, _| !other.eq_ignore_ascii_case(&id));
+            self.newest_first.retain(|other| !other.eq_ignore_ascii_case(&id));
+            self.newest_first.insert(0, id.clone());
             self.entries.insert(id, entry);
         }
         Ok(())
@@ -116,54 +156,60 @@ impl Catalog {
         })
     }
 
-    /// The model a person means: its id, an alias, a product label, or the beginning of an id that
-    /// only one model has (`B200`, `A100-40`). Case does not matter.
+    /// The model a person means: its id, an alias, a product label, or the beginning of an id (else of an
+    /// alias) that only one model has (`B200`, `A100-40`). Case does not matter, nor whether words are
+    /// joined by spaces or hyphens.
     ///
     /// # Errors
     /// [`ModelError`] if none or several answer to the name, or the model's geometry is not known.
     pub fn model(&self, name: &str) -> Result<Arc<Model>, ModelError> {
+        let asked = name;
+        let name = &name.split_whitespace().collect::<Vec<_>>().join("-");
         if let Some(found) = self.by_exact_name(name).or_else(|| self.by_product_label(name)) {
             return found;
         }
-        let candidates: Vec<&String> = self.entries.keys().filter(|id| begins_with(id, name)).collect();
+        let by = |begins: &dyn Fn(&String, &Entry) -> bool| -> Vec<&String> {
+            self.entries.iter().filter(|(id, entry)| begins(id, entry)).map(|(id, _)| id).collect()
+        };
+        let mut candidates = by(&|id, _| begins_with(id, name));
+        if candidates.is_empty() {
+            candidates = by(&|_, entry| entry.aliases().iter().any(|alias| begins_with(alias, name)));
+        }
         match candidates[..] {
             [id] => self.give(id),
-            [] => Err(ModelError::Unknown { name: shortened(name), nearest: nearest(name, self.entries.keys().cloned()) }),
-            _ => Err(ModelError::Ambiguous { name: shortened(name), candidates: candidates.into_iter().cloned().collect() }),
+            [] => Err(ModelError::Unknown {
+                name: shortened(asked),
+                nearest: nearest(name, self.entries.keys().cloned()),
+            }),
+            _ => Err(ModelError::Ambiguous {
+                name: shortened(asked),
+                candidates: candidates.into_iter().cloned().collect(),
+            }),
         }
     }
 
     /// The model behind a value of `nvidia.com/gpu.product`, with or without the `-MIG-…` and
     /// `-SHARED` suffixes; `None` if no model has that label.
     pub fn by_product_label(&self, label: &str) -> Option<Result<Arc<Model>, ModelError>> {
-        let product = product_of(label);
-        let id = self.entries.iter().find(|(_, entry)| match entry {
-            Entry::Known(model) => model.product_labels.iter().any(|l| l.value.eq_ignore_ascii_case(product)),
-            Entry::Refused { names, .. } => names.iter().any(|n| n.eq_ignore_ascii_case(product)),
-        });
-        id.map(|(id, _)| self.give(id))
+        self.newest(|entry| entry.has_label(product_of(label)))
     }
 
     /// The model behind a mig-parted device filter, `0x233010DE`, with or without a subsystem
     /// (`0x233010DE:0x16C110DE`).
     pub fn by_device_filter(&self, filter: &str) -> Option<Result<Arc<Model>, ModelError>> {
         let device = filter.split(':').next().unwrap_or(filter);
-        let id = self.entries.iter().find(|(_, entry)| match entry {
-            Entry::Known(model) => model.pci_devices.iter().any(|d| d.filter.eq_ignore_ascii_case(device)),
-            Entry::Refused { filters, .. } => filters.iter().any(|f| f.eq_ignore_ascii_case(device)),
-        });
-        id.map(|(id, _)| self.give(id))
+        self.newest(|entry| entry.has_filter(filter)).or_else(|| self.newest(|entry| entry.has_filter(device)))
     }
 
     fn by_exact_name(&self, name: &str) -> Option<Result<Arc<Model>, ModelError>> {
-        let answers = |(id, entry): &(&String, &Entry)| {
-            id.eq_ignore_ascii_case(name)
-                || match entry {
-                    Entry::Known(model) => model.aliases.iter().any(|a| a.eq_ignore_ascii_case(name)),
-                    Entry::Refused { .. } => false,
-                }
-        };
-        self.entries.iter().find(answers).map(|(id, _)| self.give(id))
+        match self.entries.keys().find(|id| id.eq_ignore_ascii_case(name)) {
+            Some(id) => Some(self.give(id)),
+            None => self.newest(|entry| entry.aliases().iter().any(|alias| alias.eq_ignore_ascii_case(name))),
+        }
+    }
+
+    fn newest(&self, wanted: impl Fn(&Entry) -> bool) -> Option<Result<Arc<Model>, ModelError>> {
+        self.newest_first.iter().find(|id| wanted(&self.entries[*id])).map(|id| self.give(id))
     }
 
     fn give(&self, id: &str) -> Result<Arc<Model>, ModelError> {
@@ -174,10 +220,10 @@ impl Catalog {
     }
 }
 
-/// The board's part of a product label: without `-SHARED` and `-MIG-…`.
+/// The board's part of a product label: without `-MIG-…` and `-SHARED`, whichever comes first.
 pub fn product_of(label: &str) -> &str {
-    let label = label.strip_suffix("-SHARED").unwrap_or(label);
-    label.split_once("-MIG-").map_or(label, |(board, _)| board)
+    let board = label.split_once("-MIG-").map_or(label, |(board, _)| board);
+    board.strip_suffix("-SHARED").unwrap_or(board)
 }
 
 /// Whether `id` starts with `name` and goes on with a new word: `H200` begins `H200-141GB`, not `H20`.
@@ -188,6 +234,11 @@ fn begins_with(id: &str, name: &str) -> bool {
 
 fn shortened(name: &str) -> String {
     name.chars().take(80).collect()
+}
+
+/// What to append to an error about an unknown name.
+pub(super) fn suggestion(nearest: &[String]) -> String {
+    if nearest.is_empty() { String::new() } else { format!(" (nearest: {})", nearest.join(", ")) }
 }
 
 /// The three candidates that look most like `name`, best first.

@@ -31,9 +31,8 @@ impl Model {
     }
 
     fn has_room_for_one(&self, taken: &Occupancy) -> bool {
-        self.profile_ids().any(|(profile, p)| {
-            p.starts.iter().any(|&start| taken.with(self, Placement { start, profile }).is_some())
-        })
+        self.profile_ids()
+            .any(|(profile, p)| p.starts.iter().any(|&start| taken.with(self, Placement { start, profile }).is_some()))
     }
 
     /// Adds placements from `from` on, so that each set is met in one order only.

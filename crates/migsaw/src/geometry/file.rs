@@ -258,6 +258,19 @@ fn unsourced() -> Confidence {
     Confidence::Unsourced
 }
 
+/// A remark in brackets may follow: `source (copy engines only)`.
+impl<'de> Deserialize<'de> for Confidence {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Confidence, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        match text.split_once(" (").map_or(&*text, |(word, _)| word) {
+            "source" => Ok(Confidence::Source),
+            "derived" => Ok(Confidence::Derived),
+            "unsourced" => Ok(Confidence::Unsourced),
+            other => Err(serde::de::Error::unknown_variant(other, &["source", "derived", "unsourced"])),
+        }
+    }
+}
+
 /// Everything that is wrong with a geometry file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
@@ -288,7 +301,8 @@ pub enum GeometryProblem {
 
 /// A model known by name only.
 pub(super) struct RefusedModel {
-    pub(super) names: Vec<String>,
+    pub(super) aliases: Vec<String>,
+    pub(super) labels: Vec<String>,
     pub(super) filters: Vec<String>,
     pub(super) reason: String,
 }
@@ -364,7 +378,8 @@ impl FileModel {
         let without: Vec<&str> =
             self.profiles.iter().filter(|p| p.placements.is_none()).map(|p| p.name.as_str()).collect();
         RefusedModel {
-            names: self.gpu_product_labels.iter().map(|l| l.value.clone()).chain(self.aliases.clone()).collect(),
+            aliases: self.aliases.clone(),
+            labels: self.gpu_product_labels.iter().map(|l| l.value.clone()).collect(),
             filters: self.pci_devices.iter().map(FilePci::filter).collect(),
             reason: format!(
                 "nobody publishes where {} may start{}; read them with `nvidia-smi mig -lgipp` and give them in a \
@@ -380,7 +395,8 @@ impl FileModel {
         at.check((1..=MAX_UNITS).contains(&units), || format!("placement_units must lie in 1..={MAX_UNITS}"));
         at.check(!self.profiles.is_empty(), || "a model needs at least one profile".to_owned());
         at.check(self.profiles.len() <= MAX_PROFILES, || format!("a model may have at most {MAX_PROFILES} profiles"));
-        let profiles: Vec<Profile> = self.profiles.iter().take(MAX_PROFILES).map(|p| self.profile(p, units, at)).collect();
+        let profiles: Vec<Profile> =
+            self.profiles.iter().take(MAX_PROFILES).map(|p| self.profile(p, units, at)).collect();
         for (i, profile) in profiles.iter().enumerate() {
             let earlier = profiles[..i].iter().any(|p| p.name == profile.name);
             at.check(!earlier, || format!("profile {} is there twice", profile.name));
@@ -403,6 +419,7 @@ impl FileModel {
             notes: self.notes.clone(),
             facets: facets.and_then(|f| f.for_profiles(&profiles)),
             profiles,
+            idle: std::sync::OnceLock::new(),
         };
         model.compute_instances = self.compute_instances(&model, at);
         model.disputed = self.disputed(&model, at);
@@ -410,7 +427,8 @@ impl FileModel {
     }
 
     fn units(&self) -> u8 {
-        let ends = self.profiles.iter().flat_map(|p| p.placements.iter().flatten().map(|q| q.start.saturating_add(q.size)));
+        let ends =
+            self.profiles.iter().flat_map(|p| p.placements.iter().flatten().map(|q| q.start.saturating_add(q.size)));
         self.placement_units.unwrap_or_else(|| ends.max().unwrap_or(0))
     }
 
@@ -438,6 +456,7 @@ impl FileModel {
 
         let name = at.name(&p.name);
         let confidence = &p.field_confidence;
+        let engines_known = p.engines.as_ref().is_some_and(FileEngines::all_known);
         let engines = p.engines.clone().unwrap_or_default();
         Profile {
             aliases: self.other_names(p, at),
@@ -465,7 +484,7 @@ impl FileModel {
             },
             copy_engines: engines.copy_engines,
             engines: engines.held(),
-            engines_confidence: confidence.engines.unwrap_or(Confidence::Unsourced),
+            engines_confidence: if engines_known { confidence.engines } else { None }.unwrap_or(Confidence::Unsourced),
             starts_confidence: Sourced {
                 value: (),
                 confidence: confidence.placements.unwrap_or(Confidence::Unsourced),
@@ -496,7 +515,10 @@ impl FileModel {
                     compute_slices: ci.compute_slices,
                     max_per_instance: ci.max_per_gi,
                 }),
-                None => at.add(format!("compute_instance_profiles names {}, which is no profile of the model", ci.gi_profile)),
+                None => at.add(format!(
+                    "compute_instance_profiles names {}, which is no profile of the model",
+                    ci.gi_profile
+                )),
             }
         }
         found
@@ -506,7 +528,8 @@ impl FileModel {
         let mut found = Vec::new();
         for disputed in &self.disputed {
             let by_class = |class: &str| model.profile_ids().find(|(_, p)| p.class == class).map(|(id, _)| id);
-            let counts: Option<Counts> = disputed.layout.iter().map(|(class, n)| Some((by_class(class)?, *n))).collect();
+            let counts: Option<Counts> =
+                disputed.layout.iter().map(|(class, n)| Some((by_class(class)?, *n))).collect();
             match counts {
                 Some(counts) => found.push(Disputed {
                     counts,
@@ -542,6 +565,10 @@ impl FilePci {
 }
 
 impl FileEngines {
+    fn all_known(&self) -> bool {
+        [self.decoders, self.encoders, self.jpeg, self.ofa].iter().all(Option::is_some)
+    }
+
     fn held(&self) -> Engines {
         self.or(0)
     }

@@ -9,9 +9,13 @@ impl Occupancy {
         Occupancy { units: 0, counts: Counts::EMPTY, engines_left: model.engine_budget }
     }
 
-    /// The occupancy after one more instance, or `None` if it has no room at that start.
+    /// The occupancy after one more instance, or `None` if it cannot be there: an illegal start, a unit
+    /// already taken, the profile's maximum reached, or no engines left for it.
     pub fn with(&self, model: &Model, placement: Placement) -> Option<Occupancy> {
-        let profile = model.get(placement.profile);
+        let profile = model.profiles.get(placement.profile.index())?;
+        if !profile.starts.contains(&placement.start) {
+            return None;
+        }
         let units = profile.mask(placement.start);
         if self.units & units != 0 || self.counts[placement.profile] >= profile.max_instances {
             return None;
@@ -30,7 +34,7 @@ impl Model {
     /// choose, so the answer looks like what the driver would have made where it can.
     ///
     /// # Errors
-    /// [`LayoutError`] if `pinned` is no layout of this model.
+    /// [`LayoutError`] if `pinned` is no layout of this model, or `wanted` counts a profile it does not have.
     ///
     /// ```
     /// use migsaw::geometry::{Catalog, Counts, Layout};
@@ -45,6 +49,7 @@ impl Model {
     /// ```
     pub fn place(&self, wanted: &Counts, pinned: &Layout) -> Result<Option<Layout>, LayoutError> {
         let taken = pinned.occupancy(self)?;
+        wanted.of_model(self)?;
         Ok(self.place_beside(wanted, &taken))
     }
 

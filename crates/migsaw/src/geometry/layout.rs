@@ -60,19 +60,30 @@ impl Counts {
         Some(rest)
     }
 
-    /// Reads `1g.10gb=2,3g.40gb=1` (also `:` for `=`, and a bare name for one).
+    /// Reads `1g.10gb=2,3g.40gb=1` (also `:` for `=`, and a bare name for one). `empty` is none at all.
     ///
     /// # Errors
     /// [`LayoutError`] if a name is not a profile of the model, or a count is not a number up to 255.
     pub fn parse(model: &Model, text: &str) -> Result<Counts, LayoutError> {
         let mut counts = Counts::EMPTY;
-        for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-            let (name, number) = item.split_once(['=', ':']).unwrap_or((item, "1"));
+        if text.trim() == "empty" {
+            return Ok(counts);
+        }
+        for item in items(text) {
+            let (name, count) = item.split_once(['=', ':']).unwrap_or((item, "1"));
             let id = resolve(model, name)?;
-            let number: u8 = number.trim().parse().map_err(|_| LayoutError::Count { item: item.to_owned() })?;
-            counts[id] = counts[id].checked_add(number).ok_or_else(|| LayoutError::Count { item: item.to_owned() })?;
+            let refused = || LayoutError::Count { item: shortened(item) };
+            counts[id] = number(count).and_then(|n| counts[id].checked_add(n)).ok_or_else(refused)?;
         }
         Ok(counts)
+    }
+
+    /// Checks that only profiles of the model are counted.
+    pub(super) fn of_model(&self, model: &Model) -> Result<(), LayoutError> {
+        match self.iter().find(|(id, _)| id.index() >= model.profiles.len()) {
+            Some((id, _)) => Err(foreign(model, id)),
+            None => Ok(()),
+        }
     }
 
     /// Prints like `1g.10gb=2,3g.40gb=1`, `empty` for none.
@@ -157,7 +168,7 @@ pub enum LayoutError {
         item: String,
     },
     /// The model has no such profile.
-    #[error("{model} has no profile `{name}` (nearest: {})", nearest.join(", "))]
+    #[error("{model} has no profile `{name}`{}", super::catalog::suggestion(nearest))]
     UnknownProfile {
         /// The model's id.
         model: String,
@@ -265,10 +276,10 @@ impl Layout {
             return Ok(Layout::empty());
         }
         let mut placements = Vec::new();
-        for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-            let form = || LayoutError::Form { item: item.chars().take(80).collect() };
+        for item in items(text) {
+            let form = || LayoutError::Form { item: shortened(item) };
             let (name, start) = item.split_once('@').ok_or_else(form)?;
-            let start: u8 = start.trim().parse().map_err(|_| form())?;
+            let start = number(start).ok_or_else(form)?;
             placements.push(Placement { start, profile: resolve(model, name)? });
         }
         Layout::new(model, placements)
@@ -303,11 +314,8 @@ impl Layout {
     pub fn occupancy(&self, model: &Model) -> Result<Occupancy, LayoutError> {
         let mut taken = Occupancy { units: 0, counts: Counts::EMPTY, engines_left: model.engine_budget };
         for (i, placement) in self.0.iter().enumerate() {
-            let profile = model.profiles.get(placement.profile.index()).ok_or_else(|| LayoutError::UnknownProfile {
-                model: model.id.clone(),
-                name: format!("#{}", placement.profile.0),
-                nearest: Vec::new(),
-            })?;
+            let profile =
+                model.profiles.get(placement.profile.index()).ok_or_else(|| foreign(model, placement.profile))?;
             if !profile.starts.contains(&placement.start) {
                 return Err(LayoutError::Start {
                     model: model.id.clone(),
@@ -356,7 +364,7 @@ impl Layout {
 }
 
 /// A closure as `Display`.
-struct Shown<F>(F);
+pub(super) struct Shown<F>(pub(super) F);
 
 impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Shown<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -364,12 +372,49 @@ impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Shown<F> {
     }
 }
 
+/// The parts between commas. An attribute list has commas too (`1g.10gb+me,gfx@0`): one behind a `+` or
+/// `-` and before a letter does not separate, for profile names begin with a digit.
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    let mut in_attributes = false;
+    let separates = move |(at, c): (usize, char)| {
+        match c {
+            '+' | '-' => in_attributes = true,
+            '@' | '=' | ':' => in_attributes = false,
+            ',' => {
+                let goes_on = text[at + 1..].trim_start().starts_with(|c: char| c.is_ascii_lowercase());
+                in_attributes &= goes_on;
+                return (!in_attributes).then_some(at);
+            }
+            _ => {}
+        }
+        None
+    };
+    let ends = text.char_indices().filter_map(separates).chain([text.len()]);
+    let cut = ends.scan(0, move |from, to| Some(&text[std::mem::replace(from, to + 1)..to]));
+    cut.map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// A decimal number without a sign.
+fn number(text: &str) -> Option<u8> {
+    let text = text.trim();
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// An id of another model with more profiles.
+fn foreign(model: &Model, id: ProfileId) -> LayoutError {
+    LayoutError::UnknownProfile { model: model.id.clone(), name: format!("#{}", id.0), nearest: Vec::new() }
+}
+
 fn resolve(model: &Model, name: &str) -> Result<ProfileId, LayoutError> {
     let name = name.trim();
     let known = name.parse().ok().and_then(|parsed| model.profile(&parsed));
     known.ok_or_else(|| LayoutError::UnknownProfile {
         model: model.id.clone(),
-        name: name.chars().take(80).collect(),
+        name: shortened(name),
         nearest: model.nearest_profiles(name),
     })
 }

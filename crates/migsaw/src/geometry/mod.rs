@@ -8,21 +8,31 @@
 //! Nothing about a model is in code: all facts are in one catalogue file, each with its source.
 
 mod catalog;
+mod creation;
+mod devices;
 mod enumerate;
 mod file;
 mod fit;
+mod instance;
 mod layout;
+mod misfit;
 mod model;
 mod name;
+mod stranded;
 
 pub use catalog::{Catalog, ModelError, product_of};
+pub use creation::{Creation, CreationOrder, NoOrder};
+pub use devices::{DeviceError, DeviceProblem, Devices, GpuInstance};
 pub use enumerate::Capability;
 pub use file::{GeometryFile, GeometryFileError, GeometryProblem};
+pub use instance::{Instance, TakenStart};
 pub use layout::{Counts, Layout, LayoutError, Occupancy, Placement};
+pub use misfit::{ConflictingProfile, EngineKind, Misfit};
 pub use model::{
-    ComputeInstanceProfile, Confidence, Disputed, Engines, MAX_PROFILES, MAX_UNITS, Model, PciDevice, Profile, ProfileId,
-    Sourced,
+    ComputeInstanceProfile, Confidence, Disputed, Engines, MAX_PROFILES, MAX_UNITS, Model, PciDevice, Profile,
+    ProfileId, Sourced,
 };
 pub use name::{InvalidProfileName, ProfileName};
+pub use stranded::{Blocked, Reach, Stranded, StrandedUnit};
 
 pub(crate) use catalog::nearest;

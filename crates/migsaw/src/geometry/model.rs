@@ -1,8 +1,11 @@
 //! What one GPU board can be cut into.
 
+use std::sync::{Arc, OnceLock};
+
 use serde::Serialize;
 
-use super::layout::Counts;
+use super::enumerate::Capability;
+use super::layout::{Counts, Occupancy};
 use super::name::ProfileName;
 
 /// Most profiles a model may have.
@@ -22,7 +25,7 @@ impl ProfileId {
 }
 
 /// How well a fact is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// Read in the cited file or page.
@@ -60,6 +63,18 @@ pub struct Engines {
 impl Engines {
     /// A budget that never binds.
     pub const UNLIMITED: Engines = Engines { decoders: u16::MAX, encoders: u16::MAX, jpeg: u16::MAX, ofa: u16::MAX };
+
+    /// Whether `n` times `each` is there.
+    pub fn holds(self, each: Engines, n: u8) -> bool {
+        let all = |one: u16| one.saturating_mul(u16::from(n));
+        let needed = Engines {
+            decoders: all(each.decoders),
+            encoders: all(each.encoders),
+            jpeg: all(each.jpeg),
+            ofa: all(each.ofa),
+        };
+        self.checked_sub(needed).is_some()
+    }
 
     /// What is left of `self` after `taken`, or `None` if one kind runs out.
     pub fn checked_sub(self, taken: Engines) -> Option<Engines> {
@@ -203,6 +218,7 @@ pub struct Model {
     pub notes: Vec<String>,
     /// Facet normals of what its GPUs can take, indexed `[row][profile]`; `None` where they are not known.
     pub facets: Option<Vec<Vec<u8>>>,
+    pub(super) idle: OnceLock<Arc<Capability>>,
 }
 
 impl Model {
@@ -221,9 +237,17 @@ impl Model {
         Some(ProfileId(u8::try_from(found).expect("at most MAX_PROFILES profiles")))
     }
 
+    /// What an idle GPU can take.
+    pub fn idle_capability(&self) -> &Arc<Capability> {
+        self.idle.get_or_init(|| Arc::new(Capability::of(self, &Occupancy::idle(self))))
+    }
+
     /// Every profile with its id.
     pub fn profile_ids(&self) -> impl Iterator<Item = (ProfileId, &Profile)> {
-        self.profiles.iter().enumerate().map(|(i, p)| (ProfileId(u8::try_from(i).expect("at most MAX_PROFILES profiles")), p))
+        self.profiles
+            .iter()
+            .enumerate()
+            .map(|(i, p)| (ProfileId(u8::try_from(i).expect("at most MAX_PROFILES profiles")), p))
     }
 
     /// The profiles whose name is nearest to `name`, best first, for an error's suggestion.

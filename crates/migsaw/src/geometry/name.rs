@@ -66,6 +66,19 @@ impl ProfileName {
         ProfileName { compute_instance: None, ..self.clone() }
     }
 
+    /// A compute instance's name in such a GPU instance: `1c.3g.40gb` for `3g.40gb`.
+    pub(super) fn divided(&self, compute_slices: u8) -> ProfileName {
+        ProfileName { compute_instance: Some(compute_slices), ..self.clone() }
+    }
+
+    /// The attributes behind a `+`, as mig-parted sorts by them; empty for none.
+    pub(super) fn added_attributes(&self) -> String {
+        match &self.attributes {
+            Attributes::With(list) => list.join(","),
+            Attributes::None | Attributes::Without(_) => String::new(),
+        }
+    }
+
     /// The extended resource's full name, as the device plugin writes it: `+` becomes `.`, `-` stays.
     pub fn resource(&self) -> String {
         format!("{}{}", Self::RESOURCE_PREFIX, self.label_form())
@@ -111,11 +124,11 @@ fn parse(text: &str) -> Option<ProfileName> {
     if parts.next().is_some() || compute_instance.is_some_and(|c| c == 0 || c > slices) {
         return None;
     }
-    let attributes = match tail.split_at_checked(1) {
-        None => Attributes::None,
-        Some(("+", list)) => Attributes::With(attribute_list(list)?),
-        Some(("-", list)) => Attributes::Without(attribute_list(list)?),
-        Some(_) => return None,
+    let attributes = match (tail.strip_prefix('+'), tail.strip_prefix('-')) {
+        (Some(list), _) => Attributes::With(attribute_list(list)?),
+        (_, Some(list)) => Attributes::Without(attribute_list(list)?),
+        _ if tail.is_empty() => Attributes::None,
+        _ => return None,
     };
     Some(ProfileName { slices, gigabytes, attributes, compute_instance })
 }
@@ -126,16 +139,20 @@ fn number(text: &str) -> Option<u32> {
     if canonical { text.parse().ok() } else { None }
 }
 
+/// Attributes between commas, each once.
 fn attribute_list(text: &str) -> Option<Vec<String>> {
-    text.split(',')
-        .map(|attribute| {
-            let valid = !attribute.is_empty()
-                && attribute.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.')
-                && attribute.starts_with(|c: char| c.is_ascii_lowercase())
-                && !attribute.ends_with('.');
-            valid.then(|| attribute.to_owned())
-        })
-        .collect()
+    let mut list: Vec<String> = Vec::new();
+    for attribute in text.split(',') {
+        let valid = attribute.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.')
+            && attribute.starts_with(|c: char| c.is_ascii_lowercase())
+            && !attribute.ends_with('.')
+            && !list.iter().any(|earlier| earlier == attribute);
+        if !valid {
+            return None;
+        }
+        list.push(attribute.to_owned());
+    }
+    Some(list)
 }
 
 impl fmt::Display for ProfileName {
@@ -158,14 +175,41 @@ mod tests {
 
     #[test]
     fn prints_what_it_parses() {
-        for text in ["1g.10gb", "1g.10gb+me", "1g.24gb+me.all", "4g.96gb+gfx", "1g.24gb-me", "1c.3g.40gb", "2c.7g.80gb+me,gfx", "1g.0gb"] {
+        for text in [
+            "1g.10gb",
+            "1g.10gb+me",
+            "1g.24gb+me.all",
+            "4g.96gb+gfx",
+            "1g.24gb-me",
+            "1c.3g.40gb",
+            "2c.7g.80gb+me,gfx",
+            "1g.0gb",
+        ] {
             assert_eq!(text.parse::<ProfileName>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn refuses_what_is_no_name() {
-        for text in ["", "1g", "g.10gb", "1g.gb", "01g.10gb", "1g.10gb+", "1g.10gb+me,", "1g.10gb+me-gfx", "4c.3g.40gb", "0c.3g.40gb", "1g.10GB", "1g.10gb ", "1g.99999999999gb", "-1g.10gb", "1x.1c.3g.40gb", "1g.10gb\u{e9}"] {
+        for text in [
+            "",
+            "1g",
+            "g.10gb",
+            "1g.gb",
+            "01g.10gb",
+            "1g.10gb+",
+            "1g.10gb+me,",
+            "1g.10gb+me-gfx",
+            "4c.3g.40gb",
+            "0c.3g.40gb",
+            "1g.10GB",
+            "1g.10gb ",
+            "1g.99999999999gb",
+            "-1g.10gb",
+            "1x.1c.3g.40gb",
+            "1g.10gb\u{e9}",
+            "1g.10gb+me,me",
+        ] {
             assert!(text.parse::<ProfileName>().is_err(), "{text}");
         }
     }
