@@ -1,9 +1,7 @@
 //! Every layout there is, every multiset, and which of them are maximal.
 
-use std::collections::BTreeSet;
-
 use super::layout::{Counts, Layout, Occupancy, Placement};
-use super::model::Model;
+use super::model::{Model, ProfileId};
 
 impl Model {
     /// Every way to complete a GPU: all layouts of instances that can be added beside `taken`,
@@ -23,11 +21,25 @@ impl Model {
     /// The layouts of an idle GPU to which no instance can be added.
     pub fn maximal_layouts(&self) -> Vec<Layout> {
         let mut layouts = self.layouts();
-        layouts.retain(|layout| {
-            let taken = layout.occupancy(self).expect("an enumerated layout is legal");
-            !self.has_room_for_one(&taken)
-        });
+        layouts.retain(|layout| layout.occupancy(self).is_ok_and(|taken| !self.has_room_for_one(&taken)));
         layouts
+    }
+
+    /// Whether there are more layouts, counting no further than that.
+    pub(super) fn has_more_layouts_than(&self, limit: usize) -> bool {
+        let mut left = limit;
+        self.outnumbers(&mut left, Occupancy::idle(self), 0)
+    }
+
+    fn outnumbers(&self, left: &mut usize, taken: Occupancy, from: u8) -> bool {
+        let Some(fewer) = left.checked_sub(1) else { return true };
+        *left = fewer;
+        (from..self.units).any(|start| {
+            self.profile_ids().any(|(profile, _)| {
+                let next = taken.with(self, Placement { start, profile });
+                next.is_some_and(|next| self.outnumbers(left, next, start + 1))
+            })
+        })
     }
 
     fn has_room_for_one(&self, taken: &Occupancy) -> bool {
@@ -39,10 +51,7 @@ impl Model {
     fn extend(&self, chosen: &mut Vec<Placement>, taken: Occupancy, from: u8, found: &mut Vec<Layout>) {
         found.push(Layout::from_legal(chosen));
         for start in from..self.units {
-            for (profile, p) in self.profile_ids() {
-                if !p.starts.contains(&start) {
-                    continue;
-                }
+            for (profile, _) in self.profile_ids() {
                 let placement = Placement { start, profile };
                 if let Some(next) = taken.with(self, placement) {
                     chosen.push(placement);
@@ -66,10 +75,23 @@ pub struct Capability {
 impl Capability {
     /// What fits beside `taken`.
     pub fn of(model: &Model, taken: &Occupancy) -> Capability {
-        let all: BTreeSet<Counts> = model.completions(taken).iter().map(Layout::counts).collect();
-        let all: Vec<Counts> = all.into_iter().collect();
-        let maximal = maximal_of(&all);
-        Capability { all, maximal }
+        let mut all = Vec::new();
+        let first = ProfileId(0);
+        if model.profiles.is_empty() {
+            all.push(Counts::EMPTY);
+        } else {
+            count_up(model, taken, first, Counts::EMPTY, &mut all);
+        }
+        let mut capability = Capability { all, maximal: Vec::new() };
+        let fits = |counts: &Counts, id: ProfileId| {
+            let mut more = *counts;
+            more[id] = more[id].saturating_add(1);
+            more != *counts && capability.contains(&more)
+        };
+        let is_maximal = |counts: &&Counts| !model.profile_ids().any(|(id, _)| fits(counts, id));
+        let maximal = capability.all.iter().filter(is_maximal).copied().collect();
+        capability.maximal = maximal;
+        capability
     }
 
     /// Every counts vector that fits, ascending, the empty one included.
@@ -94,6 +116,17 @@ impl Capability {
     }
 }
 
-fn maximal_of(all: &[Counts]) -> Vec<Counts> {
-    all.iter().filter(|a| !all.iter().any(|b| a != &b && a.is_within(b))).copied().collect()
+/// Adds every vector that fits and agrees with `counts` before `id`, in ascending order. What fits is
+/// down-closed, so the first count that does not fit ends the line.
+fn count_up(model: &Model, taken: &Occupancy, id: ProfileId, mut counts: Counts, all: &mut Vec<Counts>) {
+    let next = ProfileId(id.0 + 1);
+    while model.fits_beside(&counts, taken) {
+        if next.index() < model.profiles.len() {
+            count_up(model, taken, next, counts, all);
+        } else {
+            all.push(counts);
+        }
+        let Some(more) = counts[id].checked_add(1) else { break };
+        counts[id] = more;
+    }
 }

@@ -328,8 +328,8 @@ impl Layout {
             if taken.units & units != 0 {
                 let show = |p: &Placement| format!("{}@{}", model.get(p.profile).name, p.start);
                 let overlaps = |p: &&Placement| model.get(p.profile).mask(p.start) & units != 0;
-                let first = self.0[..i].iter().find(overlaps).expect("a taken unit has a placement");
-                return Err(LayoutError::Overlap { first: show(first), second: show(placement) });
+                let first = self.0[..i].iter().find(overlaps).map(show).unwrap_or_default();
+                return Err(LayoutError::Overlap { first, second: show(placement) });
             }
             taken.units |= units;
             taken.counts[placement.profile] += 1;

@@ -232,9 +232,8 @@ impl Model {
 
     /// The profile a name means on this board, under any known driver release.
     pub fn profile(&self, name: &ProfileName) -> Option<ProfileId> {
-        let position = |f: &dyn Fn(&Profile) -> bool| self.profiles.iter().position(f);
-        let found = position(&|p| p.name == *name).or_else(|| position(&|p| p.aliases.contains(name)))?;
-        Some(ProfileId(u8::try_from(found).expect("at most MAX_PROFILES profiles")))
+        let find = |f: &dyn Fn(&Profile) -> bool| self.profile_ids().find(|(_, p)| f(p)).map(|(id, _)| id);
+        find(&|p| p.name == *name).or_else(|| find(&|p| p.aliases.contains(name)))
     }
 
     /// What an idle GPU can take.
@@ -244,10 +243,7 @@ impl Model {
 
     /// Every profile with its id.
     pub fn profile_ids(&self) -> impl Iterator<Item = (ProfileId, &Profile)> {
-        self.profiles
-            .iter()
-            .enumerate()
-            .map(|(i, p)| (ProfileId(u8::try_from(i).expect("at most MAX_PROFILES profiles")), p))
+        (0..).map(ProfileId).zip(&self.profiles)
     }
 
     /// The profiles whose name is nearest to `name`, best first, for an error's suggestion.
