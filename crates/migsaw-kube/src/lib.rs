@@ -1,1 +1,7 @@
-//! TODO
+//! Kubernetes, GPU Operator and mig-parted objects to and from the values of [`migsaw`].
+//!
+//! Pure translation: bytes in, values out, and back. Nothing here opens a file or a connection.
+//!
+//! - [`dump`] reads what `kubectl get nodes,pods -A -o json` prints, and manifests, as a planning problem.
+
+pub mod dump;

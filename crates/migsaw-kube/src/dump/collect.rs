@@ -1,0 +1,445 @@
+//! What is kept of the objects: small values, without a copy of what pods of a workload share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use migsaw::demand::Operator;
+use migsaw::fleet::Taint;
+
+use super::Skipped;
+use super::constraints::{self, Constraints, NODE_NAME};
+use super::error::DumpError;
+use super::object::{Object, Parts, WorkloadKind};
+use super::quantity::{Scalar, whole};
+use super::requests;
+use super::warning::{WarningCode, Warnings};
+use super::wire::{GpuResources, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
+
+/// The objects of a dump, as far as they matter.
+#[derive(Debug, Default)]
+pub(super) struct Collection {
+    pub(super) nodes: Vec<Node>,
+    pub(super) pods: Vec<Pod>,
+    pub(super) workloads: Vec<Workload>,
+    /// The controller of a controller: of a ReplicaSet, its Deployment.
+    pub(super) owners: BTreeMap<(String, String, String), Owner>,
+    pub(super) priority_classes: Vec<PriorityClass>,
+    pub(super) skipped: Skipped,
+    pub(super) warnings: Warnings,
+    pub(super) problems: Vec<Problem>,
+    /// Objects whose kind is not known yet.
+    pub(super) nameless: Vec<Parts>,
+    /// Objects that turned out to have none.
+    pub(super) without_kind: u64,
+    asking: BTreeSet<Arc<Asking>>,
+}
+
+const DUPLICATE: &str = "is in the dump several times with different contents: the last one counts";
+
+/// A problem of one object; the reader adds the file.
+#[derive(Debug)]
+pub(super) enum Problem {
+    Quantity { object: String, bad: requests::BadQuantity },
+    Number { object: String, field: &'static str, text: String },
+}
+
+impl Problem {
+    pub(super) fn in_file(self, file: &str) -> DumpError {
+        let file = file.to_owned();
+        match self {
+            Problem::Quantity { object, bad } => DumpError::Quantity { file, object, resource: bad.resource, text: bad.text },
+            Problem::Number { object, field, text } => DumpError::Number { file, object, field, text },
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) taints: Vec<Taint>,
+    pub(super) cordoned: bool,
+    pub(super) ready: bool,
+    pub(super) capacity: BTreeMap<String, u64>,
+    pub(super) allocatable: BTreeMap<String, u64>,
+}
+
+/// A pod that wants GPUs.
+#[derive(Debug, Clone)]
+pub(super) struct Pod {
+    pub(super) name: String,
+    /// Where it runs.
+    pub(super) node: Option<String>,
+    /// The one node its DaemonSet wants it on.
+    pub(super) pinned: Option<String>,
+    pub(super) asking: Arc<Asking>,
+}
+
+/// What makes pods, and how many of them there should be.
+#[derive(Debug, Clone)]
+pub(super) struct Workload {
+    pub(super) asking: Arc<Asking>,
+    pub(super) replicas: u64,
+}
+
+/// What all pods of a workload ask for alike.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Asking {
+    pub(super) namespace: String,
+    pub(super) owner: Owner,
+    pub(super) resources: BTreeMap<String, u64>,
+    pub(super) constraints: Constraints,
+    pub(super) priority: Option<i32>,
+    pub(super) priority_class: String,
+}
+
+/// The workload a pod belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Owner {
+    pub(super) name: String,
+    pub(super) kind: String,
+    /// The part of a workload that has several kinds of pods; often empty.
+    pub(super) part: String,
+}
+
+#[derive(Debug)]
+pub(super) struct PriorityClass {
+    pub(super) name: String,
+    pub(super) value: i32,
+    pub(super) default: bool,
+}
+
+impl Collection {
+    pub(super) fn add(&mut self, object: Object) {
+        match object {
+            Object::Node(metadata, spec, status) => self.add_node(metadata, spec, &status),
+            Object::Pod(metadata, spec, status) => self.add_pod(metadata, &spec, &status),
+            Object::Workload(kind, metadata, spec, status) => self.add_workload(kind, &metadata, *spec, &status),
+            Object::PriorityClass { name, value, default } => {
+                self.priority_classes.extend(value.map(|value| PriorityClass { name, value, default }));
+            }
+        }
+    }
+
+    pub(super) fn skip_kind(&mut self, kind: &str, api_version: Option<&str>) {
+        let group = api_version.and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
+        let name: String = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        *self.skipped.kinds.entry(name.chars().take(120).collect()).or_default() += 1;
+    }
+
+    pub(super) fn end_document(&mut self) {
+        for parts in std::mem::take(&mut self.nameless) {
+            parts.abandon(self);
+        }
+    }
+
+    /// How many objects were met.
+    pub(super) fn is_empty(&self) -> bool {
+        let skipped = &self.skipped;
+        let counted = skipped.pods_without_gpu + skipped.pods_finished + skipped.pods_terminating;
+        self.nodes.is_empty()
+            && self.pods.is_empty()
+            && self.workloads.is_empty()
+            && self.owners.is_empty()
+            && self.priority_classes.is_empty()
+            && skipped.kinds.is_empty()
+            && self.problems.is_empty()
+            && counted + skipped.workloads_without_gpu + skipped.workloads_finished == 0
+    }
+
+    pub(super) fn absorb(&mut self, other: Collection) {
+        self.nodes.extend(other.nodes);
+        for mut pod in other.pods {
+            pod.asking = self.share(Arc::unwrap_or_clone(pod.asking));
+            self.pods.push(pod);
+        }
+        self.workloads.extend(other.workloads);
+        self.owners.extend(other.owners);
+        self.priority_classes.extend(other.priority_classes);
+        self.skipped.absorb(other.skipped);
+        self.warnings.absorb(other.warnings);
+        self.problems.extend(other.problems);
+        self.without_kind += other.without_kind;
+    }
+
+    /// Orders the objects by name and keeps the last of those that are there several times.
+    pub(super) fn keep_last_of_each(&mut self) {
+        let mut nodes = BTreeMap::new();
+        for node in std::mem::take(&mut self.nodes) {
+            if let Some(known) = nodes.insert(node.name.clone(), node)
+                && nodes.get(&known.name) != Some(&known)
+            {
+                self.warnings.add(WarningCode::DuplicateObject, format!("node {}", known.name), DUPLICATE);
+            }
+        }
+        self.nodes = nodes.into_values().collect();
+        let mut pods: BTreeMap<(String, String), Pod> = BTreeMap::new();
+        for pod in std::mem::take(&mut self.pods) {
+            let key = (pod.asking.namespace.clone(), pod.name.clone());
+            let object = format!("pod {}/{}", key.0, key.1);
+            if let Some(known) = pods.get(&key)
+                && (known.node != pod.node || known.asking != pod.asking)
+            {
+                self.warnings.add(WarningCode::DuplicateObject, object, DUPLICATE);
+            }
+            pods.insert(key, pod);
+        }
+        self.pods = pods.into_values().collect();
+        let mut workloads: BTreeMap<(String, Owner), Workload> = BTreeMap::new();
+        for workload in std::mem::take(&mut self.workloads) {
+            let asking = &workload.asking;
+            let key = (asking.namespace.clone(), asking.owner.clone());
+            let object = format!("{} {}/{}", asking.owner.kind.to_lowercase(), key.0, key.1.name);
+            if let Some(known) = workloads.get(&key)
+                && (known.replicas != workload.replicas || known.asking != workload.asking)
+            {
+                self.warnings.add(WarningCode::DuplicateObject, object, DUPLICATE);
+            }
+            workloads.insert(key, workload);
+        }
+        self.workloads = workloads.into_values().collect();
+    }
+
+    fn share(&mut self, asking: Asking) -> Arc<Asking> {
+        if let Some(known) = self.asking.get(&asking) {
+            return Arc::clone(known);
+        }
+        let shared = Arc::new(asking);
+        self.asking.insert(Arc::clone(&shared));
+        shared
+    }
+
+    fn add_node(&mut self, mut metadata: Metadata, spec: NodeSpec, status: &Status) {
+        let labels = metadata.take_labels();
+        let cordon_taint = spec.taints.iter().any(|taint| taint.key == "node.kubernetes.io/unschedulable");
+        self.nodes.push(Node {
+            name: metadata.name,
+            labels,
+            taints: constraints::lasting_taints(&spec.taints),
+            cordoned: spec.unschedulable == Some(true) || cordon_taint,
+            ready: status.condition("Ready").is_none_or(|status| status == "True"),
+            capacity: amounts(&status.capacity),
+            allocatable: amounts(&status.allocatable),
+        });
+    }
+
+    fn add_pod(&mut self, mut metadata: Metadata, spec: &PodSpec, status: &Status) {
+        if metadata.deletion_timestamp.is_some() {
+            self.skipped.pods_terminating += 1;
+            return;
+        }
+        if matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
+            self.skipped.pods_finished += 1;
+            return;
+        }
+        let namespace = metadata.namespace.take().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".to_owned());
+        let name = match (metadata.name.is_empty(), metadata.generate_name.trim_end_matches('-')) {
+            (false, _) => metadata.name.clone(),
+            (true, "") => format!("unnamed-{}", self.pods.len()),
+            (true, prefix) => format!("{prefix}-{}", self.pods.len()),
+        };
+        let object = format!("pod {namespace}/{name}");
+        let Some(resources) = self.resources(&object, spec) else { return };
+        if resources.is_empty() {
+            self.skipped.pods_without_gpu += 1;
+            return;
+        }
+        let owner = owner_of_pod(&metadata, &name);
+        let mut constraints = constraints::of_pod(spec, &namespace, &metadata.take_labels());
+        let node = Some(spec.node_name.clone()).filter(|node| !node.is_empty());
+        // A manifest that names its node stays there; in a dump the name is where the scheduler put the pod.
+        if let (Some(node), None) = (&node, &status.phase) {
+            pin(&mut constraints, node);
+        }
+        let pinned = if owner.kind == "DaemonSet" { unpin(&mut constraints) } else { None };
+        let asking = self.asking(&object, namespace, owner, resources, constraints, spec);
+        self.pods.push(Pod { name, node, pinned, asking });
+    }
+
+    /// What a pod asks for; `None` if it asks for nonsense, which is noted.
+    fn resources(&mut self, object: &str, spec: &PodSpec) -> Option<BTreeMap<String, u64>> {
+        match requests::of_pod(spec) {
+            Ok(resources) => {
+                if resources.is_empty() && !spec.resource_claims.is_empty() {
+                    let message = "asks for devices through resource claims, which are not read: it was left out";
+                    self.warnings.add(WarningCode::ResourceClaims, object, message);
+                }
+                Some(resources)
+            }
+            Err(bad) => {
+                self.problems.push(Problem::Quantity { object: object.to_owned(), bad });
+                None
+            }
+        }
+    }
+
+    fn asking(
+        &mut self,
+        object: &str,
+        namespace: String,
+        owner: Owner,
+        resources: BTreeMap<String, u64>,
+        constraints: Constraints,
+        spec: &PodSpec,
+    ) -> Arc<Asking> {
+        let priority = spec.priority.as_ref().and_then(|scalar| {
+            let value = scalar.integer();
+            if value.is_none() {
+                let text = scalar.0.chars().take(80).collect();
+                self.problems.push(Problem::Number { object: object.to_owned(), field: "priority", text });
+            }
+            value
+        });
+        let priority_class = if priority.is_some() { String::new() } else { spec.priority_class_name.clone() };
+        self.share(Asking { namespace, owner, resources, constraints, priority, priority_class })
+    }
+
+    fn add_workload(&mut self, kind: WorkloadKind, metadata: &Metadata, spec: WorkloadSpec, status: &Status) {
+        let namespace = metadata.namespace.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".to_owned());
+        let owner = Owner { name: metadata.name.clone(), kind: kind.as_str().to_owned(), part: String::new() };
+        if let Some(controller) = metadata.controller() {
+            let above = Owner { name: controller.name.clone(), kind: controller.kind.clone(), part: String::new() };
+            // The controller counts for it, if it is one we know; what others own counts for itself.
+            if matches!((kind, above.kind.as_str()), (WorkloadKind::ReplicaSet, "Deployment") | (WorkloadKind::Job, "CronJob" | "JobSet")) {
+                self.owners.insert((owner.kind, namespace, owner.name), above);
+                return;
+            }
+        }
+        let ended = |condition| status.condition(condition) == Some("True");
+        if metadata.deletion_timestamp.is_some()
+            || status.terminal_state.as_deref().is_some_and(|state| !state.is_empty())
+            || (kind == WorkloadKind::Job && (ended("Complete") || ended("Failed")))
+        {
+            self.skipped.workloads_finished += 1;
+            return;
+        }
+        let object = format!("{} {namespace}/{}", kind.as_str().to_lowercase(), metadata.name);
+        let suspended = spec.suspend == Some(true);
+        let number = |into: &mut Collection, field, scalar: &Option<Scalar>, default| {
+            let Some(scalar) = scalar else { return default };
+            let value = whole(&scalar.0);
+            if value.is_none() {
+                let text = scalar.0.chars().take(80).collect();
+                into.problems.push(Problem::Number { object: object.clone(), field, text });
+            }
+            value.unwrap_or(default)
+        };
+        let at_once = |into: &mut Collection, spec: &WorkloadSpec, done: u64| {
+            let parallelism = number(into, "parallelism", &spec.parallelism, 1);
+            let completions = number(into, "completions", &spec.completions, u64::MAX);
+            parallelism.min(completions.saturating_sub(done))
+        };
+        let mut parts = Vec::new();
+        match kind {
+            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::ReplicaSet => {
+                let replicas = number(self, "replicas", &spec.replicas, 1);
+                parts.push((String::new(), spec.template, replicas));
+            }
+            WorkloadKind::DaemonSet => parts.push((String::new(), spec.template, 0)),
+            WorkloadKind::Job => {
+                let done = number(self, "succeeded", &status.succeeded, 0);
+                let pods = at_once(self, &spec, done);
+                parts.push((String::new(), spec.template, pods));
+            }
+            WorkloadKind::CronJob => {
+                // One run of it.
+                if let Some(job) = spec.job_template {
+                    let pods = at_once(self, &job.spec, 0);
+                    parts.push((String::new(), job.spec.template, pods));
+                }
+            }
+            WorkloadKind::JobSet => {
+                for replicated in spec.replicated_jobs {
+                    let replicas = number(self, "replicas", &replicated.replicas, 1);
+                    let pods = replicas.saturating_mul(at_once(self, &replicated.template.spec, 0));
+                    parts.push((replicated.name, replicated.template.spec.template, pods));
+                }
+            }
+        }
+        let mut any = false;
+        for (part, mut template, replicas) in parts {
+            let Some(resources) = self.resources(&object, &template.spec) else { continue };
+            if resources.is_empty() {
+                continue;
+            }
+            any = true;
+            if kind == WorkloadKind::DaemonSet {
+                let message = "a DaemonSet counts by its pods, not by its manifest, which was left out";
+                self.warnings.add(WarningCode::DaemonSet, &object, message);
+                continue;
+            }
+            if suspended {
+                self.warnings.add(WarningCode::Suspended, &object, "is suspended and was left out");
+                continue;
+            }
+            let owner = Owner { part, ..owner.clone() };
+            let labels = template.metadata.take_labels();
+            let mut constraints = constraints::of_pod(&template.spec, &namespace, &labels);
+            if !template.spec.node_name.is_empty() {
+                pin(&mut constraints, &template.spec.node_name);
+            }
+            let asking = self.asking(&object, namespace.clone(), owner, resources, constraints, &template.spec);
+            self.workloads.push(Workload { asking, replicas });
+        }
+        if !any {
+            self.skipped.workloads_without_gpu += 1;
+        }
+    }
+}
+
+/// Binds every alternative to a node.
+fn pin(constraints: &mut Constraints, node: &str) {
+    if constraints.terms.is_empty() {
+        constraints.terms.push(Vec::new());
+    }
+    for term in &mut constraints.terms {
+        term.push(constraints::requirement(NODE_NAME, Operator::In, std::slice::from_ref(&node.to_owned())));
+        term.sort();
+        term.dedup();
+    }
+}
+
+/// Takes the node a DaemonSet's pod is made for out of its constraints.
+fn unpin(constraints: &mut Constraints) -> Option<String> {
+    let mut node = None;
+    for term in &mut constraints.terms {
+        term.retain(|r| {
+            let pins = r.key == NODE_NAME && r.operator == Operator::In && r.values.len() == 1;
+            if pins {
+                node = r.values.first().cloned();
+            }
+            !pins
+        });
+    }
+    constraints.terms.sort();
+    constraints.terms.dedup();
+    if constraints.terms.iter().any(Vec::is_empty) {
+        constraints.terms.clear();
+    }
+    node
+}
+
+fn owner_of_pod(metadata: &Metadata, pod: &str) -> Owner {
+    let owner = |kind: &str, name: &str, part: &str| Owner { name: name.to_owned(), kind: kind.to_owned(), part: part.to_owned() };
+    if let Some(job_set) = metadata.label("jobset.sigs.k8s.io/jobset-name") {
+        return owner("JobSet", job_set, metadata.label("jobset.sigs.k8s.io/replicatedjob-name").unwrap_or_default());
+    }
+    match metadata.controller() {
+        Some(controller) if controller.kind == "ReplicaSet" => {
+            let hash = metadata.label("pod-template-hash").filter(|hash| !hash.is_empty());
+            let deployment = hash.and_then(|hash| controller.name.strip_suffix(hash)?.strip_suffix('-'));
+            match deployment {
+                Some(deployment) => owner("Deployment", deployment, ""),
+                None => owner("ReplicaSet", &controller.name, ""),
+            }
+        }
+        // The kubelet's mirror of a static pod.
+        Some(controller) if controller.kind == "Node" => owner("Pod", pod, ""),
+        Some(controller) => owner(&controller.kind, &controller.name, ""),
+        None => owner("Pod", pod, ""),
+    }
+}
+
+fn amounts(resources: &GpuResources) -> BTreeMap<String, u64> {
+    resources.0.iter().filter_map(|(name, scalar)| Some((name.clone(), whole(&scalar.0)?))).collect()
+}

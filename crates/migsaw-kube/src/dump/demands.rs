@@ -1,0 +1,436 @@
+//! Pods and workloads into demands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use migsaw::demand::{Demand, Eligibility, NodeSelector, Operator, Request, Together, Toleration};
+use migsaw::fleet::{Strategy, Taint};
+use migsaw::geometry::{Catalog, ProfileName};
+
+use super::collect::{Asking, Collection, Owner, PriorityClass};
+use super::constraints::{self, NODE_NAME, Term};
+use super::labels::{Lasting, lasting};
+use super::nodes::Nodes;
+use super::warning::{WarningCode, Warnings};
+
+const GPU: &str = "nvidia.com/gpu";
+
+/// Pods that ask for the same.
+#[derive(Debug, Default)]
+struct Group {
+    members: Vec<Member>,
+    /// Pods that should be there and are not yet.
+    missing: u64,
+}
+
+#[derive(Debug)]
+struct Member {
+    node: Option<String>,
+    pinned: Option<String>,
+}
+
+/// What makes two pods part of one demand.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    namespace: String,
+    name: String,
+    kind: String,
+    wanted: Wanted,
+    terms: Vec<Term>,
+    tolerations: Vec<Toleration>,
+    priority: i32,
+    max_per_node: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Wanted {
+    Slices(BTreeMap<ProfileName, u32>, Strategy),
+    Whole(u32),
+}
+
+/// The demands of a dump, ordered by namespace and name.
+pub(super) fn build(found: &Collection, nodes: &Nodes, catalog: &Catalog, warnings: &mut Warnings) -> Vec<Demand> {
+    let groups = group(found);
+    let mut context = Context::new(nodes, catalog, &found.priority_classes, warnings);
+    let mut counts: BTreeMap<Key, u64> = BTreeMap::new();
+    for (asking, group) in groups {
+        for (key, count) in context.keys_of(&asking, &group) {
+            *counts.entry(key).or_default() += count;
+        }
+    }
+    named(counts)
+}
+
+/// Pods by what they ask for, with what their workloads miss.
+fn group(found: &Collection) -> BTreeMap<Asking, Group> {
+    let cron_jobs: BTreeSet<(&str, &str)> = found
+        .workloads
+        .iter()
+        .filter(|workload| workload.asking.owner.kind == "CronJob")
+        .map(|workload| (workload.asking.namespace.as_str(), workload.asking.owner.name.as_str()))
+        .collect();
+    let mut resolved: BTreeMap<*const Asking, Asking> = BTreeMap::new();
+    let mut groups: BTreeMap<Asking, Group> = BTreeMap::new();
+    for pod in &found.pods {
+        let asking = resolved.entry(Arc::as_ptr(&pod.asking)).or_insert_with(|| {
+            let owner = top_owner(&pod.asking, &found.owners, &cron_jobs);
+            Asking { owner, ..Asking::clone(&pod.asking) }
+        });
+        let member = Member { node: pod.node.clone(), pinned: pod.pinned.clone() };
+        match groups.get_mut(asking) {
+            Some(group) => group.members.push(member),
+            None => groups.entry(asking.clone()).or_default().members.push(member),
+        }
+    }
+    add_missing(found, &mut groups);
+    groups
+}
+
+/// The workload at the top: of a pod of a ReplicaSet of a Deployment, the Deployment.
+fn top_owner(
+    asking: &Asking,
+    owners: &BTreeMap<(String, String, String), Owner>,
+    cron_jobs: &BTreeSet<(&str, &str)>,
+) -> Owner {
+    let own = &asking.owner;
+    let above = owners.get(&(own.kind.clone(), asking.namespace.clone(), own.name.clone()));
+    if let Some(above) = above {
+        return Owner { part: own.part.clone(), ..above.clone() };
+    }
+    if own.kind == "Job"
+        && let Some((cron_job, run)) = own.name.rsplit_once('-')
+        && run.len() >= 8
+        && run.bytes().all(|b| b.is_ascii_digit())
+        && cron_jobs.contains(&(asking.namespace.as_str(), cron_job))
+    {
+        return Owner { name: cron_job.to_owned(), kind: "CronJob".to_owned(), part: String::new() };
+    }
+    own.clone()
+}
+
+/// Adds what a workload lacks of its declared number of pods. Its pods in the dump carry what
+/// admission added, so the missing ones are taken to be like them.
+fn add_missing(found: &Collection, groups: &mut BTreeMap<Asking, Group>) {
+    let mut present: BTreeMap<(String, Owner), u64> = BTreeMap::new();
+    for (asking, group) in &*groups {
+        *present.entry((asking.namespace.clone(), asking.owner.clone())).or_default() += group.members.len() as u64;
+    }
+    for workload in &found.workloads {
+        let asking = &workload.asking;
+        let there = present.get(&(asking.namespace.clone(), asking.owner.clone())).copied().unwrap_or(0);
+        let missing = workload.replicas.saturating_sub(there);
+        if missing == 0 {
+            continue;
+        }
+        let alike = groups.iter_mut().filter(|(other, _)| {
+            other.namespace == asking.namespace && other.owner == asking.owner && other.resources == asking.resources
+        });
+        match alike.max_by_key(|(_, group)| group.members.len()).filter(|_| there > 0) {
+            Some((_, group)) => group.missing += missing,
+            None => groups.entry(Asking::clone(asking)).or_default().missing += missing,
+        }
+    }
+}
+
+/// What it takes to make sense of what pods ask for.
+struct Context<'a> {
+    nodes: &'a Nodes,
+    catalog: &'a Catalog,
+    classes: &'a [PriorityClass],
+    warnings: &'a mut Warnings,
+    /// The profile that each cut node gives as `nvidia.com/gpu`, by the node's name.
+    cut: BTreeMap<&'a str, &'a ProfileName>,
+    outside: BTreeSet<&'a str>,
+    taints: BTreeSet<&'a Taint>,
+}
+
+impl<'a> Context<'a> {
+    fn new(nodes: &'a Nodes, catalog: &'a Catalog, classes: &'a [PriorityClass], warnings: &'a mut Warnings) -> Context<'a> {
+        let all = nodes.fleet.iter().chain(&nodes.unavailable);
+        Context {
+            nodes,
+            catalog,
+            classes,
+            warnings,
+            cut: all.filter_map(|node| Some((node.name.as_str(), node.cut.as_ref()?))).collect(),
+            outside: nodes.outside.iter().map(|node| node.name.as_str()).collect(),
+            taints: nodes.fleet.iter().flat_map(|node| &node.taints).collect(),
+        }
+    }
+
+    /// The demands a group of pods belongs to, with how many units of each.
+    fn keys_of(&mut self, asking: &Asking, group: &Group) -> Vec<(Key, u64)> {
+        let object = object_of(asking);
+        let Some(asked) = self.asked(&object, asking) else { return Vec::new() };
+        let selector = lasting(&asking.constraints.terms);
+        let elsewhere = |member: &&Member| member.node.as_deref().is_some_and(|node| self.outside.contains(node));
+        let here: Vec<&Member> = group.members.iter().filter(|member| !elsewhere(member)).collect();
+        if here.len() < group.members.len() {
+            let message = "runs on GPUs that are not planned and was left out";
+            self.warnings.add(WarningCode::ServedElsewhere, &object, message);
+        }
+        if here.is_empty() && group.missing == 0 {
+            return Vec::new();
+        }
+        if matches!(asked, Asked::Gpus(_)) && self.only_outside(asking, &selector) {
+            let message = "may only run on GPUs that are not planned and was left out";
+            self.warnings.add(WarningCode::ServedElsewhere, &object, message);
+            return Vec::new();
+        }
+        self.remarks(&object, asking, &selector);
+        let key = |wanted: Wanted, terms: Vec<Term>, most: Option<u32>| Key {
+            namespace: asking.namespace.clone(),
+            name: demand_name(&asking.owner),
+            kind: asking.owner.kind.clone(),
+            wanted,
+            terms,
+            tolerations: self.relevant(&asking.constraints.tolerations),
+            priority: 0,
+            max_per_node: most.or(asking.constraints.one_per_node.then_some(1)),
+        };
+        let mut keys = Vec::new();
+        for (wanted, members, missing) in self.by_wanted(&asked, asking, &selector, &here, group.missing) {
+            let (pinned, free): (Vec<&Member>, Vec<&Member>) = members.into_iter().partition(|m| m.pinned.is_some());
+            if free.len() as u64 + missing > 0 {
+                keys.push((key(wanted.clone(), selector.terms.clone(), None), free.len() as u64 + missing));
+            }
+            for names in layers(pinned.iter().filter_map(|member| member.pinned.as_deref())) {
+                // One pod on each of these nodes is the same as so many pods on them, at most one each.
+                let count = names.len() as u64;
+                keys.push((key(wanted.clone(), pinned_to(&selector.terms, &names), Some(1)), count));
+            }
+        }
+        let priority = self.priority(&object, asking);
+        for (key, _) in &mut keys {
+            key.priority = priority;
+        }
+        keys
+    }
+
+    /// What the resources are; `None` if a demand cannot say it, which is noted.
+    fn asked(&mut self, object: &str, asking: &Asking) -> Option<Asked> {
+        let mut slices = BTreeMap::new();
+        let mut gpus = 0;
+        for (resource, &amount) in &asking.resources {
+            let amount = u32::try_from(amount).expect("quantities end at a billion");
+            if resource.ends_with(".shared") {
+                let message = format!("asks for {resource}, a time-sliced share, and was left out");
+                self.warnings.add(WarningCode::SharedResource, object, message);
+                return None;
+            }
+            if resource == GPU {
+                gpus = amount;
+            } else if let Some(profile) = ProfileName::from_resource(resource) {
+                slices.insert(profile, amount);
+            } else {
+                let message = format!("asks for {resource}, which is no MIG profile (expected like nvidia.com/mig-1g.10gb), and was left out");
+                self.warnings.add(WarningCode::UnknownResource, object, message);
+                return None;
+            }
+        }
+        for profile in slices.keys() {
+            if !self.catalog.models().any(|model| model.profile(profile).is_some()) {
+                let nearest = self.nearest(profile);
+                let message = format!("asks for {profile}, which no known model has (nearest: {nearest}): it cannot be served");
+                self.warnings.add(WarningCode::UnknownProfile, object, message);
+            }
+        }
+        match (gpus, slices.is_empty()) {
+            (0, _) => Some(Asked::Slices(slices)),
+            (_, true) => Some(Asked::Gpus(gpus)),
+            (_, false) => {
+                let message = "asks for whole GPUs and MIG slices at once, which no demand can say: it was left out";
+                self.warnings.add(WarningCode::MixedRequest, object, message);
+                None
+            }
+        }
+    }
+
+    fn nearest(&self, profile: &ProfileName) -> String {
+        let wanted = profile.to_string();
+        let names: BTreeSet<String> =
+            self.catalog.models().flat_map(|model| model.profiles.iter().map(|p| p.name.to_string())).collect();
+        let mut ranked: Vec<(usize, u32, &String)> = names
+            .iter()
+            .map(|name| {
+                let known: ProfileName = name.parse().expect("a name of the catalogue");
+                (strsim::levenshtein(name, &wanted), known.gigabytes().abs_diff(profile.gigabytes()), name)
+            })
+            .collect();
+        ranked.sort();
+        ranked.iter().take(3).map(|(_, _, name)| name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether there are nodes the pods may use, but none of them is planned.
+    fn only_outside(&self, asking: &Asking, selector: &Lasting) -> bool {
+        let accepts = |labels: &BTreeMap<String, String>, taints: &[Taint]| {
+            let terms = &selector.terms;
+            let tolerated = |taint: &Taint| asking.constraints.tolerations.iter().any(|t| t.tolerates(taint));
+            (terms.is_empty() || terms.iter().any(|term| term.iter().all(|r| r.matches(labels)))) && taints.iter().all(tolerated)
+        };
+        let planned = self.nodes.fleet.iter().chain(&self.nodes.unavailable);
+        self.nodes.outside.iter().any(|node| accepts(&node.labels, &node.taints))
+            && !planned.into_iter().any(|node| accepts(&node.labels, &node.taints))
+    }
+
+    /// Splits pods by what `nvidia.com/gpu` means for them: on a node cut under strategy `single` it is
+    /// a slice. A pod that runs nowhere yet means what its selector says, or its running siblings, or
+    /// all nodes it may use.
+    fn by_wanted<'m>(
+        &self,
+        asked: &Asked,
+        asking: &Asking,
+        selector: &Lasting,
+        members: &[&'m Member],
+        missing: u64,
+    ) -> Vec<(Wanted, Vec<&'m Member>, u64)> {
+        let gpus = match asked {
+            Asked::Slices(slices) => return vec![(Wanted::Slices(slices.clone(), Strategy::Mixed), members.to_vec(), missing)],
+            Asked::Gpus(gpus) => *gpus,
+        };
+        let wanted = |profile: Option<&ProfileName>| match profile {
+            Some(profile) => Wanted::Slices(BTreeMap::from([(profile.clone(), gpus)]), Strategy::Single),
+            None => Wanted::Whole(gpus),
+        };
+        let mut split: BTreeMap<Wanted, (Vec<&Member>, u64)> = BTreeMap::new();
+        let mut waiting = Vec::new();
+        for &member in members {
+            match member.node.as_deref() {
+                Some(node) => split.entry(wanted(self.cut.get(node).copied())).or_default().0.push(member),
+                None => waiting.push(member),
+            }
+        }
+        if !waiting.is_empty() || missing > 0 {
+            let siblings = if split.len() == 1 { split.keys().next().cloned() } else { None };
+            let of_waiting = match &selector.profile {
+                Some(profile) => wanted(Some(profile)),
+                None => siblings.unwrap_or_else(|| wanted(self.unanimous(asking, selector))),
+            };
+            let entry = split.entry(of_waiting).or_default();
+            entry.0.extend(waiting);
+            entry.1 += missing;
+        }
+        split.into_iter().map(|(wanted, (members, missing))| (wanted, members, missing)).collect()
+    }
+
+    /// The profile that every node the pods may use is cut to.
+    fn unanimous(&self, asking: &Asking, selector: &Lasting) -> Option<&ProfileName> {
+        let eligible = Eligibility {
+            pools: None,
+            selector: NodeSelector { terms: selector.terms.clone() },
+            tolerations: asking.constraints.tolerations.clone(),
+            strategy: None,
+        };
+        let tolerated = |taint: &Taint| eligible.tolerations.iter().any(|t| t.tolerates(taint));
+        let mut usable =
+            self.nodes.fleet.iter().filter(|node| eligible.selector.matches(&node.labels) && node.taints.iter().all(tolerated));
+        let first = usable.next()?.cut.as_ref()?;
+        usable.all(|node| node.cut.as_ref() == Some(first)).then_some(first)
+    }
+
+    /// The tolerations that matter for some taint of the fleet.
+    fn relevant(&self, tolerations: &[Toleration]) -> Vec<Toleration> {
+        tolerations.iter().filter(|t| self.taints.iter().any(|taint| t.tolerates(taint))).cloned().collect()
+    }
+
+    fn priority(&mut self, object: &str, asking: &Asking) -> i32 {
+        if let Some(priority) = asking.priority {
+            return priority;
+        }
+        let name = asking.priority_class.as_str();
+        let class = self.classes.iter().find(|class| if name.is_empty() { class.default } else { class.name == name });
+        match (class, name) {
+            (Some(class), _) => class.value,
+            (None, "") => 0,
+            (None, "system-cluster-critical") => 2_000_000_000,
+            (None, "system-node-critical") => 2_000_001_000,
+            (None, name) => {
+                let message = format!("has the priority class {name}, which is not in the dump (get priorityclasses too): priority 0 was taken");
+                self.warnings.add(WarningCode::PriorityClassUnknown, object, message);
+                0
+            }
+        }
+    }
+
+    fn remarks(&mut self, object: &str, asking: &Asking, selector: &Lasting) {
+        if asking.constraints.more {
+            let message = "has required pod affinity or topology spread, which planning does not look at";
+            self.warnings.add(WarningCode::RulesIgnored, object, message);
+        }
+        for label in &selector.dropped {
+            let message = format!("selects nodes by {label}, which changes when a node is cut anew: that condition was dropped");
+            self.warnings.add(WarningCode::LabelChanges, object, message);
+        }
+    }
+}
+
+enum Asked {
+    Slices(BTreeMap<ProfileName, u32>),
+    Gpus(u32),
+}
+
+fn object_of(asking: &Asking) -> String {
+    format!("{} {}/{}", asking.owner.kind.to_lowercase(), asking.namespace, asking.owner.name)
+}
+
+fn demand_name(owner: &Owner) -> String {
+    if owner.part.is_empty() { owner.name.clone() } else { format!("{}-{}", owner.name, owner.part) }
+}
+
+/// Distinct names; those met several times again in further layers.
+fn layers<'a>(names: impl Iterator<Item = &'a str>) -> Vec<BTreeSet<&'a str>> {
+    let mut layers: Vec<BTreeSet<&str>> = Vec::new();
+    for name in names {
+        match layers.iter_mut().find(|layer| !layer.contains(name)) {
+            Some(layer) => {
+                layer.insert(name);
+            }
+            None => layers.push(BTreeSet::from([name])),
+        }
+    }
+    layers
+}
+
+fn pinned_to(terms: &[Term], names: &BTreeSet<&str>) -> Vec<Term> {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut terms = if terms.is_empty() { vec![Vec::new()] } else { terms.to_vec() };
+    for term in &mut terms {
+        term.push(constraints::requirement(NODE_NAME, Operator::In, &names));
+        term.sort();
+    }
+    terms
+}
+
+/// Demands with names that differ within a namespace.
+fn named(counts: BTreeMap<Key, u64>) -> Vec<Demand> {
+    let mut kinds: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for key in counts.keys() {
+        kinds.entry((key.namespace.clone(), key.name.clone())).or_default().insert(key.kind.clone());
+    }
+    let mut taken = BTreeSet::new();
+    let mut demands = Vec::with_capacity(counts.len());
+    for (key, count) in counts {
+        let kinds = &kinds[&(key.namespace.clone(), key.name.clone())];
+        let base = if kinds.len() > 1 { format!("{}-{}", key.name, key.kind.to_lowercase()) } else { key.name };
+        let mut name = base.clone();
+        let mut number = 2;
+        while !taken.insert((key.namespace.clone(), name.clone())) {
+            name = format!("{base}-{number}");
+            number += 1;
+        }
+        let (request, strategy) = match key.wanted {
+            Wanted::Slices(instances, strategy) => (Request::Profiles { instances, together: Together::Node }, Some(strategy)),
+            Wanted::Whole(gpus) => (Request::WholeGpus { gpus }, None),
+        };
+        demands.push(Demand {
+            name,
+            namespace: Some(key.namespace),
+            count,
+            priority: key.priority,
+            request,
+            eligible: Eligibility { pools: None, selector: NodeSelector { terms: key.terms }, tolerations: key.tolerations, strategy },
+            max_per_node: key.max_per_node,
+        });
+    }
+    demands
+}

@@ -1,0 +1,142 @@
+//! Why a dump could not be read.
+
+use std::fmt;
+
+/// Everything that is wrong with the files of a dump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DumpErrors(pub Vec<DumpError>);
+
+impl fmt::Display for DumpErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.0.iter().enumerate() {
+            write!(f, "{}{error}", if i > 0 { "; " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for DumpErrors {}
+
+/// Why a file of a dump could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DumpError {
+    /// There is nothing in it.
+    #[error("{file}: the file is empty (expected the output of `kubectl get nodes,pods -A -o json`)")]
+    Empty {
+        /// The file.
+        file: String,
+    },
+    /// It is not text.
+    #[error("{file}: not UTF-8 text at byte {offset} (line {line}){}", if *utf16 { "; it looks like UTF-16, as PowerShell writes it: save it as UTF-8" } else { "" })]
+    NotUtf8 {
+        /// The file.
+        file: String,
+        /// The first byte that is wrong, from 0.
+        offset: usize,
+        /// Its line, from 1.
+        line: usize,
+        /// Whether it begins with the mark of UTF-16.
+        utf16: bool,
+    },
+    /// It looks like gzip but cannot be unpacked.
+    #[error("{file}: cannot be unpacked as gzip: {reason}")]
+    Gzip {
+        /// The file.
+        file: String,
+        /// What the unpacker says.
+        reason: String,
+    },
+    /// It is larger than a dump can be, perhaps after unpacking.
+    #[error("{file}: larger than {most} bytes when unpacked")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// The limit.
+        most: u64,
+    },
+    /// It ends in the middle.
+    #[error("{file}:{line}:{column}: the file ends in the middle of an object; it seems to be cut off")]
+    Truncated {
+        /// The file.
+        file: String,
+        /// The last line, from 1.
+        line: u64,
+        /// The last column, from 1.
+        column: u64,
+    },
+    /// It is neither JSON nor YAML, or an object is not built as Kubernetes builds it.
+    #[error("{file}:{line}:{column}: {reason}")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// Line, from 1; 0 if unknown.
+        line: u64,
+        /// Column, from 1; 0 if unknown.
+        column: u64,
+        /// What the parser says.
+        reason: String,
+    },
+    /// It is JSON or YAML, but has no Kubernetes object.
+    #[error("{file}: no Kubernetes object in it (each needs `kind`, or stands in the `items` of a list)")]
+    NoObject {
+        /// The file.
+        file: String,
+    },
+    /// A quantity that is no whole number of devices.
+    #[error("{file}: {object} asks for {resource}: `{text}` (expected a whole number from 0 to 1000000000)")]
+    Quantity {
+        /// The file.
+        file: String,
+        /// The object, like `pod team-a/llm-0`.
+        object: String,
+        /// The resource.
+        resource: String,
+        /// The refused text.
+        text: String,
+    },
+    /// A number of a workload that is none.
+    #[error("{file}: {field} of {object} is `{text}` (expected a whole number from 0 to 1000000000)")]
+    Number {
+        /// The file.
+        file: String,
+        /// The object, like `deployment team-a/llm`.
+        object: String,
+        /// The field.
+        field: &'static str,
+        /// The refused text.
+        text: String,
+    },
+}
+
+impl DumpError {
+    /// A stable code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            DumpError::Empty { .. } => "empty-file",
+            DumpError::NotUtf8 { .. } => "not-utf8",
+            DumpError::Gzip { .. } => "gzip",
+            DumpError::TooLarge { .. } => "too-large",
+            DumpError::Truncated { .. } => "truncated",
+            DumpError::Syntax { .. } => "syntax",
+            DumpError::NoObject { .. } => "no-kubernetes-object",
+            DumpError::Quantity { .. } => "quantity",
+            DumpError::Number { .. } => "number",
+        }
+    }
+
+    /// The file it is about.
+    pub fn file(&self) -> &str {
+        match self {
+            DumpError::Empty { file }
+            | DumpError::NotUtf8 { file, .. }
+            | DumpError::Gzip { file, .. }
+            | DumpError::TooLarge { file, .. }
+            | DumpError::Truncated { file, .. }
+            | DumpError::Syntax { file, .. }
+            | DumpError::NoObject { file }
+            | DumpError::Quantity { file, .. }
+            | DumpError::Number { file, .. } => file,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! From the bytes of a file to its objects.
+
+use std::io::Read;
+
+use serde::de::DeserializeSeed;
+
+use super::Source;
+use super::collect::Collection;
+use super::error::DumpError;
+use super::object::{Document, ObjectSeed};
+
+/// Most bytes a file may have, unpacked: several times the largest cluster.
+const MOST_BYTES: u64 = 4 << 30;
+
+/// Reads one file: JSON or YAML, one document or several, perhaps packed with gzip.
+pub(super) fn read(source: &Source<'_>) -> Result<Collection, DumpError> {
+    let file = source.name;
+    if source.bytes.starts_with(&[0x1f, 0x8b]) {
+        return read_text(file, &unpack(file, source.bytes)?);
+    }
+    read_text(file, source.bytes)
+}
+
+fn unpack(file: &str, bytes: &[u8]) -> Result<Vec<u8>, DumpError> {
+    let mut text = Vec::new();
+    let mut unpacked = flate2::read::MultiGzDecoder::new(bytes).take(MOST_BYTES + 1);
+    unpacked.read_to_end(&mut text).map_err(|error| DumpError::Gzip { file: file.to_owned(), reason: error.to_string() })?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(DumpError::TooLarge { file: file.to_owned(), most: MOST_BYTES });
+    }
+    Ok(text)
+}
+
+fn read_text(file: &str, bytes: &[u8]) -> Result<Collection, DumpError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let offset = error.valid_up_to();
+        let line = 1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count();
+        let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        DumpError::NotUtf8 { file: file.to_owned(), offset, line, utf16 }
+    })?;
+    let begin = text.trim_start();
+    if begin.is_empty() {
+        return Err(DumpError::Empty { file: file.to_owned() });
+    }
+    let found = if begin.starts_with(['{', '[']) { read_json(file, text)? } else { read_yaml(file, text)? };
+    if found.without_kind > 0 && found.is_empty() {
+        return Err(DumpError::NoObject { file: file.to_owned() });
+    }
+    Ok(found)
+}
+
+/// JSON documents, one behind the other.
+fn read_json(file: &str, text: &str) -> Result<Collection, DumpError> {
+    let mut found = Collection::default();
+    let mut documents = serde_json::Deserializer::from_str(text);
+    loop {
+        ObjectSeed { into: &mut found, kind: None }.deserialize(&mut documents).map_err(|error| json_error(file, &error))?;
+        found.end_document();
+        if documents.end().is_ok() {
+            return Ok(found);
+        }
+    }
+}
+
+fn json_error(file: &str, error: &serde_json::Error) -> DumpError {
+    let file = file.to_owned();
+    let (line, column) = (error.line() as u64, error.column() as u64);
+    if error.is_eof() {
+        return DumpError::Truncated { file, line, column };
+    }
+    let text = error.to_string();
+    let place = format!(" at line {line} column {column}");
+    DumpError::Syntax { file, line, column, reason: text.strip_suffix(&place).unwrap_or(&text).to_owned() }
+}
+
+/// YAML documents. The parser's budgets stop small files that unfold into huge ones; what is merely
+/// large is welcome here, so the counts that grow with an honest dump are raised.
+fn read_yaml(file: &str, text: &str) -> Result<Collection, DumpError> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_events: usize::MAX,
+            max_nodes: usize::MAX,
+            max_documents: usize::MAX,
+            max_total_scalar_bytes: usize::MAX,
+            max_total_comment_bytes: usize::MAX,
+            max_buffered_comment_events: 100_000,
+        },
+        with_snippet: false,
+    };
+    let documents: Vec<Document> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| yaml_error(file, &error))?;
+    let mut found = Collection::default();
+    let empty = documents.is_empty();
+    for document in documents {
+        found.absorb(document.0);
+    }
+    if empty { Err(DumpError::Empty { file: file.to_owned() }) } else { Ok(found) }
+}
+
+fn yaml_error(file: &str, error: &serde_saphyr::Error) -> DumpError {
+    let place = error.location();
+    let (line, column) = place.map_or((0, 0), |place| (place.line(), place.column()));
+    let rendered = error.render();
+    let reason = rendered.lines().next().unwrap_or("not readable as YAML").to_owned();
+    DumpError::Syntax { file: file.to_owned(), line, column, reason }
+}

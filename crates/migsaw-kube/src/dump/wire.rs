@@ -1,0 +1,329 @@
+//! The parts of Kubernetes objects that matter here, as they are written. Everything else in an
+//! object is passed over without being kept.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+use super::quantity::Scalar;
+
+/// Reads `null` as the default: Go writes it for lists and maps that are not there.
+fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Metadata {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) generate_name: String,
+    pub(super) namespace: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) labels: BTreeMap<String, Option<String>>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) owner_references: Vec<OwnerReference>,
+    pub(super) deletion_timestamp: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OwnerReference {
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) controller: Option<bool>,
+}
+
+impl Metadata {
+    pub(super) fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key)?.as_deref()
+    }
+
+    pub(super) fn controller(&self) -> Option<&OwnerReference> {
+        self.owner_references.iter().find(|owner| owner.controller == Some(true))
+    }
+
+    /// The labels, null ones as empty strings.
+    pub(super) fn take_labels(&mut self) -> BTreeMap<String, String> {
+        std::mem::take(&mut self.labels).into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect()
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NodeSpec {
+    pub(super) unschedulable: Option<bool>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) taints: Vec<WireTaint>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireTaint {
+    pub(super) key: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) value: String,
+    pub(super) effect: String,
+}
+
+/// Of every kind's status what is of interest for one of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Status {
+    pub(super) phase: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) capacity: GpuResources,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) allocatable: GpuResources,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) conditions: Vec<Condition>,
+    pub(super) succeeded: Option<Scalar>,
+    pub(super) terminal_state: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Condition {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) status: String,
+}
+
+impl Status {
+    /// The status of a condition, `True`, `False` or `Unknown`.
+    pub(super) fn condition(&self, kind: &str) -> Option<&str> {
+        self.conditions.iter().find(|c| c.kind == kind).map(|c| c.status.as_str())
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PodSpec {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) containers: Vec<Container>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) init_containers: Vec<Container>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) overhead: GpuResources,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) node_name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) node_selector: BTreeMap<String, String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) affinity: Affinity,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) tolerations: Vec<WireToleration>,
+    pub(super) priority: Option<Scalar>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) priority_class_name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) resource_claims: Vec<IgnoredAny>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) topology_spread_constraints: Vec<SpreadConstraint>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Container {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) resources: ContainerResources,
+    pub(super) restart_policy: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ContainerResources {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) requests: GpuResources,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) limits: GpuResources,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct SpreadConstraint {
+    pub(super) when_unsatisfiable: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Affinity {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) node_affinity: NodeAffinity,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) pod_affinity: PodAffinity,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) pod_anti_affinity: PodAffinity,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NodeAffinity {
+    #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
+    pub(super) required: Option<WireNodeSelector>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct WireNodeSelector {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) node_selector_terms: Vec<WireTerm>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct WireTerm {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) match_expressions: Vec<WireRequirement>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) match_fields: Vec<WireRequirement>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireRequirement {
+    pub(super) key: String,
+    pub(super) operator: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) values: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PodAffinity {
+    #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution", deserialize_with = "nullable")]
+    pub(super) required: Vec<PodAffinityTerm>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PodAffinityTerm {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) topology_key: String,
+    pub(super) label_selector: Option<LabelSelector>,
+    pub(super) namespace_selector: Option<LabelSelector>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) namespaces: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) mismatch_label_keys: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct LabelSelector {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) match_labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) match_expressions: Vec<WireRequirement>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireToleration {
+    pub(super) key: Option<String>,
+    pub(super) operator: Option<String>,
+    pub(super) value: Option<String>,
+    pub(super) effect: Option<String>,
+}
+
+/// The spec of everything that makes pods of a template.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct WorkloadSpec {
+    pub(super) replicas: Option<Scalar>,
+    pub(super) parallelism: Option<Scalar>,
+    pub(super) completions: Option<Scalar>,
+    pub(super) suspend: Option<bool>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) template: PodTemplate,
+    pub(super) job_template: Option<Box<JobTemplate>>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) replicated_jobs: Vec<ReplicatedJob>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PodTemplate {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) metadata: Metadata,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) spec: PodSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct JobTemplate {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) spec: WorkloadSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ReplicatedJob {
+    pub(super) name: String,
+    pub(super) replicas: Option<Scalar>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) template: JobTemplate,
+}
+
+/// Quantities of NVIDIA's resources, by full name; other resources are passed over.
+#[derive(Debug, Default)]
+pub(super) struct GpuResources(pub(super) BTreeMap<String, Scalar>);
+
+impl<'de> Deserialize<'de> for GpuResources {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<GpuResources, D::Error> {
+        deserializer.deserialize_map(GpuResourcesVisitor)
+    }
+}
+
+struct GpuResourcesVisitor;
+
+impl<'de> Visitor<'de> for GpuResourcesVisitor {
+    type Value = GpuResources;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of resources to quantities")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<GpuResources, A::Error> {
+        let mut kept = BTreeMap::new();
+        while let Some(key) = map.next_key_seed(GpuKey)? {
+            match key {
+                Some(key) => {
+                    kept.insert(key, map.next_value::<Option<Scalar>>()?.unwrap_or_default());
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(GpuResources(kept))
+    }
+}
+
+/// Keeps a key only if it is of interest.
+struct GpuKey;
+
+impl<'de> DeserializeSeed<'de> for GpuKey {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<String>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for GpuKey {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a resource name")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Option<String>, E> {
+        let wanted = key.strip_prefix("nvidia.com/").is_some_and(|name| name.starts_with("mig-") || name == "gpu" || name == "gpu.shared");
+        Ok(wanted.then(|| key.to_owned()))
+    }
+}
