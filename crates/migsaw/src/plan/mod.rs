@@ -1,14 +1,30 @@
 //! The plan, and how the best one is found.
 
+mod cell;
+mod compile;
 mod configuration;
+mod explain;
+mod finish;
+mod fleet_program;
+mod formulation;
+mod nodes;
+mod optimise;
 mod outcome;
+mod peel;
+mod program;
+mod search;
+mod solver;
+mod templates;
+mod tiers;
 
 use std::time::Duration;
 
 pub use configuration::{ALL_DISABLED, Configuration, Configurations};
+pub use formulation::Formulation;
 pub use outcome::{
     GpuShare, GpuTarget, Plan, PlannedNodes, Serving, Status, Tier, TierName, Unserved, UnservedCode,
 };
+pub use solver::Backend;
 
 use crate::problem::{InputProblem, Problem, Subject};
 
@@ -33,11 +49,15 @@ impl Budget for Unlimited {
 pub struct Options<'a> {
     /// Time limit and cancel hook in one.
     pub budget: &'a dyn Budget,
+    /// How capacity is described to the solver.
+    pub formulation: Formulation,
+    /// Which solver is used.
+    pub backend: Backend,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Options { budget: &Unlimited }
+        Options { budget: &Unlimited, formulation: Formulation::default(), backend: Backend::default() }
     }
 }
 
@@ -62,6 +82,5 @@ pub fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, PlanError>
     if !problems.is_empty() {
         return Err(PlanError::Invalid(problems));
     }
-    let _ = options;
-    Err(PlanError::Internal("not there yet".to_owned()))
+    tiers::plan(problem, options)
 }

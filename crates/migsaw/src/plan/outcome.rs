@@ -184,7 +184,7 @@ impl PlannedNodes {
     }
 
     /// GPUs of one node that are cut or serve as a whole.
-    fn gpus_used(&self) -> u64 {
+    pub fn gpus_used(&self) -> u64 {
         let whole = |gpu: usize| {
             let mut shares = self.serves.iter().flat_map(|serving| &serving.shares);
             shares.any(|share| share.profile.is_none() && usize::from(share.gpu) == gpu)

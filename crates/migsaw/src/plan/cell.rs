@@ -1,0 +1,168 @@
+//! Cells: the nodes an integer program speaks of.
+//!
+//! A cell is `weight` copies of `nodes` nodes. Two kinds are used:
+//!
+//! - *pooled*, weight 1 and all nodes of a pool together: its variables are totals. What acts within a
+//!   node is relaxed, so a program over pooled cells bounds every plan, at a size that does not depend on
+//!   the number of nodes;
+//! - *identical*, one node and a weight: every copy becomes the same and serves the same. Rules within a
+//!   node are exact. With all weights 1 the program is the problem itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::compile::{Compiled, NodeClass, PoolShape};
+use crate::fleet::{GpuState, Strategy};
+use crate::geometry::{Capability, Counts, Engines, Layout, Model, Occupancy, ProfileName};
+
+/// `weight` copies of some nodes of one shape, in one or more pools.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    /// The pools with copies; more than one only if the pools' nodes look the same.
+    pub(super) members: Vec<Member>,
+    /// Nodes in one copy.
+    pub(super) nodes: i64,
+    /// The GPUs of one copy, by board.
+    pub(super) boards: Vec<BoardStock>,
+    /// The node class, where all nodes are of one.
+    pub(super) class: Option<usize>,
+    pub(super) strategy: Strategy,
+}
+
+/// Copies of a cell in one pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    pub(super) pool: usize,
+    /// The class of its nodes; without meaning where [`Cell::class`] is `None`.
+    pub(super) class: usize,
+    pub(super) weight: i64,
+}
+
+/// GPUs of one model.
+#[derive(Debug, Clone)]
+pub(super) struct BoardStock {
+    pub(super) model: Arc<Model>,
+    /// GPUs with nothing on them.
+    pub(super) idle: i64,
+    /// GPUs with pinned instances, by what they can still take.
+    pub(super) pinned: Vec<(Arc<Capability>, i64)>,
+    /// GPUs in use as a whole.
+    pub(super) taken: i64,
+    /// The profiles pinned somewhere, by name.
+    pub(super) pinned_names: Vec<ProfileName>,
+}
+
+/// Remembers the capability of each state seen.
+#[derive(Default)]
+pub(super) struct Capabilities {
+    known: BTreeMap<(String, u32, Counts, Engines), Arc<Capability>>,
+}
+
+impl Capabilities {
+    /// What a GPU with these pinned instances can still take.
+    pub(super) fn beside(&mut self, model: &Model, pinned: &Layout) -> Arc<Capability> {
+        let taken = pinned.occupancy(model).expect("the problem was validated");
+        let left = room_by_profile(model, &taken);
+        let key = (model.id.clone(), taken.units, left, taken.engines_left);
+        let compute = || Arc::new(Capability::of(model, &taken));
+        Arc::clone(self.known.entry(key).or_insert_with(compute))
+    }
+}
+
+/// Of each profile, how many the maxima, engines and free starts leave at most. Together with the free
+/// units and engines this decides the capability.
+fn room_by_profile(model: &Model, taken: &Occupancy) -> Counts {
+    let room = |profile: &crate::geometry::Profile, count: u8| {
+        let free = profile.starts.iter().filter(|&&start| taken.units & profile.mask(start) == 0).count();
+        u8::try_from(free).unwrap_or(u8::MAX).min(profile.max_instances.saturating_sub(count))
+    };
+    model
+        .profile_ids()
+        .map(|(id, profile)| {
+            let least = room(profile, taken.counts[id]);
+            let by_engines = (0..least).take_while(|&n| taken.engines_left.holds(profile.engines, n + 1)).count();
+            (id, u8::try_from(by_engines).unwrap_or(u8::MAX))
+        })
+        .collect()
+}
+
+impl BoardStock {
+    fn empty(model: &Arc<Model>) -> BoardStock {
+        BoardStock { model: Arc::clone(model), idle: 0, pinned: Vec::new(), taken: 0, pinned_names: Vec::new() }
+    }
+
+    fn add(&mut self, state: &GpuState, count: i64, capabilities: &mut Capabilities) {
+        match state {
+            GpuState::Idle => self.idle += count,
+            GpuState::Taken => self.taken += count,
+            GpuState::Pinned(layout) => {
+                let capability = capabilities.beside(&self.model, layout);
+                match self.pinned.iter_mut().find(|(known, _)| *known == capability) {
+                    Some((_, n)) => *n += count,
+                    None => self.pinned.push((capability, count)),
+                }
+                for (id, _) in layout.counts().iter() {
+                    let name = &self.model.get(id).name;
+                    if !self.pinned_names.contains(name) {
+                        self.pinned_names.push(name.clone());
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Cell {
+    /// The cells of the relaxation: a pool's mixed nodes together, its single nodes by class.
+    pub(super) fn pooled(compiled: &Compiled<'_>, capabilities: &mut Capabilities) -> Vec<Cell> {
+        let mut cells = Vec::new();
+        for (pool, shape) in compiled.pools.iter().enumerate() {
+            let all: Vec<usize> = (0..shape.classes.len()).collect();
+            let groups: Vec<&[usize]> = match shape.strategy {
+                Strategy::Mixed if all.is_empty() => Vec::new(),
+                Strategy::Mixed => vec![&all],
+                Strategy::Single => all.chunks(1).collect(),
+            };
+            for group in groups {
+                let nodes = group.iter().map(|&class| shape.classes[class].count).sum();
+                let mut boards: Vec<BoardStock> = shape.boards.iter().map(|b| BoardStock::empty(&b.model)).collect();
+                for &class in group {
+                    let class = &shape.classes[class];
+                    class.stock(shape, class.count, &mut boards, capabilities);
+                }
+                let class = if let [class] = group { Some(*class) } else { None };
+                let members = vec![Member { pool, class: class.unwrap_or(0), weight: 1 }];
+                cells.push(Cell { members, nodes, boards, class, strategy: shape.strategy });
+            }
+        }
+        cells
+    }
+
+    /// Nodes that all become the same: `members` gives pool, class and number, of classes that look alike.
+    pub(super) fn identical(compiled: &Compiled<'_>, members: &[(usize, usize, i64)], capabilities: &mut Capabilities) -> Cell {
+        let (pool, class, _) = members[0];
+        let shape = &compiled.pools[pool];
+        let mut boards: Vec<BoardStock> = shape.boards.iter().map(|b| BoardStock::empty(&b.model)).collect();
+        shape.classes[class].stock(shape, 1, &mut boards, capabilities);
+        let members = members.iter().map(|&(pool, class, weight)| Member { pool, class, weight }).collect();
+        Cell { members, nodes: 1, boards, class: Some(class), strategy: shape.strategy }
+    }
+
+    /// Whether something is pinned on its nodes, so that they are in use whatever is planned.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.boards.iter().any(|board| !board.pinned.is_empty())
+    }
+}
+
+impl NodeClass {
+    /// Whether all GPUs are idle.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state.iter().all(|state| *state == GpuState::Idle)
+    }
+
+    fn stock(&self, shape: &PoolShape, count: i64, boards: &mut [BoardStock], capabilities: &mut Capabilities) {
+        for (state, &board) in self.state.iter().zip(&shape.board_of) {
+            boards[board].add(state, count, capabilities);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The problem in the planner's terms: nodes by class, demands by flow.
+//!
+//! Nodes of one pool in the same state are a *class*. Demands with the same request and the same
+//! eligible pools are one *flow*, whatever their names, so the size of everything that follows depends
+//! on how many different things there are, not on how many GPUs or pods.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::demand::{Demand, Request, Together};
+use crate::fleet::{GpuState, Pool, Strategy};
+use crate::geometry::{Model, ProfileId, ProfileName};
+use crate::problem::Problem;
+
+/// The problem, compiled.
+pub(super) struct Compiled<'a> {
+    pub(super) problem: &'a Problem,
+    pub(super) pools: Vec<PoolShape>,
+    pub(super) flows: Vec<Flow>,
+    /// The priorities there are, highest first.
+    pub(super) levels: Vec<i32>,
+    /// Whether pools have prices.
+    pub(super) priced: bool,
+}
+
+/// A pool's nodes, seen from the planner.
+pub(super) struct PoolShape {
+    /// The models of one node, each once.
+    pub(super) boards: Vec<Board>,
+    /// The board each GPU of a node belongs to, by index.
+    pub(super) board_of: Vec<usize>,
+    /// The nodes by state.
+    pub(super) classes: Vec<NodeClass>,
+    pub(super) strategy: Strategy,
+    /// What a GPU in use costs: millionths, or 1 where nothing has a price.
+    pub(super) cost: i64,
+    /// The flows that may use it, with the ways it can serve them.
+    pub(super) offers: Vec<Offer>,
+}
+
+/// The GPUs of one model in a node.
+pub(super) struct Board {
+    pub(super) model: Arc<Model>,
+    pub(super) gpus: i64,
+    /// The profiles some demand accepts here: what spare instances are counted of.
+    pub(super) wanted: Vec<bool>,
+}
+
+/// Nodes of one pool in the same state.
+pub(super) struct NodeClass {
+    pub(super) ranges: Vec<Range<u32>>,
+    pub(super) count: i64,
+    /// By GPU index.
+    pub(super) state: Vec<GpuState>,
+}
+
+/// Demands with the same request, pools and rules.
+pub(super) struct Flow {
+    /// Indices of the demands, highest priority first.
+    pub(super) demands: Vec<usize>,
+    /// Units asked for at each of [`Compiled::levels`].
+    pub(super) counts: Vec<i64>,
+    pub(super) shape: Shape,
+    pub(super) max_per_node: Option<i64>,
+}
+
+/// What one unit of a flow needs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shape {
+    Whole { gpus: i64 },
+    Slices { together: Together, instances: i64 },
+}
+
+/// How one pool can serve one flow.
+pub(super) struct Offer {
+    pub(super) flow: usize,
+    /// Different ways to serve a unit; none for whole GPUs.
+    pub(super) ways: Vec<Way>,
+}
+
+/// One way to serve a unit: all of its lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) lines: Vec<Line>,
+}
+
+/// `instances` instances, each of any of the kinds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) instances: i64,
+    pub(super) kinds: Vec<Kind>,
+}
+
+/// A profile on a board of the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Kind {
+    pub(super) board: usize,
+    pub(super) profile: ProfileId,
+}
+
+impl<'a> Compiled<'a> {
+    pub(super) fn new(problem: &'a Problem) -> Compiled<'a> {
+        let priced = problem.fleet.pools.iter().any(|pool| pool.cost_per_gpu.is_some());
+        let mut levels: Vec<i32> = problem.demands.iter().filter(|d| d.count > 0).map(|d| d.priority).collect();
+        levels.sort_unstable_by(|a, b| b.cmp(a));
+        levels.dedup();
+        let mut pools: Vec<PoolShape> = problem.fleet.pools.iter().map(|pool| PoolShape::new(pool, priced)).collect();
+        let flows = flows(problem, &levels, &pools);
+        for (pool, shape) in problem.fleet.pools.iter().zip(&mut pools) {
+            shape.offers = flows.iter().enumerate().filter_map(|(i, flow)| shape.offer(i, flow, problem, pool)).collect();
+            shape.mark_wanted();
+        }
+        Compiled { problem, pools, flows, levels, priced }
+    }
+
+    /// Units asked for, by flow and level.
+    pub(super) fn asked(&self) -> Vec<Vec<i64>> {
+        self.flows.iter().map(|flow| flow.counts.clone()).collect()
+    }
+
+    /// Whether some flow has a rule that acts within a node or a GPU.
+    pub(super) fn has_node_rules(&self) -> bool {
+        let single = self.pools.iter().any(|pool| pool.strategy == Strategy::Single);
+        single || self.flows.iter().any(Flow::has_node_rule)
+    }
+}
+
+impl NodeClass {
+    /// Whether some GPU has pinned instances, so that its nodes are in use whatever is planned.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.state.iter().any(|state| matches!(state, GpuState::Pinned(_)))
+    }
+}
+
+impl Flow {
+    fn has_node_rule(&self) -> bool {
+        let large = match self.shape {
+            Shape::Whole { gpus } => gpus > 1,
+            Shape::Slices { instances, .. } => instances > 1,
+        };
+        large || self.max_per_node.is_some()
+    }
+
+    pub(super) fn is_together_on_gpu(&self) -> bool {
+        matches!(self.shape, Shape::Slices { together: Together::Gpu, instances } if instances > 1)
+    }
+}
+
+impl PoolShape {
+    fn new(pool: &Pool, priced: bool) -> PoolShape {
+        let mut boards: Vec<Board> = Vec::new();
+        let board_of = pool
+            .gpu_models()
+            .map(|model| {
+                let known = boards.iter().position(|board| board.model == *model);
+                let index = known.unwrap_or_else(|| {
+                    let wanted = vec![false; model.profiles.len()];
+                    boards.push(Board { model: Arc::clone(model), gpus: 0, wanted });
+                    boards.len() - 1
+                });
+                boards[index].gpus += 1;
+                index
+            })
+            .collect();
+        let cost = if priced { pool.cost_per_gpu.map_or(0, |cost| cost.micros) } else { 1 };
+        let classes = classes(pool);
+        PoolShape { boards, board_of, classes, strategy: pool.strategy, cost, offers: Vec::new() }
+    }
+
+    /// How the pool can serve the flow, if it can at all.
+    fn offer(&self, index: usize, flow: &Flow, problem: &Problem, pool: &Pool) -> Option<Offer> {
+        let demand = &problem.demands[flow.demands[0]];
+        demand.eligible.admits(pool).ok()?;
+        let ways = self.ways(demand);
+        let serves = matches!(flow.shape, Shape::Whole { .. }) || !ways.is_empty();
+        serves.then_some(Offer { flow: index, ways })
+    }
+
+    /// The ways a unit of the demand can be served on a node of this shape, capacity aside.
+    pub(super) fn ways(&self, demand: &Demand) -> Vec<Way> {
+        let on_boards = |name: &ProfileName, accepts: &dyn Fn(&Model, ProfileId) -> bool| -> Vec<Kind> {
+            let kinds = self.boards.iter().enumerate().filter_map(|(board, b)| {
+                let profile = b.model.profile(name).filter(|&id| accepts(&b.model, id))?;
+                Some(Kind { board, profile })
+            });
+            kinds.collect()
+        };
+        match &demand.request {
+            Request::WholeGpus { .. } => Vec::new(),
+            Request::Profiles { instances, .. } => {
+                let lines: Vec<Line> = instances
+                    .iter()
+                    .map(|(name, &n)| Line { instances: i64::from(n), kinds: on_boards(name, &|_, _| true) })
+                    .collect();
+                let possible = lines.iter().all(|line| !line.kinds.is_empty());
+                if possible { vec![Way { lines }] } else { Vec::new() }
+            }
+            Request::AtLeast { memory_mib, compute_slices, instances, .. } => {
+                let gives = |model: &Model, id: ProfileId| {
+                    let profile = model.get(id);
+                    profile.compute_slices >= *compute_slices
+                        && profile.memory_mib.value.is_some_and(|mib| u64::from(mib) >= *memory_mib)
+                };
+                let mut names: Vec<&ProfileName> =
+                    self.boards.iter().flat_map(|board| board.model.profiles.iter().map(|p| &p.name)).collect();
+                names.sort_unstable();
+                names.dedup();
+                let sets = names.into_iter().map(|name| on_boards(name, &gives)).filter(|kinds| !kinds.is_empty());
+                if *instances == 1 {
+                    let mut kinds: Vec<Kind> = sets.flatten().collect();
+                    kinds.sort_unstable();
+                    kinds.dedup();
+                    if kinds.is_empty() { Vec::new() } else { vec![Way { lines: vec![Line { instances: 1, kinds }] }] }
+                } else {
+                    sets.map(|kinds| Way { lines: vec![Line { instances: i64::from(*instances), kinds }] }).collect()
+                }
+            }
+        }
+    }
+
+    /// The class of the node with this index, and the state of its GPUs.
+    pub(super) fn class_at(&self, node: u32) -> (usize, &[GpuState]) {
+        let has = |class: &&NodeClass| class.ranges.iter().any(|range| range.contains(&node));
+        let index = self.classes.iter().position(|class| has(&class)).expect("every node has a class");
+        (index, &self.classes[index].state)
+    }
+
+    fn mark_wanted(&mut self) {
+        for offer in &self.offers {
+            for kind in offer.ways.iter().flat_map(|way| way.lines.iter().flat_map(|line| &line.kinds)) {
+                self.boards[kind.board].wanted[kind.profile.index()] = true;
+            }
+        }
+    }
+}
+
+fn classes(pool: &Pool) -> Vec<NodeClass> {
+    let gpus = pool.gpus_per_node() as usize;
+    let mut by_state: BTreeMap<Vec<GpuState>, NodeClass> = BTreeMap::new();
+    for (range, group) in pool.node_ranges().filter(|(range, _)| !range.is_empty()) {
+        let state: Vec<GpuState> = (0..gpus).map(|gpu| normal(group.state(gpu))).collect();
+        let empty = || NodeClass { ranges: Vec::new(), count: 0, state: state.clone() };
+        let class = by_state.entry(state.clone()).or_insert_with(empty);
+        class.count += i64::from(range.end - range.start);
+        match class.ranges.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => class.ranges.push(range),
+        }
+    }
+    by_state.into_values().collect()
+}
+
+/// A GPU with nothing pinned is idle.
+fn normal(state: &GpuState) -> GpuState {
+    match state {
+        GpuState::Pinned(layout) if layout.is_empty() => GpuState::Idle,
+        other => other.clone(),
+    }
+}
+
+/// Groups the demands into flows, in the order of their first demands.
+fn flows(problem: &Problem, levels: &[i32], pools: &[PoolShape]) -> Vec<Flow> {
+    let mut index = BTreeMap::new();
+    let mut flows: Vec<Flow> = Vec::new();
+    for (i, demand) in problem.demands.iter().enumerate().filter(|(_, demand)| demand.count > 0) {
+        let admitted: Vec<usize> =
+            (0..pools.len()).filter(|&p| demand.eligible.admits(&problem.fleet.pools[p]).is_ok()).collect();
+        // A limit per node is each demand's own.
+        let alone = demand.max_per_node.map(|_| i);
+        let key = (request_key(&demand.request), admitted, alone);
+        let flow = *index.entry(key).or_insert_with(|| {
+            flows.push(Flow {
+                demands: Vec::new(),
+                counts: vec![0; levels.len()],
+                shape: Shape::of(&demand.request),
+                max_per_node: demand.max_per_node.map(i64::from),
+            });
+            flows.len() - 1
+        });
+        let level = levels.binary_search_by(|l| demand.priority.cmp(l)).expect("every priority is a level");
+        let count = i64::try_from(demand.count).expect("counts are limited");
+        flows[flow].counts[level] += count;
+        flows[flow].demands.push(i);
+    }
+    for flow in &mut flows {
+        flow.demands.sort_by_key(|&i| std::cmp::Reverse(problem.demands[i].priority));
+    }
+    flows
+}
+
+impl Shape {
+    fn of(request: &Request) -> Shape {
+        match request {
+            Request::Profiles { instances, together } => {
+                Shape::Slices { together: *together, instances: instances.values().map(|&n| i64::from(n)).sum() }
+            }
+            Request::AtLeast { instances, together, .. } => {
+                Shape::Slices { together: *together, instances: i64::from(*instances) }
+            }
+            Request::WholeGpus { gpus } => Shape::Whole { gpus: i64::from(*gpus) },
+        }
+    }
+}
+
+type RequestKey = (Vec<(ProfileName, u32)>, u64, u8, u32, Together, u32);
+
+fn request_key(request: &Request) -> RequestKey {
+    match request {
+        Request::Profiles { instances, together } => {
+            (instances.iter().map(|(name, &n)| (name.clone(), n)).collect(), 0, 0, 0, *together, 0)
+        }
+        Request::AtLeast { memory_mib, compute_slices, instances, together } => {
+            (Vec::new(), *memory_mib, *compute_slices, *instances, *together, 0)
+        }
+        Request::WholeGpus { gpus } => (Vec::new(), 0, 0, 0, Together::Node, *gpus),
+    }
+}

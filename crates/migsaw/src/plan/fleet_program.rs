@@ -1,0 +1,495 @@
+//! The integer program over some cells.
+//!
+//! Sets: cells `k` (with members: pools holding `w` copies), boards `b` of a cell, profiles `p`, flows
+//! `f`, the ways `v` a pool can serve a flow, priority levels `l`.
+//!
+//! Variables, all integers from 0: `cut[k, b]` idle GPUs cut; `y[k, b, p]` instances added; `whole[k]`
+//! GPUs serving as a whole; on single-strategy nodes `name[k, s]` nodes of profile `s` and `off[k]` nodes
+//! with MIG off; `z[m, f, v]` units served in each copy at member `m`, `x[m, f, v, i, p]` instances of
+//! kind `p` for line `i` of that way; `served[f, l]`.
+//!
+//! Constraints: `y` is within what the GPUs hold ([`super::formulation`]); instances used are at most
+//! those added; `Σ_p x = instances·z` for each line; `Σ cut + whole ≤ idle`; at most `maxPerNode` units a
+//! node; `Σ_m w·z = Σ_l served[f, l]`, each at most what is asked for.
+//!
+//! Objectives: units served at a level, cost, and slices of spare instances.
+
+use super::cell::{BoardStock, Cell};
+use super::compile::{Compiled, Flow, Kind, Line, Offer, Shape};
+use super::formulation::{BoardVars, Formulation};
+use super::program::{Program, Sum, Var};
+use crate::fleet::Strategy;
+use crate::geometry::{Counts, ProfileName};
+
+/// The program with the meaning of its variables.
+pub(super) struct FleetProgram {
+    pub(super) program: Program,
+    pub(super) cells: Vec<CellVars>,
+    /// By flow and level.
+    served: Vec<Vec<Option<Var>>>,
+    /// What the GPUs in use cost, those pinned left out.
+    pub(super) cost: Sum,
+    /// Slices of spare instances.
+    pub(super) spare: Sum,
+}
+
+/// The variables of one cell.
+pub(super) struct CellVars {
+    pub(super) capacity: Capacity,
+    /// By member.
+    pub(super) uses: Vec<Vec<Use>>,
+}
+
+pub(super) enum Capacity {
+    /// With, by board, the sets of instances that must share a GPU.
+    Mixed { boards: Vec<BoardVars>, bundles: Vec<Vec<Counts>> },
+    Single { names: Vec<(ProfileName, Var)>, off: Var },
+}
+
+/// Units of a flow at a member, per copy.
+pub(super) struct Use {
+    pub(super) flow: usize,
+    pub(super) units: Sum,
+    /// Instances by line of the way and kind, those of bundles left out.
+    pub(super) lines: Vec<Vec<(Kind, Sum)>>,
+    /// The bundle used for each unit: board and index.
+    pub(super) bundle: Option<(usize, usize)>,
+}
+
+impl CellVars {
+    /// GPUs of one copy that are cut or serve as a whole, those pinned left out.
+    pub(super) fn gpus_used(&self, cell: &Cell, compiled: &Compiled<'_>, values: &[i64]) -> i64 {
+        let whole = |u: &Use| match compiled.flows[u.flow].shape {
+            Shape::Whole { gpus } => i64::try_from(u.units.value(values)).unwrap_or(i64::MAX) * gpus,
+            Shape::Slices { .. } => 0,
+        };
+        let whole = self.uses.iter().map(|uses| uses.iter().map(whole).sum()).max().unwrap_or(0);
+        let cut: i64 = match &self.capacity {
+            Capacity::Mixed { boards, .. } => boards.iter().map(|board| values[board.cut.0]).sum(),
+            Capacity::Single { names, .. } => {
+                let idle: i64 = cell.boards.iter().map(|stock| stock.idle).sum();
+                names.iter().map(|(_, nodes)| values[nodes.0] * idle / cell.nodes.max(1)).sum()
+            }
+        };
+        whole + cut
+    }
+
+    /// Whether a copy has a GPU in use.
+    pub(super) fn is_used(&self, values: &[i64]) -> bool {
+        let cut = match &self.capacity {
+            Capacity::Mixed { boards, .. } => boards.iter().any(|board| values[board.cut.0] > 0),
+            Capacity::Single { names, .. } => names.iter().any(|(_, nodes)| values[nodes.0] > 0),
+        };
+        cut || self.uses.iter().flatten().any(|u| u.units.value(values) > 0)
+    }
+}
+
+impl Use {
+    fn kinds(&self) -> impl Iterator<Item = &(Kind, Sum)> {
+        self.lines.iter().flatten()
+    }
+}
+
+impl FleetProgram {
+    /// `asked` gives the units asked for, by flow and level.
+    pub(super) fn new(compiled: &Compiled<'_>, cells: &[Cell], formulation: Formulation, asked: &[Vec<i64>]) -> FleetProgram {
+        let mut program = Program::default();
+        let mut totals = vec![Sum::new(); compiled.flows.len()];
+        let mut cost = Sum::new();
+        let mut spare = Sum::new();
+        let vars = cells
+            .iter()
+            .map(|cell| {
+                let mut builder = CellBuilder { compiled, cell, program: &mut program };
+                let built = builder.build(formulation);
+                builder.add_cost(&built, &mut cost);
+                builder.add_spare(&built, &mut spare);
+                for (member, uses) in cell.members.iter().zip(&built.uses) {
+                    for u in uses {
+                        totals[u.flow] += &u.units.times(member.weight);
+                    }
+                }
+                built
+            })
+            .collect();
+        let mut served = Vec::new();
+        for (asked, mut total) in asked.iter().zip(totals) {
+            let can_be_served = !total.is_empty();
+            let level_var = |&count: &i64| (count > 0 && can_be_served).then(|| program.var(count));
+            let vars: Vec<Option<Var>> = asked.iter().map(level_var).collect();
+            for var in vars.iter().flatten() {
+                total.add_term(*var, -1);
+            }
+            program.equal(total, 0);
+            served.push(vars);
+        }
+        FleetProgram { program, cells: vars, served, cost, spare }
+    }
+
+    /// Units served at a level.
+    pub(super) fn served_at(&self, level: usize) -> Sum {
+        Sum::of(self.served.iter().filter_map(|levels| Some((levels[level]?, 1))))
+    }
+
+    /// Units served, by flow and level.
+    pub(super) fn served(&self, values: &[i64]) -> Vec<Vec<i64>> {
+        self.served.iter().map(|levels| levels.iter().map(|var| var.map_or(0, |var| values[var.0])).collect()).collect()
+    }
+}
+
+struct CellBuilder<'a> {
+    compiled: &'a Compiled<'a>,
+    cell: &'a Cell,
+    program: &'a mut Program,
+}
+
+impl CellBuilder<'_> {
+    fn build(&mut self, formulation: Formulation) -> CellVars {
+        match self.cell.strategy {
+            Strategy::Mixed => self.mixed(formulation),
+            Strategy::Single => self.single(),
+        }
+    }
+
+    fn offers(&self, member: usize) -> &[Offer] {
+        &self.compiled.pools[self.cell.members[member].pool].offers
+    }
+
+    fn mixed(&mut self, formulation: Formulation) -> CellVars {
+        let boards = self.cell.boards.len();
+        let bundles: Vec<Vec<Counts>> = (0..boards).map(|board| self.bundles(board)).collect();
+        let mut vars = Vec::new();
+        for (board, stock) in self.cell.boards.iter().enumerate() {
+            vars.push(formulation.describe(self.program, stock, &self.wanted(board), &bundles[board]));
+        }
+        let uses: Vec<Vec<Use>> = (0..self.cell.members.len()).map(|member| self.uses(member, &bundles)).collect();
+        for uses in &uses {
+            self.limit_by_instances(uses, |board, profile| match vars[board].total[profile] {
+                Some(var) => Sum::of([(var, 1)]),
+                None => Sum::new(),
+            });
+            self.limit_by_bundles(uses, &vars, &bundles);
+            let mut whole = self.whole_gpus(uses);
+            for board in &vars {
+                whole.add_term(board.cut, 1);
+            }
+            self.program.at_most(whole, self.cell.boards.iter().map(|stock| stock.idle).sum());
+        }
+        CellVars { capacity: Capacity::Mixed { boards: vars, bundles }, uses }
+    }
+
+    /// On single-strategy nodes everything goes by the name a whole node has.
+    fn single(&mut self) -> CellVars {
+        let (cell, compiled) = (self.cell, self.compiled);
+        let pinned: Vec<&ProfileName> = cell.boards.iter().flat_map(|board| &board.pinned_names).collect();
+        let taken = cell.boards.iter().any(|board| board.taken > 0);
+        let free_to_cut = |name: &ProfileName| {
+            !taken && pinned.iter().all(|p| *p == name) && cell.boards.iter().all(|b| b.model.profile(name).is_some())
+        };
+        let first = cell.boards.first().map(|b| b.model.profiles.iter()).into_iter().flatten();
+        let names: Vec<ProfileName> = first.map(|p| p.name.clone()).filter(free_to_cut).collect();
+        let names: Vec<(ProfileName, Var)> = names.into_iter().map(|name| (name, self.program.var(cell.nodes))).collect();
+        let off = self.program.var(if cell.is_pinned() { 0 } else { cell.nodes });
+        let mut nodes = Sum::of(names.iter().map(|(_, var)| (*var, 1)));
+        if cell.is_pinned() {
+            self.program.equal(nodes, cell.nodes);
+        } else {
+            nodes.add_term(off, 1);
+            self.program.at_most(nodes, cell.nodes);
+        }
+        let none: Vec<Vec<Counts>> = cell.boards.iter().map(|_| Vec::new()).collect();
+        let uses: Vec<Vec<Use>> = (0..cell.members.len()).map(|member| self.uses(member, &none)).collect();
+        for uses in &uses {
+            self.limit_by_instances(uses, |board, profile| {
+                let stock = &cell.boards[board];
+                let per_node = added_when_uniform(stock, profile) / cell.nodes.max(1);
+                let named = |name: &ProfileName| stock.model.profile(name).is_some_and(|id| id.index() == profile);
+                Sum::of(names.iter().filter(|(name, _)| named(name)).map(|(_, var)| (*var, per_node)))
+            });
+            for u in uses.iter().filter(|u| compiled.flows[u.flow].is_together_on_gpu()) {
+                let Shape::Slices { instances, .. } = compiled.flows[u.flow].shape else { continue };
+                let (kind, _) = &u.lines[0][0];
+                let stock = &cell.boards[kind.board];
+                let units = units_when_uniform(stock, kind.profile.index(), instances) / cell.nodes.max(1);
+                let named = |name: &ProfileName| stock.model.profile(name) == Some(kind.profile);
+                let room = Sum::of(names.iter().filter(|(name, _)| named(name)).map(|(_, var)| (*var, units)));
+                self.program.at_most(u.units.clone() + &room.negated(), 0);
+            }
+            let mut whole = self.whole_gpus(uses);
+            let per_node: i64 = cell.boards.iter().map(|stock| stock.idle).sum::<i64>() / cell.nodes.max(1);
+            whole.add_term(off, -per_node);
+            self.program.at_most(whole, 0);
+        }
+        CellVars { capacity: Capacity::Single { names, off }, uses }
+    }
+
+    /// The profiles some member's demand accepts on a board.
+    fn wanted(&self, board: usize) -> Vec<bool> {
+        let mut wanted = vec![false; self.cell.boards[board].model.profiles.len()];
+        for member in &self.cell.members {
+            for (all, one) in wanted.iter_mut().zip(&self.compiled.pools[member.pool].boards[board].wanted) {
+                *all |= one;
+            }
+        }
+        wanted
+    }
+
+    /// The sets of instances that must share one GPU of a board, over all members' flows.
+    fn bundles(&self, board: usize) -> Vec<Counts> {
+        let offers = (0..self.cell.members.len()).flat_map(|member| self.offers(member));
+        let on_gpu = offers.filter(|offer| self.compiled.flows[offer.flow].is_together_on_gpu());
+        let mut found: Vec<Counts> = on_gpu.flat_map(|o| o.ways.iter().filter_map(|way| way.on_one_gpu(board))).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn uses(&mut self, member: usize, bundles: &[Vec<Counts>]) -> Vec<Use> {
+        let nodes = self.cell.nodes;
+        let compiled = self.compiled;
+        let mut uses = Vec::new();
+        for offer in &compiled.pools[self.cell.members[member].pool].offers {
+            let flow = &compiled.flows[offer.flow];
+            let from = uses.len();
+            match flow.shape {
+                Shape::Whole { gpus } => {
+                    let units = Sum::of([(self.program.var(self.whole_units(gpus)), 1)]);
+                    uses.push(Use { flow: offer.flow, units, lines: Vec::new(), bundle: None });
+                }
+                Shape::Slices { .. } if flow.is_together_on_gpu() => {
+                    uses.extend(self.uses_on_one_gpu(offer, flow, bundles));
+                }
+                Shape::Slices { .. } => {
+                    let usable = offer.ways.iter().filter(|way| way.lines.len() == 1 || self.cell.strategy == Strategy::Mixed);
+                    for way in usable {
+                        uses.extend(self.use_on_node(offer.flow, flow, &way.lines));
+                    }
+                }
+            }
+            if let Some(most) = flow.max_per_node {
+                let mut sum = Sum::new();
+                uses[from..].iter().for_each(|u: &Use| sum += &u.units);
+                self.program.at_most(sum, nodes.saturating_mul(most).min(flow.total()));
+            }
+        }
+        uses
+    }
+
+    /// Units whose instances share one GPU: by bundle on mixed nodes, by kind on single ones.
+    fn uses_on_one_gpu(&mut self, offer: &Offer, flow: &Flow, bundles: &[Vec<Counts>]) -> Vec<Use> {
+        let mut uses = Vec::new();
+        for way in &offer.ways {
+            if self.cell.strategy == Strategy::Single {
+                let [Line { instances, kinds }] = &way.lines[..] else { continue };
+                for &kind in kinds {
+                    let units = Sum::of([(self.program.var(flow.total()), 1)]);
+                    let lines = vec![vec![(kind, units.times(*instances))]];
+                    uses.push(Use { flow: offer.flow, units, lines, bundle: None });
+                }
+                continue;
+            }
+            for (board, list) in bundles.iter().enumerate() {
+                let index = way.on_one_gpu(board).and_then(|counts| list.binary_search(&counts).ok());
+                if let Some(index) = index {
+                    let units = Sum::of([(self.program.var(flow.total()), 1)]);
+                    uses.push(Use { flow: offer.flow, units, lines: Vec::new(), bundle: Some((board, index)) });
+                }
+            }
+        }
+        uses
+    }
+
+    fn use_on_node(&mut self, index: usize, flow: &Flow, lines: &[Line]) -> Option<Use> {
+        let nodes = self.cell.nodes;
+        let mut most = flow.total();
+        for line in lines {
+            let on_node: i64 = line.kinds.iter().map(|kind| self.most_on_node(*kind)).sum();
+            most = most.min(nodes.saturating_mul(on_node / line.instances));
+        }
+        if most == 0 {
+            return None;
+        }
+        if let [Line { instances: 1, kinds }] = lines {
+            let kinds: Vec<(Kind, Sum)> =
+                kinds.iter().map(|&kind| (kind, Sum::of([(self.program.var(most), 1)]))).collect();
+            let mut units = Sum::new();
+            kinds.iter().for_each(|(_, sum)| units += sum);
+            return Some(Use { flow: index, units, lines: vec![kinds], bundle: None });
+        }
+        let units = self.program.var(most);
+        let mut by_line = Vec::new();
+        for line in lines {
+            if let [kind] = line.kinds[..] {
+                by_line.push(vec![(kind, Sum::of([(units, line.instances)]))]);
+                continue;
+            }
+            let mut all = Sum::of([(units, -line.instances)]);
+            let mut kinds = Vec::new();
+            for &kind in &line.kinds {
+                let var = self.program.var(most.saturating_mul(line.instances));
+                all.add_term(var, 1);
+                kinds.push((kind, Sum::of([(var, 1)])));
+            }
+            self.program.equal(all, 0);
+            by_line.push(kinds);
+        }
+        Some(Use { flow: index, units: Sum::of([(units, 1)]), lines: by_line, bundle: None })
+    }
+
+    /// Instances of a kind that one node can hold at most.
+    fn most_on_node(&self, kind: Kind) -> i64 {
+        let board = &self.compiled.pools[self.cell.members[0].pool].boards[kind.board];
+        board.gpus * i64::from(board.model.get(kind.profile).max_instances)
+    }
+
+    /// Units of so many whole GPUs that a copy can serve at most.
+    fn whole_units(&self, gpus: i64) -> i64 {
+        let shape = &self.compiled.pools[self.cell.members[0].pool];
+        let on_node = shape.boards.iter().map(|board| board.gpus).sum::<i64>().min(self.idle_gpus());
+        self.cell.nodes * (on_node / gpus)
+    }
+
+    fn idle_gpus(&self) -> i64 {
+        self.cell.boards.iter().map(|stock| stock.idle).sum()
+    }
+
+    fn whole_gpus(&self, uses: &[Use]) -> Sum {
+        let mut sum = Sum::new();
+        for u in uses {
+            if let Shape::Whole { gpus } = self.compiled.flows[u.flow].shape {
+                sum += &u.units.times(gpus);
+            }
+        }
+        sum
+    }
+
+    /// Instances used of each kind are at most those there.
+    fn limit_by_instances(&mut self, uses: &[Use], there: impl Fn(usize, usize) -> Sum) {
+        for (board, stock) in self.cell.boards.iter().enumerate() {
+            for profile in 0..stock.model.profiles.len() {
+                let mut sum = Sum::new();
+                for (kind, used) in uses.iter().flat_map(Use::kinds) {
+                    if kind.board == board && kind.profile.index() == profile {
+                        sum += used;
+                    }
+                }
+                if !sum.is_empty() {
+                    sum += &there(board, profile).negated();
+                    self.program.at_most(sum, 0);
+                }
+            }
+        }
+    }
+
+    fn limit_by_bundles(&mut self, uses: &[Use], boards: &[BoardVars], bundles: &[Vec<Counts>]) {
+        for (board, vars) in boards.iter().enumerate() {
+            for index in 0..bundles[board].len() {
+                let mut sum = Sum::new();
+                for u in uses.iter().filter(|u| u.bundle == Some((board, index))) {
+                    sum += &u.units;
+                }
+                for column in vars.columns.iter().flatten() {
+                    sum.add_term(column.var, -i64::from(column.bundles[index]));
+                }
+                self.program.at_most(sum, 0);
+            }
+        }
+    }
+
+    fn add_cost(&self, built: &CellVars, cost: &mut Sum) {
+        for (member, uses) in self.cell.members.iter().zip(&built.uses) {
+            let price = self.compiled.pools[member.pool].cost * member.weight;
+            *cost += &self.whole_gpus(uses).times(price);
+            match &built.capacity {
+                Capacity::Mixed { boards, .. } => boards.iter().for_each(|board| cost.add_term(board.cut, price)),
+                Capacity::Single { names, .. } => {
+                    let idle = self.idle_gpus() / self.cell.nodes.max(1);
+                    names.iter().for_each(|(_, nodes)| cost.add_term(*nodes, price * idle));
+                }
+            }
+        }
+    }
+
+    fn add_spare(&self, built: &CellVars, spare: &mut Sum) {
+        for (member, uses) in self.cell.members.iter().zip(&built.uses) {
+            let pool = &self.compiled.pools[member.pool];
+            let value = |kind: Kind| {
+                let board = &pool.boards[kind.board];
+                let profile = board.model.get(kind.profile);
+                let wanted = board.wanted[kind.profile.index()];
+                if wanted { i64::from(profile.compute_slices) + i64::from(profile.memory_slices) } else { 0 }
+            };
+            let all = |counts: &Counts, board: usize| -> i64 {
+                counts.iter().map(|(profile, n)| value(Kind { board, profile }) * i64::from(n)).sum()
+            };
+            match &built.capacity {
+                Capacity::Mixed { boards, bundles } => {
+                    for (board, vars) in boards.iter().enumerate() {
+                        for (index, var) in vars.total.iter().enumerate() {
+                            let Some(var) = var else { continue };
+                            let profile = crate::geometry::ProfileId(u8::try_from(index).expect("few profiles"));
+                            spare.add_term(*var, member.weight * value(Kind { board, profile }));
+                        }
+                        for column in vars.columns.iter().flatten() {
+                            for (bundle, &n) in bundles[board].iter().zip(&column.bundles) {
+                                spare.add_term(column.var, member.weight * i64::from(n) * all(bundle, board));
+                            }
+                        }
+                    }
+                    for u in uses {
+                        if let Some((board, index)) = u.bundle {
+                            *spare += &u.units.times(-member.weight * all(&bundles[board][index], board));
+                        }
+                    }
+                }
+                Capacity::Single { names, .. } => {
+                    for (name, nodes) in names {
+                        for (board, stock) in self.cell.boards.iter().enumerate() {
+                            let Some(profile) = stock.model.profile(name) else { continue };
+                            let each = added_when_uniform(stock, profile.index()) / self.cell.nodes.max(1);
+                            spare.add_term(*nodes, member.weight * each * value(Kind { board, profile }));
+                        }
+                    }
+                }
+            }
+            for (kind, used) in uses.iter().flat_map(Use::kinds) {
+                *spare += &used.times(-member.weight * value(*kind));
+            }
+        }
+    }
+}
+
+/// Instances that can be added if all GPUs carry only this profile.
+pub(super) fn added_when_uniform(stock: &BoardStock, profile: usize) -> i64 {
+    units_when_uniform(stock, profile, 1)
+}
+
+/// Units of so many instances on one GPU each that can be added if all GPUs carry only this profile.
+fn units_when_uniform(stock: &BoardStock, profile: usize, instances: i64) -> i64 {
+    let most = |all: &[Counts]| {
+        let only = all.iter().map(|q| q.iter().find(|(id, _)| id.index() == profile).map_or(0, |(_, n)| n));
+        i64::from(only.max().unwrap_or(0)) / instances
+    };
+    let pinned: i64 = stock.pinned.iter().map(|(capability, n)| n * most(capability.maximal())).sum();
+    stock.idle * most(stock.model.idle_capability().maximal()) + pinned
+}
+
+impl super::compile::Way {
+    /// The way's instances if all of them are on one GPU of the board; `None` if it lacks a kind.
+    pub(super) fn on_one_gpu(&self, board: usize) -> Option<Counts> {
+        self.lines
+            .iter()
+            .map(|line| {
+                let kind = line.kinds.iter().find(|kind| kind.board == board)?;
+                Some((kind.profile, u8::try_from(line.instances).ok()?))
+            })
+            .collect()
+    }
+}
+
+impl Flow {
+    /// Units asked for at all levels.
+    pub(super) fn total(&self) -> i64 {
+        self.counts.iter().sum()
+    }
+}

@@ -1,0 +1,159 @@
+//! An integer program in exact arithmetic: what is built by the formulations and solved by a backend.
+
+use std::ops::{Add, AddAssign};
+
+/// A variable of a [`Program`]: an integer from 0 to its upper bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Var(pub(super) usize);
+
+/// How a row's left side compares with its right side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compare {
+    AtMost,
+    AtLeast,
+    Equal,
+}
+
+/// `Σ coefficient · variable`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Sum {
+    terms: Vec<(Var, i64)>,
+}
+
+/// One constraint.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) sum: Sum,
+    pub(super) compare: Compare,
+    pub(super) right: i64,
+}
+
+/// Maximise a sum over non-negative integers under rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Program {
+    uppers: Vec<i64>,
+    rows: Vec<Row>,
+}
+
+impl Sum {
+    pub(super) fn new() -> Sum {
+        Sum::default()
+    }
+
+    pub(super) fn of(terms: impl IntoIterator<Item = (Var, i64)>) -> Sum {
+        let mut sum = Sum::new();
+        for (var, coefficient) in terms {
+            sum.add_term(var, coefficient);
+        }
+        sum
+    }
+
+    pub(super) fn add_term(&mut self, var: Var, coefficient: i64) {
+        if coefficient != 0 {
+            self.terms.push((var, coefficient));
+        }
+    }
+
+    /// The terms, each variable once, ordered by variable.
+    pub(super) fn terms(&self) -> Vec<(Var, i64)> {
+        let mut terms = self.terms.clone();
+        terms.sort_unstable();
+        terms.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                kept.1 += later.1;
+            }
+            same
+        });
+        terms.retain(|term| term.1 != 0);
+        terms
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    pub(super) fn value(&self, values: &[i64]) -> i128 {
+        self.terms.iter().map(|&(var, c)| i128::from(c) * i128::from(values[var.0])).sum()
+    }
+
+    pub(super) fn times(&self, factor: i64) -> Sum {
+        Sum { terms: self.terms.iter().map(|&(var, c)| (var, c * factor)).collect() }
+    }
+
+    pub(super) fn negated(&self) -> Sum {
+        self.times(-1)
+    }
+}
+
+impl AddAssign<&Sum> for Sum {
+    fn add_assign(&mut self, other: &Sum) {
+        self.terms.extend_from_slice(&other.terms);
+    }
+}
+
+impl Add<&Sum> for Sum {
+    type Output = Sum;
+
+    fn add(mut self, other: &Sum) -> Sum {
+        self += other;
+        self
+    }
+}
+
+impl Program {
+    /// Largest upper bound a backend takes for an integer.
+    const LARGEST: i64 = i32::MAX as i64;
+
+    /// A new variable between 0 and `upper`.
+    pub(super) fn var(&mut self, upper: i64) -> Var {
+        self.uppers.push(upper.clamp(0, Self::LARGEST));
+        Var(self.uppers.len() - 1)
+    }
+
+    pub(super) fn row(&mut self, sum: Sum, compare: Compare, right: i64) {
+        let trivial = match compare {
+            Compare::AtMost => right >= 0,
+            Compare::AtLeast => right <= 0,
+            Compare::Equal => right == 0,
+        };
+        if !(sum.is_empty() && trivial) {
+            self.rows.push(Row { sum, compare, right });
+        }
+    }
+
+    pub(super) fn at_most(&mut self, sum: Sum, right: i64) {
+        self.row(sum, Compare::AtMost, right);
+    }
+
+    pub(super) fn at_least(&mut self, sum: Sum, right: i64) {
+        self.row(sum, Compare::AtLeast, right);
+    }
+
+    pub(super) fn equal(&mut self, sum: Sum, right: i64) {
+        self.row(sum, Compare::Equal, right);
+    }
+
+    pub(super) fn uppers(&self) -> &[i64] {
+        &self.uppers
+    }
+
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Whether the values keep every bound and every row, in exact arithmetic.
+    pub(super) fn accepts(&self, values: &[i64]) -> bool {
+        values.len() == self.uppers.len()
+            && values.iter().zip(&self.uppers).all(|(&value, &upper)| (0..=upper).contains(&value))
+            && self.rows.iter().all(|row| {
+                let left = row.sum.value(values);
+                let right = i128::from(row.right);
+                match row.compare {
+                    Compare::AtMost => left <= right,
+                    Compare::AtLeast => left >= right,
+                    Compare::Equal => left == right,
+                }
+            })
+    }
+}

@@ -1,0 +1,124 @@
+//! The plan's tiers and status, read off what was found.
+
+use super::cell::Capabilities;
+use super::compile::Compiled;
+use super::optimise::Reached;
+use super::outcome::{GpuTarget, Plan, PlannedNodes, Status, Tier, TierName};
+use super::search::{Assembled, Search};
+use super::{Options, PlanError, explain};
+use crate::fleet::GpuState;
+use crate::problem::Problem;
+
+pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, PlanError> {
+    let compiled = Compiled::new(problem);
+    let mut search = Search { compiled: &compiled, options, capabilities: Capabilities::default() };
+    let found = search.run()?;
+    let is_decided = found.is_some();
+    let assembled = match found {
+        Some(assembled) => assembled,
+        None => nothing(&compiled)?,
+    };
+    let tiers = tiers(problem, &compiled, &assembled);
+    let status = status(&assembled, &tiers, is_decided);
+    let mut plan = Plan { status, tiers, nodes: assembled.nodes, unserved: Vec::new() };
+    plan.unserved = explain::unserved(&compiled, &plan, options);
+    Ok(plan)
+}
+
+/// The plan that serves nothing, when nothing is known.
+fn nothing(compiled: &Compiled<'_>) -> Result<Assembled, PlanError> {
+    let free = super::nodes::FreeNodes::new(compiled);
+    let served = vec![vec![0; compiled.levels.len()]; compiled.flows.len()];
+    let nodes = super::finish::finish(compiled, Vec::new(), free, &served);
+    let most = |level: usize| compiled.flows.iter().map(|flow| flow.counts[level]).sum();
+    Ok(Assembled {
+        nodes: nodes.ok_or_else(|| PlanError::Internal("idle nodes could not be listed".to_owned()))?,
+        served: (0..compiled.levels.len()).map(|level| Reached { value: 0, bound: most(level) }).collect(),
+        cost: Reached { value: 0, bound: 0 },
+        configurations_bound: 0,
+        spare_bound: i64::MAX,
+    })
+}
+
+fn tiers(problem: &Problem, compiled: &Compiled<'_>, assembled: &Assembled) -> Vec<Tier> {
+    let levels = compiled.levels.iter().zip(&assembled.served);
+    let mut tiers: Vec<Tier> = levels
+        .map(|(&priority, reached)| Tier { name: TierName::Served { priority }, value: reached.value, bound: reached.bound })
+        .collect();
+    let pinned = pinned_cost(compiled);
+    tiers.push(Tier {
+        name: if compiled.priced { TierName::Cost } else { TierName::Gpus },
+        value: assembled.cost.value + pinned,
+        bound: assembled.cost.bound + pinned,
+    });
+    let configurations = configurations(problem, &assembled.nodes);
+    tiers.push(Tier {
+        name: TierName::Configurations,
+        value: configurations,
+        bound: assembled.configurations_bound.min(configurations),
+    });
+    let leftover = leftover(compiled, &assembled.nodes);
+    tiers.push(Tier { name: TierName::Leftover, value: leftover, bound: assembled.spare_bound.max(leftover) });
+    tiers
+}
+
+/// What the GPUs with pinned instances cost, which are in use whatever is planned.
+fn pinned_cost(compiled: &Compiled<'_>) -> i64 {
+    let pools = compiled.pools.iter().flat_map(|pool| pool.classes.iter().map(move |class| (pool, class)));
+    pools
+        .map(|(pool, class)| {
+            let pinned = class.state.iter().filter(|state| matches!(state, GpuState::Pinned(_))).count();
+            i64::try_from(pinned).expect("few GPUs per node") * class.count * pool.cost
+        })
+        .sum()
+}
+
+/// Distinct configurations among nodes with a GPU in use.
+fn configurations(problem: &Problem, nodes: &[PlannedNodes]) -> i64 {
+    let in_use: Vec<PlannedNodes> = nodes.iter().filter(|group| group.gpus_used() > 0).cloned().collect();
+    let plan = Plan { status: Status::Unknown, tiers: Vec::new(), nodes: in_use, unserved: Vec::new() };
+    i64::try_from(plan.configurations(problem).distinct.len()).expect("fewer configurations than nodes")
+}
+
+/// Slices of spare instances that some demand could use.
+fn leftover(compiled: &Compiled<'_>, nodes: &[PlannedNodes]) -> i64 {
+    let mut total = 0;
+    for group in nodes {
+        let shape = &compiled.pools[group.pool];
+        let (_, state) = shape.class_at(group.nodes.start);
+        let mut here = 0;
+        for (gpu, target) in group.gpus.iter().enumerate() {
+            let GpuTarget::Mig(layout) = target else { continue };
+            let board = &shape.boards[shape.board_of[gpu]];
+            let pinned = match &state[gpu] {
+                GpuState::Pinned(layout) => layout.counts(),
+                GpuState::Idle | GpuState::Taken => crate::geometry::Counts::EMPTY,
+            };
+            for (id, n) in layout.counts().iter().filter(|(id, _)| board.wanted[id.index()]) {
+                let profile = board.model.get(id);
+                let shares = group.serves.iter().flat_map(|serving| &serving.shares);
+                let here_used = shares.filter(|share| usize::from(share.gpu) == gpu && share.profile == Some(id));
+                let used: i64 = here_used.map(|share| i64::from(share.instances)).sum();
+                let spare = i64::from(n) - i64::from(pinned[id]) - used;
+                here += spare * (i64::from(profile.compute_slices) + i64::from(profile.memory_slices));
+            }
+        }
+        total += here * i64::from(group.node_count());
+    }
+    total
+}
+
+fn status(assembled: &Assembled, tiers: &[Tier], is_decided: bool) -> Status {
+    let asked: bool = !assembled.served.is_empty();
+    let nothing = assembled.served.iter().all(|reached| reached.value == 0);
+    let hopeless = assembled.served.iter().all(|reached| reached.bound == 0);
+    if !is_decided {
+        Status::Unknown
+    } else if asked && nothing && hopeless {
+        Status::Infeasible
+    } else if tiers.iter().all(|tier| tier.value == tier.bound) {
+        Status::Optimal
+    } else {
+        Status::Feasible
+    }
+}
