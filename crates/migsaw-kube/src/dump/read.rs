@@ -100,7 +100,5 @@ fn read_yaml(file: &str, text: &str) -> Result<Collection, DumpError> {
 fn yaml_error(file: &str, error: &serde_saphyr::Error) -> DumpError {
     let place = error.location();
     let (line, column) = place.map_or((0, 0), |place| (place.line(), place.column()));
-    let rendered = error.render();
-    let reason = rendered.lines().next().unwrap_or("not readable as YAML").to_owned();
-    DumpError::Syntax { file: file.to_owned(), line, column, reason }
+    DumpError::Syntax { file: file.to_owned(), line, column, reason: crate::yaml::reason(error) }
 }

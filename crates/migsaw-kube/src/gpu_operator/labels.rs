@@ -1,0 +1,87 @@
+//! Which node takes which configuration.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use migsaw::plan::Plan;
+use migsaw::problem::Problem;
+
+use crate::yaml::quoted;
+
+/// The label MIG Manager watches.
+const LABEL: &str = "nvidia.com/mig.config";
+/// Most nodes in one command.
+const NODES_PER_COMMAND: usize = 50;
+
+/// The configuration of every node of a plan. Nodes that are not in use take `all-disabled`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeLabels {
+    /// The nodes of each configuration, in the plan's order.
+    pub nodes: BTreeMap<String, Vec<String>>,
+}
+
+impl NodeLabels {
+    /// The labels a plan needs.
+    pub fn new(problem: &Problem, plan: &Plan) -> NodeLabels {
+        let configurations = plan.configurations(problem);
+        let mut nodes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (group, &configuration) in plan.nodes.iter().zip(&configurations.of_nodes) {
+            let pool = &problem.fleet.pools[group.pool];
+            let names = nodes.entry(configurations.distinct[configuration].name.clone()).or_default();
+            for (range, listed) in pool.node_ranges() {
+                let from = range.start.max(group.nodes.start);
+                let to = range.end.min(group.nodes.end);
+                names.extend((from..to).map(|index| listed.names.get(index - range.start)));
+            }
+        }
+        NodeLabels { nodes }
+    }
+
+    /// A shell script of `kubectl label` commands, many nodes in each. A node that does not exist is
+    /// an error of its command, and nothing else.
+    pub fn to_script(&self) -> String {
+        let mut text = String::from("#!/bin/sh\n# Tells MIG Manager what to make of each node. Drain a node before its label changes.\nset -eu\n");
+        for (configuration, nodes) in &self.nodes {
+            for nodes in nodes.chunks(NODES_PER_COMMAND) {
+                text.push_str("kubectl label --overwrite node");
+                for node in nodes {
+                    text.push(' ');
+                    text.push_str(&shell(node));
+                }
+                writeln!(text, " {LABEL}={}", shell(configuration)).expect("writing to a string succeeds");
+            }
+        }
+        text
+    }
+
+    /// A list of nodes with that label only, one document, for
+    /// `kubectl apply --server-side --field-manager=migsaw --force-conflicts -f`.
+    ///
+    /// Every node must exist: applying a node that does not creates an object for it.
+    pub fn to_yaml(&self) -> String {
+        let mut text = format!(
+            "# kubectl apply --server-side --field-manager=migsaw --force-conflicts -f <this file>\n\
+             # Tells MIG Manager what to make of each node. Drain a node before its label changes.\n\
+             apiVersion: v1\nkind: List\nitems:{}\n",
+            if self.nodes.values().all(Vec::is_empty) { " []" } else { "" }
+        );
+        for (configuration, nodes) in &self.nodes {
+            for node in nodes {
+                write!(
+                    text,
+                    "- apiVersion: v1\n  kind: Node\n  metadata:\n    name: {}\n    labels:\n      {LABEL}: {}\n",
+                    quoted(node),
+                    quoted(configuration)
+                )
+                .expect("writing to a string succeeds");
+            }
+        }
+        text
+    }
+}
+
+/// A word of a shell command.
+fn shell(word: &str) -> String {
+    let plain = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')) && !word.starts_with('-');
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
