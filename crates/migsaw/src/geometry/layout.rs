@@ -118,7 +118,8 @@ impl FromIterator<(ProfileId, u8)> for Counts {
     fn from_iter<I: IntoIterator<Item = (ProfileId, u8)>>(items: I) -> Counts {
         let mut counts = Counts::EMPTY;
         for (id, n) in items {
-            counts[id] = counts[id].checked_add(n).expect("at most 255 instances");
+            // No model has room for as many, so where counting stops makes no difference.
+            counts[id] = counts[id].saturating_add(n);
         }
         counts
     }
@@ -258,6 +259,15 @@ impl Layout {
         layout.0.sort_unstable();
         layout.occupancy(model)?;
         Ok(layout)
+    }
+
+    /// Placements as someone claims them, in any order, without a look at any model: they may overlap or
+    /// start where nothing can. For plans that are yet to be judged; [`Layout::occupancy`] says whether it
+    /// is a layout.
+    pub fn claimed(placements: impl IntoIterator<Item = Placement>) -> Layout {
+        let mut layout = Layout(placements.into_iter().collect());
+        layout.0.sort_unstable();
+        layout
     }
 
     /// Placements known to be legal, in any order.
