@@ -9,11 +9,11 @@ use migsaw::fleet::Taint;
 use super::Skipped;
 use super::constraints::{self, Constraints, NODE_NAME};
 use super::error::DumpError;
-use super::object::{Object, Parts, WorkloadKind};
-use super::quantity::{Scalar, whole};
+use super::object::{Object, Parts};
+use super::quantity::whole;
 use super::requests;
 use super::warning::{WarningCode, Warnings};
-use super::wire::{GpuResources, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
+use super::wire::{GpuResources, Metadata, NodeSpec, PodSpec, Status};
 
 /// The objects of a dump, as far as they matter.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ const DUPLICATE: &str = "is in the dump several times with different contents: t
 #[derive(Debug)]
 pub(super) enum Problem {
     Quantity { object: String, bad: requests::BadQuantity },
-    Number { object: String, field: &'static str, text: String },
+    Number { object: String, field: &'static str, text: String, least: i64, most: i64 },
 }
 
 impl Problem {
@@ -48,7 +48,7 @@ impl Problem {
         let file = file.to_owned();
         match self {
             Problem::Quantity { object, bad } => DumpError::Quantity { file, object, resource: bad.resource, text: bad.text },
-            Problem::Number { object, field, text } => DumpError::Number { file, object, field, text },
+            Problem::Number { object, field, text, least, most } => DumpError::Number { file, object, field, text, least, most },
         }
     }
 }
@@ -257,7 +257,7 @@ impl Collection {
     }
 
     /// What a pod asks for; `None` if it asks for nonsense, which is noted.
-    fn resources(&mut self, object: &str, spec: &PodSpec) -> Option<BTreeMap<String, u64>> {
+    pub(super) fn resources(&mut self, object: &str, spec: &PodSpec) -> Option<BTreeMap<String, u64>> {
         match requests::of_pod(spec) {
             Ok(resources) => {
                 if resources.is_empty() && !spec.resource_claims.is_empty() {
@@ -273,7 +273,7 @@ impl Collection {
         }
     }
 
-    fn asking(
+    pub(super) fn asking(
         &mut self,
         object: &str,
         namespace: String,
@@ -285,110 +285,23 @@ impl Collection {
         let priority = spec.priority.as_ref().and_then(|scalar| {
             let value = scalar.integer();
             if value.is_none() {
-                let text = scalar.0.chars().take(80).collect();
-                self.problems.push(Problem::Number { object: object.to_owned(), field: "priority", text });
+                self.problems.push(Problem::Number {
+                    object: object.to_owned(),
+                    field: "priority",
+                    text: scalar.0.chars().take(80).collect(),
+                    least: i32::MIN.into(),
+                    most: i32::MAX.into(),
+                });
             }
             value
         });
         let priority_class = if priority.is_some() { String::new() } else { spec.priority_class_name.clone() };
         self.share(Asking { namespace, owner, resources, constraints, priority, priority_class })
     }
-
-    fn add_workload(&mut self, kind: WorkloadKind, metadata: &Metadata, spec: WorkloadSpec, status: &Status) {
-        let namespace = metadata.namespace.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".to_owned());
-        let owner = Owner { name: metadata.name.clone(), kind: kind.as_str().to_owned(), part: String::new() };
-        if let Some(controller) = metadata.controller() {
-            let above = Owner { name: controller.name.clone(), kind: controller.kind.clone(), part: String::new() };
-            // The controller counts for it, if it is one we know; what others own counts for itself.
-            if matches!((kind, above.kind.as_str()), (WorkloadKind::ReplicaSet, "Deployment") | (WorkloadKind::Job, "CronJob" | "JobSet")) {
-                self.owners.insert((owner.kind, namespace, owner.name), above);
-                return;
-            }
-        }
-        let ended = |condition| status.condition(condition) == Some("True");
-        if metadata.deletion_timestamp.is_some()
-            || status.terminal_state.as_deref().is_some_and(|state| !state.is_empty())
-            || (kind == WorkloadKind::Job && (ended("Complete") || ended("Failed")))
-        {
-            self.skipped.workloads_finished += 1;
-            return;
-        }
-        let object = format!("{} {namespace}/{}", kind.as_str().to_lowercase(), metadata.name);
-        let suspended = spec.suspend == Some(true);
-        let number = |into: &mut Collection, field, scalar: &Option<Scalar>, default| {
-            let Some(scalar) = scalar else { return default };
-            let value = whole(&scalar.0);
-            if value.is_none() {
-                let text = scalar.0.chars().take(80).collect();
-                into.problems.push(Problem::Number { object: object.clone(), field, text });
-            }
-            value.unwrap_or(default)
-        };
-        let at_once = |into: &mut Collection, spec: &WorkloadSpec, done: u64| {
-            let parallelism = number(into, "parallelism", &spec.parallelism, 1);
-            let completions = number(into, "completions", &spec.completions, u64::MAX);
-            parallelism.min(completions.saturating_sub(done))
-        };
-        let mut parts = Vec::new();
-        match kind {
-            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::ReplicaSet => {
-                let replicas = number(self, "replicas", &spec.replicas, 1);
-                parts.push((String::new(), spec.template, replicas));
-            }
-            WorkloadKind::DaemonSet => parts.push((String::new(), spec.template, 0)),
-            WorkloadKind::Job => {
-                let done = number(self, "succeeded", &status.succeeded, 0);
-                let pods = at_once(self, &spec, done);
-                parts.push((String::new(), spec.template, pods));
-            }
-            WorkloadKind::CronJob => {
-                // One run of it.
-                if let Some(job) = spec.job_template {
-                    let pods = at_once(self, &job.spec, 0);
-                    parts.push((String::new(), job.spec.template, pods));
-                }
-            }
-            WorkloadKind::JobSet => {
-                for replicated in spec.replicated_jobs {
-                    let replicas = number(self, "replicas", &replicated.replicas, 1);
-                    let pods = replicas.saturating_mul(at_once(self, &replicated.template.spec, 0));
-                    parts.push((replicated.name, replicated.template.spec.template, pods));
-                }
-            }
-        }
-        let mut any = false;
-        for (part, mut template, replicas) in parts {
-            let Some(resources) = self.resources(&object, &template.spec) else { continue };
-            if resources.is_empty() {
-                continue;
-            }
-            any = true;
-            if kind == WorkloadKind::DaemonSet {
-                let message = "a DaemonSet counts by its pods, not by its manifest, which was left out";
-                self.warnings.add(WarningCode::DaemonSet, &object, message);
-                continue;
-            }
-            if suspended {
-                self.warnings.add(WarningCode::Suspended, &object, "is suspended and was left out");
-                continue;
-            }
-            let owner = Owner { part, ..owner.clone() };
-            let labels = template.metadata.take_labels();
-            let mut constraints = constraints::of_pod(&template.spec, &namespace, &labels);
-            if !template.spec.node_name.is_empty() {
-                pin(&mut constraints, &template.spec.node_name);
-            }
-            let asking = self.asking(&object, namespace.clone(), owner, resources, constraints, &template.spec);
-            self.workloads.push(Workload { asking, replicas });
-        }
-        if !any {
-            self.skipped.workloads_without_gpu += 1;
-        }
-    }
 }
 
 /// Binds every alternative to a node.
-fn pin(constraints: &mut Constraints, node: &str) {
+pub(super) fn pin(constraints: &mut Constraints, node: &str) {
     if constraints.terms.is_empty() {
         constraints.terms.push(Vec::new());
     }

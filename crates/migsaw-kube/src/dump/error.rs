@@ -96,7 +96,7 @@ pub enum DumpError {
         text: String,
     },
     /// A number of a workload that is none.
-    #[error("{file}: {field} of {object} is `{text}` (expected a whole number from 0 to 1000000000)")]
+    #[error("{file}: {field} of {object} is `{text}` (expected a whole number from {least} to {most})")]
     Number {
         /// The file.
         file: String,
@@ -106,6 +106,10 @@ pub enum DumpError {
         field: &'static str,
         /// The refused text.
         text: String,
+        /// The smallest number it may be.
+        least: i64,
+        /// The largest number it may be.
+        most: i64,
     },
 }
 

@@ -38,6 +38,7 @@ mod read;
 mod requests;
 mod warning;
 mod wire;
+mod workload;
 
 use std::collections::BTreeMap;
 

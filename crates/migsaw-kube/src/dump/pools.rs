@@ -76,49 +76,53 @@ fn names_nodes(nodes: &[FleetNode], key: &str) -> bool {
     })
 }
 
-/// A name for each pool: the model, then whatever tells it from others of that model.
+/// A name for each pool: the model, then what tells it from others of that model.
 fn titles(pools: &BTreeMap<Kin, Vec<&FleetNode>>, keys: &[&str]) -> Vec<String> {
-    let mut titles = Vec::with_capacity(pools.len());
+    let plain: Vec<String> = pools.keys().map(|kin| title(kin, pools, keys)).collect();
     let mut taken = BTreeSet::new();
-    for (kin, members) in pools {
-        let same_model = || pools.keys().filter(|other| other.model == kin.model);
-        let mut title = kin.model.clone();
-        let mut add = |part: &str| {
-            if !part.is_empty() {
-                title.push('-');
-                title.push_str(part);
-            }
+    let mut titles = Vec::with_capacity(pools.len());
+    for (members, title) in pools.values().zip(&plain) {
+        // Pools that only their nodes' names tell apart.
+        let ambiguous = plain.iter().filter(|other| *other == title).count() > 1;
+        let base = match &members[..] {
+            [only] if ambiguous => format!("{title}-{}", only.name),
+            _ => title.clone(),
         };
-        if same_model().any(|other| other.gpus != kin.gpus) {
-            add(&format!("x{}", kin.gpus));
-        }
-        if same_model().any(|other| other.strategy != kin.strategy) {
-            add(&kin.strategy.to_string());
-        }
-        for (i, key) in keys.iter().enumerate() {
-            if same_model().any(|other| other.values[i] != kin.values[i]) {
-                let short = key.rsplit('/').next().unwrap_or(key);
-                match kin.values[i].as_deref() {
-                    // A bare switch says less than its label.
-                    Some(value @ ("true" | "false" | "")) => add(&[short, value].join("-")),
-                    Some(value) => add(value),
-                    None => {}
-                }
-            }
-        }
-        if same_model().any(|other| other.taints != kin.taints) && !kin.taints.is_empty() {
-            add("tainted");
-        }
-        if same_model().any(|other| other.truths != kin.truths) && members.len() == 1 {
-            add(&members[0].name);
-        }
-        let mut unique = title.clone();
+        let mut unique = base.clone();
         let mut number = 2;
         while !taken.insert(unique.clone()) {
-            unique = format!("{title}-{number}");
+            unique = format!("{base}-{number}");
             number += 1;
         }
         titles.push(unique);
     }
     titles
+}
+
+fn title(kin: &Kin, pools: &BTreeMap<Kin, Vec<&FleetNode>>, keys: &[&str]) -> String {
+    let differs = |f: &dyn Fn(&Kin) -> bool| pools.keys().any(|other| other.model == kin.model && f(other));
+    let mut parts = vec![kin.model.clone()];
+    if differs(&|other| other.gpus != kin.gpus) {
+        parts.push(format!("x{}", kin.gpus));
+    }
+    if differs(&|other| other.strategy != kin.strategy) {
+        parts.push(kin.strategy.to_string());
+    }
+    for (i, key) in keys.iter().enumerate() {
+        if !differs(&|other| other.values[i] != kin.values[i]) {
+            continue;
+        }
+        let short = key.rsplit('/').next().unwrap_or(key);
+        match kin.values[i].as_deref() {
+            None => {}
+            Some("") => parts.push(short.to_owned()),
+            // A bare switch says less than its label.
+            Some(value @ ("true" | "false")) => parts.push(format!("{short}-{value}")),
+            Some(value) => parts.push(value.to_owned()),
+        }
+    }
+    if differs(&|other| other.taints != kin.taints) && !kin.taints.is_empty() {
+        parts.push("tainted".to_owned());
+    }
+    parts.join("-")
 }

@@ -61,7 +61,7 @@ impl Visitor<'_> for ScalarVisitor {
 }
 
 /// Most of one resource a pod may ask for or a node may have; far beyond what exists.
-const MOST: u64 = 1_000_000_000;
+pub(super) const MOST: u64 = 1_000_000_000;
 
 /// A Kubernetes quantity as a whole number from 0 to a billion: `2`, `"2"`, `2k`, `2000m`, `2e0`.
 /// Extended resources must be whole, so `500m` is none.
