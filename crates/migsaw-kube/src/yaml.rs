@@ -9,6 +9,10 @@ pub(crate) fn reason(error: &serde_saphyr::Error) -> String {
         Some((place, rest)) if place.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase() || b == b' ') => rest,
         _ => text,
     };
+    let text = match text.rsplit_once(" at line ") {
+        Some((before, place)) if place.bytes().all(|b| b.is_ascii_digit() || b", column".contains(&b)) => before,
+        _ => text,
+    };
     // The parser's advice to its programmers is none for its users.
     let text = text.split(", set DuplicateKeyPolicy").next().unwrap_or(text);
     text.chars().take(400).collect()

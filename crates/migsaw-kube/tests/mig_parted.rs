@@ -1,0 +1,254 @@
+//! What mig-parted accepts and refuses, and what can be created.
+
+use migsaw::geometry::Catalog;
+use migsaw_kube::mig_parted::{Config, Report, validate};
+
+fn in_file(rules: &str) -> String {
+    format!("version: v1\nmig-configs:\n  mine:\n{rules}")
+}
+
+fn codes(text: &str) -> Vec<String> {
+    match Config::read(text.as_bytes()) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.0.iter().map(|error| format!("{}:{}", error.line, error.code())).collect(),
+    }
+}
+
+#[test]
+fn accepts_what_mig_parted_accepts() {
+    let rule = |text: &str| in_file(&format!("  - {text}\n"));
+    for (name, text) in [
+        ("nothing", String::new()),
+        ("a comment", "# nothing\n".to_owned()),
+        ("an empty map", "{}".to_owned()),
+        ("the version alone", "version: v1\n".to_owned()),
+        ("MIG off", rule("{devices: all, mig-enabled: false}")),
+        ("MIG off, no devices", rule("{devices: all, mig-enabled: false, mig-devices: {}}")),
+        ("MIG on, no devices", rule("{devices: all, mig-enabled: true, mig-devices: {}}")),
+        ("indices", rule("{devices: [0, 3, 3], mig-enabled: true, mig-devices: {1g.10gb: 7}}")),
+        ("no index", rule("{devices: [], mig-enabled: true, mig-devices: {1g.10gb: 7}}")),
+        ("a filter", rule("{device-filter: '0x233010DE', devices: all, mig-enabled: true, mig-devices: {1g.10gb: 7}}")),
+        ("filters", rule("{device-filter: ['0x233010DE', '0x20B210DE:0x146310DE'], devices: all, mig-enabled: false}")),
+        ("any filter at all", rule("{device-filter: nonsense, devices: all, mig-enabled: false}")),
+        ("some counts zero", rule("{devices: all, mig-enabled: true, mig-devices: {1g.10gb: 0, 2g.20gb: 1}}")),
+        ("attributes", rule("{devices: all, mig-enabled: true, mig-devices: {1g.10gb+me: 1, 1g.24gb-me: 1, '2c.7g.80gb+me,gfx': 1, 0g.0gb: 1}}")),
+        ("what does not fit", rule("{devices: all, mig-enabled: true, mig-devices: {7g.80gb: 700}}")),
+        ("yes for true", rule("{devices: all, mig-enabled: yes, mig-devices: {}}")),
+        ("JSON", r#"{"version": "v1", "mig-configs": {"a": [{"devices": "all", "mig-enabled": false}]}}"#.to_owned()),
+        ("anchors", "version: v1\nmig-configs:\n  a: &a\n  - {devices: all, mig-enabled: false}\n  b: *a\n".to_owned()),
+    ] {
+        assert_eq!(codes(&text), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn refuses_what_mig_parted_refuses() {
+    let rule = |text: &str| in_file(&format!("  - {text}\n"));
+    for (name, text, expected) in [
+        ("no version", "mig-configs: {a: [{devices: all, mig-enabled: false}]}".to_owned(), &["1:missing-field"][..]),
+        ("another version", "version: v2".to_owned(), &["1:unknown-version"]),
+        ("a number for a version", "version: 1".to_owned(), &["1:wrong-type"]),
+        ("an unknown field", "version: v1\nmig-config: {}".to_owned(), &["2:unknown-field"]),
+        ("no configuration", "version: v1\nmig-configs: {}".to_owned(), &["2:empty-config"]),
+        ("no rule", "version: v1\nmig-configs: {a: []}".to_owned(), &["2:empty-config"]),
+        ("null for rules", "version: v1\nmig-configs:\n  a:\n".to_owned(), &["3:empty-config"]),
+        ("a map for rules", in_file("    devices: all\n    mig-enabled: false\n"), &["4:wrong-type"]),
+        ("a word for a rule", rule("all-disabled"), &["4:wrong-type"]),
+        ("nothing required", rule("{mig-devices: {}}"), &["4:missing-field", "4:missing-field"]),
+        ("an unknown field of a rule", rule("{devices: all, mig-enabled: false, mig-mode: x}"), &["4:unknown-field"]),
+        ("another word than all", rule("{devices: some, mig-enabled: false}"), &["4:unknown-devices"]),
+        ("words as indices", rule("{devices: [a], mig-enabled: false}"), &["4:wrong-type"]),
+        ("half an index", rule("{devices: [1.5], mig-enabled: false}"), &["4:out-of-range"]),
+        ("one index without a list", rule("{devices: 0, mig-enabled: false}"), &["4:wrong-type"]),
+        ("a number as filter", rule("{device-filter: 0x233010DE, devices: all, mig-enabled: false}"), &["4:wrong-type"]),
+        ("no truth value", rule("{devices: all, mig-enabled: 1}"), &["4:wrong-type"]),
+        ("MIG on without devices", rule("{devices: all, mig-enabled: true}"), &["4:mig-devices-missing"]),
+        ("MIG on with null", rule("{devices: all, mig-enabled: true, mig-devices: }"), &["4:mig-devices-missing"]),
+        ("MIG off with devices", rule("{devices: all, mig-enabled: false, mig-devices: {1g.5gb: 1}}"), &["4:mig-devices-without-mig"]),
+        ("a negative count", rule("{devices: all, mig-enabled: true, mig-devices: {1g.5gb: -1}}"), &["4:out-of-range"]),
+        ("a huge count", rule("{devices: all, mig-enabled: true, mig-devices: {1g.5gb: 99999999999999999999}}"), &["4:out-of-range"]),
+        ("a word for a count", rule("{devices: all, mig-enabled: true, mig-devices: {1g.5gb: two}}"), &["4:wrong-type"]),
+        ("zero counts", rule("{devices: all, mig-enabled: true, mig-devices: {1g.5gb: 0, 2g.10gb: 0}}"), &["4:all-counts-zero"]),
+        ("a malformed name", rule("{devices: all, mig-enabled: true, mig-devices: {1g5gb: 1}}"), &["4:profile-name"]),
+        ("both kinds of attributes", rule("{devices: all, mig-enabled: true, mig-devices: {1g.5gb+me-gfx: 1}}"), &["4:profile-name"]),
+        ("a key twice", "version: v1\nversion: v1".to_owned(), &["2:syntax"]),
+        ("a list", "- a".to_owned(), &["1:wrong-type"]),
+        ("two documents", "version: v1\n---\nversion: v1".to_owned(), &["0:several-documents"]),
+        ("deep nesting", format!("version: {}", "[".repeat(10_000)), &["1:syntax"]),
+        (
+            "all at once",
+            "version: v3\nmig-configs:\n  a: []\n  b:\n  - devices: none\n    mig-enabled: true\n    mig-devices:\n      x: 1\n      1g.5gb: -3\nmore: 1\n".to_owned(),
+            &["1:unknown-version", "3:empty-config", "5:unknown-devices", "8:profile-name", "9:out-of-range", "10:unknown-field"],
+        ),
+    ] {
+        assert_eq!(codes(&text), expected, "{name}");
+    }
+    let errors = Config::read(b"version: v1\n\xff").unwrap_err();
+    assert_eq!((errors.0[0].line, errors.0[0].code()), (2, "not-utf8"));
+}
+
+#[test]
+fn reads_config_maps() {
+    let config = "version: v1\nmig-configs:\n  a:\n  - {devices: all, mig-enabled: false}\n";
+    let bare = Config::read(config.as_bytes()).unwrap();
+    let indented = config.replace('\n', "\n    ");
+    let block = |mark: &str, before: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata:\n  config.yaml: {mark}\n{before}    {indented}\n");
+    let json = format!(r#"{{"kind": "ConfigMap", "data": {{"config.yaml": {}}}}}"#, serde_json::to_string(config).unwrap());
+    let beside_others = format!("kind: Namespace\n---\n{}---\nkind: ConfigMap\ndata: {{a: b}}\n", block("|", ""));
+    for (name, text, line) in
+        [("block", block("|", ""), 8), ("after blank lines", block("|-", "\n\n"), 10), ("JSON", json, 1), ("among others", beside_others, 10)]
+    {
+        let found = Config::read(text.as_bytes()).unwrap();
+        assert_eq!(found, bare, "{name}");
+        assert_eq!(found.entries[0].line, line, "{name}");
+    }
+    let wrong = block("|", "").replace("devices", "device");
+    assert_eq!(codes(&wrong), ["9:unknown-field", "9:missing-field"]);
+    assert_eq!(codes("kind: ConfigMap\ndata: {config.yml: ''}"), ["1:no-config-key"]);
+    assert_eq!(codes("kind: ConfigMap\ndata: {config.yaml: 1}"), ["2:wrong-type"]);
+}
+
+#[test]
+fn prints_what_it_reads() {
+    let text = r#"
+version: v1
+mig-configs:
+  "yes":
+  - devices: all
+    mig-enabled: true
+    mig-devices: {}
+  "a: b\n# c":
+  - device-filter: ["0x233010DE", "0x233110DE"]
+    devices: [2, 0]
+    mig-enabled: true
+    mig-devices: {"1c.3g.40gb": 3, "1g.10gb+me": 1}
+  - devices: [1]
+    mig-enabled: false
+"#;
+    let config = Config::read(text.as_bytes()).unwrap();
+    let printed = config.to_string();
+    assert_eq!(Config::read(printed.as_bytes()).unwrap(), config, "{printed}");
+    assert_eq!(Config::read(Config::default().to_string().as_bytes()).unwrap(), Config::default());
+}
+
+fn judge(rules: &str, models: Option<&[&str]>) -> Report {
+    let catalog = Catalog::builtin();
+    let config = Config::read(in_file(rules).as_bytes()).unwrap();
+    let models: Option<Vec<_>> = models.map(|names| names.iter().map(|name| catalog.model(name).unwrap()).collect());
+    validate(&config, &catalog, models.as_deref())
+}
+
+fn check(name: &str, rules: &str, models: Option<&[&str]>, valid: bool, findings: &[&str]) {
+    let report = judge(rules, models);
+    let found: Vec<String> = report.entries[0].findings.iter().map(|f| format!("{}:{} {f}", f.line, f.kind.code())).collect();
+    assert_eq!(found, findings, "{name}");
+    assert_eq!(report.is_valid(), valid, "{name}");
+}
+
+#[test]
+fn says_what_cannot_be_created() {
+    let all = |devices: &str| format!("  - {{devices: all, mig-enabled: true, mig-devices: {{{devices}}}}}\n");
+    let a100: Option<&[&str]> = Some(&["A100-40GB"]);
+    let h100: Option<&[&str]> = Some(&["H100-80GB"]);
+    check("fits", &all("3g.20gb: 1, 2g.10gb: 1, 1g.5gb: 2"), a100, true, &[]);
+    check(
+        "the totals pass",
+        &all("3g.20gb: 2, 1g.5gb: 1"),
+        a100,
+        false,
+        &["4:memory-exceeded on A100-40GB: 9 placement units of memory are needed, 8 of 8 are free"],
+    );
+    check("compute instances", &all("1c.3g.40gb: 3, 3g.40gb: 1"), h100, true, &[]);
+    check("no GPU instance", &all(""), h100, true, &[]);
+    check(
+        "a profile of another model",
+        &all("3g.20gb: 1"),
+        h100,
+        false,
+        &["4:unknown-profile on H100-80GB: H100-80GB has no profile `3g.20gb` (nearest: 3g.40gb, 1g.20gb, 2g.20gb)"],
+    );
+    check(
+        "one name, two profiles",
+        &all("1g.10gb: 7"),
+        Some(&["A100-40GB", "H100-80GB"]),
+        false,
+        &["4:too-many-instances on A100-40GB: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB"],
+    );
+    let gb300 = judge(&all("3g.139gb: 1, 2g.70gb: 2"), Some(&["GB300"]));
+    assert!(gb300.is_valid());
+    assert_eq!(gb300.entries[0].findings[0].kind.code(), "disputed");
+}
+
+#[test]
+fn filters_choose_the_models() {
+    let rule = |filter: &str, count: u32| {
+        format!("  - {{device-filter: '{filter}', devices: all, mig-enabled: true, mig-devices: {{1g.10gb: {count}}}}}\n")
+    };
+    let both = format!("{}{}", rule("0x20B010DE", 4), rule("0x233010DE", 7));
+    check("each its own", &both, None, true, &[]);
+    assert_eq!(judge(&both, None).entries[0].models, ["A100-40GB", "H100-80GB"]);
+    check("asked for one", &both, Some(&["H100-80GB"]), true, &[]);
+    assert_eq!(judge(&both, Some(&["H100-80GB"])).entries[0].models, ["H100-80GB"]);
+    assert_eq!(judge(&both, Some(&["A30"])).entries[0].models, [""; 0]);
+    let swapped = format!("{}{}", rule("0x20b010de", 7), rule("0x233010DE:0x16C110DE", 4));
+    check(
+        "too many for one",
+        &swapped,
+        None,
+        false,
+        &["4:too-many-instances on A100-40GB: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB"],
+    );
+    check(
+        "a board nobody knows",
+        &rule("0x123410DE", 99),
+        None,
+        true,
+        &["4:unknown-device no known model has the PCI id 0x123410DE: not judged there"],
+    );
+    check(
+        "no filter at all",
+        &rule("H100", 7),
+        None,
+        true,
+        &["4:malformed-filter the device filter `H100` is malformed and matches no GPU (expected like 0x233010DE)"],
+    );
+}
+
+#[test]
+fn without_models_all_that_have_the_profiles_are_judged() {
+    let report = judge("  - {devices: all, mig-enabled: true, mig-devices: {1g.12gb: 7}}\n", None);
+    assert_eq!(report.entries[0].models, ["GH200-96GB", "H100-94GB", "H20-96GB"]);
+    assert!(report.entries[0].models_assumed && report.is_valid());
+    check(
+        "nobody has both",
+        "  - {devices: all, mig-enabled: true, mig-devices: {1g.12gb: 1, 7g.40gb: 1}}\n",
+        None,
+        false,
+        &["4:no-such-model no known model has 1g.12gb and 7g.40gb"],
+    );
+}
+
+#[test]
+fn the_last_rule_for_a_gpu_holds() {
+    let rule = |devices: &str, n: u32| format!("  - {{devices: {devices}, mig-enabled: true, mig-devices: {{1g.10gb: {n}}}}}\n");
+    let a100: Option<&[&str]> = Some(&["A100-40GB"]);
+    let too_many = |line: u32| {
+        format!("{line}:too-many-instances on A100-40GB: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB")
+    };
+    check("part of it holds", &format!("{}{}", rule("all", 7), rule("[0, 1]", 4)), a100, false, &[&too_many(4)]);
+    check("the list comes last", &format!("{}{}", rule("all", 4), rule("[1]", 7)), a100, false, &[&too_many(5)]);
+    check(
+        "nothing of it holds",
+        &format!("{}{}", rule("[0, 1]", 7), rule("all", 4)),
+        a100,
+        true,
+        &["4:overridden-rule on A100-40GB: later rules override this one, but mig-parted applies it first and fails: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB"],
+    );
+    check(
+        "zero counts",
+        "  - {devices: all, mig-enabled: true, mig-devices: {1g.10gb: 0, 2g.10gb: 1}}\n",
+        a100,
+        true,
+        &["4:zero-count the count of 1g.10gb is 0, so mig-parted never sees the configuration as applied (leave it out)"],
+    );
+}
