@@ -1,1 +1,28 @@
-//! TODO
+//! Plans and geometry as text for people.
+//!
+//! Everything here is a pure function from library values to a `String`: no terminal is asked, no
+//! environment read. [`Style`] carries what the caller found out about its terminal. Nothing here
+//! knows Kubernetes; what to do next with a plan comes in as ready-made lines.
+//!
+//! - [`plan::text`]: what a plan serves, where, on what cuts, and what is left;
+//! - [`geometry`]: what a board can be cut into, as text, and as documents for programs;
+//! - [`violations::text`]: what the checker found.
+//!
+//! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal.
+
+pub mod geometry;
+pub mod plan;
+pub mod violations;
+
+mod bar;
+mod clean;
+mod names;
+mod number;
+mod page;
+mod style;
+mod table;
+
+pub use clean::clean;
+pub use names::compress;
+pub use number::{counted, grouped};
+pub use style::{Style, Tone};

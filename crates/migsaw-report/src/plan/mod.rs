@@ -1,0 +1,68 @@
+//! A plan as text: the answer in line one, then what is behind it.
+
+mod answer;
+mod configurations;
+mod demands;
+mod pools;
+mod stranded;
+mod unserved;
+mod usage;
+
+use migsaw::plan::Plan;
+use migsaw::problem::Problem;
+
+use crate::page::Page;
+use crate::style::Style;
+use usage::Usage;
+
+/// A plan for people.
+///
+/// ```text
+/// 162 of 162 served on 31 of 64 GPUs, proven optimal
+///
+/// Demand …          what is asked for, how much is served, and where
+/// Not served …      what is not, why, and what would help
+/// Pools …           each pool as a bar: serving, running already, spare, idle, stranded
+/// Configurations …  what nodes become, in the notation of layouts
+/// Stranded …        what no cut can use any more, and why
+/// Next …            `next`, one step a line
+/// ```
+///
+/// The same plan gives the same bytes.
+///
+/// # Panics
+/// If the plan is not one for the problem, as [`migsaw::check::check`] judges.
+pub fn text(problem: &Problem, plan: &Plan, next: &[String], style: Style) -> String {
+    let usage = Usage::of(problem, plan);
+    let mut page = Page::new(style);
+    page.push(&answer::text(problem, plan, style));
+    let sections = [
+        demands::text(problem, plan, style),
+        unserved::text(problem, plan, style),
+        pools::text(problem, &usage, style),
+        configurations::text(problem, plan, style),
+        stranded::text(&usage, style),
+        steps(next, style),
+    ];
+    for section in sections.into_iter().filter(|section| !section.is_empty()) {
+        page.line("");
+        page.push(&section);
+    }
+    page.finish()
+}
+
+/// One line about the outcome, as [`text`] begins with it: without newline.
+pub fn answer(problem: &Problem, plan: &Plan) -> String {
+    answer::sentence(problem, plan)
+}
+
+fn steps(next: &[String], style: Style) -> String {
+    if next.is_empty() {
+        return String::new();
+    }
+    let mut page = Page::titled("Next", style);
+    for step in next {
+        page.line(format!("  {step}"));
+    }
+    page.finish()
+}
