@@ -1,0 +1,108 @@
+//! A failing problem made as small as it can be.
+
+use migsaw::demand::{Eligibility, Request, Together};
+use migsaw::fleet::{GpuState, NodeGroup, NodeNames, Strategy};
+use migsaw::geometry::{Layout, Placement};
+use migsaw::problem::Problem;
+
+/// Repeats the first simplification after which the problem still fails, until there is none.
+pub fn minimise(problem: &Problem, fails: impl Fn(&Problem) -> bool) -> Problem {
+    let mut smallest = problem.clone();
+    while let Some(smaller) = simpler(&smallest).into_iter().find(|p| p.validate().is_empty() && fails(p)) {
+        smallest = smaller;
+    }
+    smallest
+}
+
+/// The problem with one thing less, each thing once.
+fn simpler(problem: &Problem) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut add = |change: &dyn Fn(&mut Problem)| {
+        let mut next = problem.clone();
+        change(&mut next);
+        if next != *problem {
+            found.push(next);
+        }
+    };
+    for i in 0..problem.fleet.pools.len() {
+        add(&|p| {
+            p.fleet.pools.remove(i);
+        });
+    }
+    for i in 0..problem.demands.len() {
+        add(&|p| {
+            p.demands.remove(i);
+        });
+    }
+    for (i, pool) in problem.fleet.pools.iter().enumerate() {
+        for j in 0..pool.nodes.len() {
+            add(&|p| {
+                p.fleet.pools[i].nodes.remove(j);
+            });
+            add(&|p| less_nodes(&mut p.fleet.pools[i].nodes[j]));
+            for (k, state) in pool.nodes[j].pinned.iter().enumerate() {
+                add(&|p| p.fleet.pools[i].nodes[j].pinned[k] = GpuState::Idle);
+                let GpuState::Pinned(layout) = state else { continue };
+                for instance in layout.placements() {
+                    add(&|p| p.fleet.pools[i].nodes[j].pinned[k] = GpuState::Pinned(without(layout, *instance, &pool.gpus)));
+                }
+            }
+        }
+        for j in 0..pool.gpus.len() {
+            add(&|p| {
+                p.fleet.pools[i].gpus.remove(j);
+            });
+            add(&|p| p.fleet.pools[i].gpus[j].count -= 1);
+        }
+        add(&|p| p.fleet.pools[i].taints.clear());
+        add(&|p| p.fleet.pools[i].labels.clear());
+        add(&|p| p.fleet.pools[i].strategy = Strategy::Mixed);
+        add(&|p| p.fleet.pools.iter_mut().for_each(|pool| pool.cost_per_gpu = None));
+    }
+    for (i, demand) in problem.demands.iter().enumerate() {
+        add(&|p| p.demands[i].count = demand.count / 2);
+        add(&|p| p.demands[i].count = demand.count.saturating_sub(1));
+        add(&|p| p.demands[i].eligible = Eligibility::default());
+        add(&|p| p.demands[i].max_per_node = None);
+        add(&|p| p.demands[i].priority = 0);
+        add(&|p| simplify(&mut p.demands[i].request));
+        if let Request::Profiles { instances, .. } = &demand.request {
+            for name in instances.keys() {
+                add(&|p| {
+                    let Request::Profiles { instances, .. } = &mut p.demands[i].request else { return };
+                    if instances[name] > 1 || instances.len() > 1 {
+                        match instances[name] {
+                            1 => drop(instances.remove(name)),
+                            n => drop(instances.insert(name.clone(), n - 1)),
+                        }
+                    }
+                });
+            }
+        }
+    }
+    found
+}
+
+fn less_nodes(group: &mut NodeGroup) {
+    match &mut group.names {
+        NodeNames::Numbered { count, .. } => *count = count.saturating_sub(1),
+        NodeNames::Listed(names) => drop(names.pop()),
+    }
+}
+
+fn without(layout: &Layout, instance: Placement, gpus: &[migsaw::fleet::GpuGroup]) -> Layout {
+    let rest: Vec<Placement> = layout.placements().iter().copied().filter(|placement| *placement != instance).collect();
+    let made = gpus.iter().find_map(|group| Layout::new(&group.model, rest.iter().copied()).ok());
+    made.unwrap_or_else(|| layout.clone())
+}
+
+fn simplify(request: &mut Request) {
+    match request {
+        Request::Profiles { together, .. } if *together == Together::Gpu => *together = Together::Node,
+        Request::Profiles { .. } => {}
+        Request::AtLeast { together, .. } if *together == Together::Gpu => *together = Together::Node,
+        Request::AtLeast { instances, .. } if *instances > 1 => *instances -= 1,
+        Request::AtLeast { compute_slices, .. } => *compute_slices = 0,
+        Request::WholeGpus { gpus } => *gpus = 1.max(*gpus - 1),
+    }
+}
