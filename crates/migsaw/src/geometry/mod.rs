@@ -5,6 +5,13 @@
 //! is [`Counts`], the form in which mig-parted takes one. A [`Capability`] is everything a GPU in some
 //! state can still take.
 //!
+//! What one can ask of a model, alone or beside pinned instances:
+//! - [`Model::place`]: legal starts for some counts; [`Model::why_not`]: the reason if there are none.
+//! - [`Model::completions`], [`Model::layouts`], [`Model::maximal_layouts`]: all there are.
+//! - [`Model::stranded`]: what is free and yet lost, and what keeps it so.
+//! - [`Model::creation_order`]: an order in which the driver, choosing the starts, creates everything.
+//! - [`Model::resolve_devices`]: what a `mig-devices` map asks for, compute instances included.
+//!
 //! Nothing about a model is in code: all facts are in one catalogue file, each with its source.
 
 mod catalog;

@@ -186,6 +186,28 @@ impl fmt::Display for StrandedUnit {
     }
 }
 
+impl fmt::Display for Stranded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_none() {
+            return f.write_str("nothing is stranded");
+        }
+        let mut said = Vec::new();
+        if self.compute() > 0 {
+            let held = match &self.memory_heavy[..] {
+                [] => String::new(),
+                heavy => format!(" ({} holding more memory than compute slices)", list(heavy)),
+            };
+            said.push(format!("{} of {} free compute slices{held}", self.compute(), self.free_compute));
+        }
+        if self.memory_units() > 0 {
+            let units: Vec<String> = self.units.iter().map(StrandedUnit::to_string).collect();
+            let (lost, free) = (self.memory_units(), self.free_units);
+            said.push(format!("{lost} of {free} free placement units ({})", units.join(" | ")));
+        }
+        write!(f, "stranded: {}", said.join("; "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::geometry::{Catalog, Layout};
@@ -224,6 +246,41 @@ mod tests {
         assert!(found.memory_heavy.is_empty());
         let found = model.stranded(&Layout::parse(&model, "3g.20gb@0,3g.20gb@4").unwrap()).unwrap();
         assert_eq!(found.memory_heavy.iter().map(ToString::to_string).collect::<Vec<_>>(), ["3g.20gb@0", "3g.20gb@4"]);
+    }
+
+    #[test]
+    fn prints_a_sentence() {
+        let model = Catalog::builtin().model("A100-40GB").unwrap();
+        let said = |layout| model.stranded(&Layout::parse(&model, layout).unwrap()).unwrap().to_string();
+        assert_eq!(said("empty"), "nothing is stranded");
+        assert_eq!(
+            said("3g.20gb@0,1g.5gb@6"),
+            "stranded: 1 of 3 free compute slices (3g.20gb@0 holding more memory than compute slices); 1 of 3 free \
+             placement units (unit 7: 1g.10gb@6 overlaps 1g.5gb@6; 3g.20gb@4 overlaps 1g.5gb@6; 7g.40gb@0 overlaps \
+             3g.20gb@0 and 1g.5gb@6)"
+        );
+    }
+
+    /// A board of the user's own, where competition, maxima and engines strand, and a unit is out of reach.
+    #[test]
+    fn names_limits_and_competition_too() {
+        let text = "models: [{id: X, placement_units: 6, engine_budget: {values: {ofa: 1}}, profiles: [
+            {name: 1g.1gb, placements: [{start: 0, size: 1}, {start: 1, size: 1}], max_instances: 1},
+            {name: 1g.2gb, placements: [{start: 1, size: 2}]},
+            {name: 1g.3gb, placements: [{start: 3, size: 1}, {start: 4, size: 1}], engines: {ofa: 1}}]}]";
+        let mut catalog = Catalog::builtin();
+        catalog.add(&crate::geometry::GeometryFile::parse(text).unwrap()).unwrap();
+        let model = catalog.model("X").unwrap();
+        let found = model.stranded(&Layout::empty()).unwrap();
+        assert_eq!(found.most_units.display(&model).to_string(), "1g.1gb@0,1g.2gb@1,1g.3gb@3");
+        let said: Vec<String> = found.units.iter().map(ToString::to_string).collect();
+        assert_eq!(said, ["unit 4: 1g.3gb@4 finds no media engines left", "unit 5: no profile reaches it"]);
+        let found = model.stranded(&Layout::parse(&model, "1g.1gb@1,1g.3gb@3").unwrap()).unwrap();
+        let said: Vec<String> = found.units.iter().take(2).map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            ["unit 0: 1g.1gb@0 would be one more than 1, the most there may be", "unit 2: 1g.2gb@1 overlaps 1g.1gb@1"]
+        );
     }
 
     #[test]

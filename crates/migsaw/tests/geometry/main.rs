@@ -4,6 +4,7 @@
 mod catalogue;
 mod counts;
 mod creation;
+mod devices;
 mod facets;
 mod file;
 mod names;
