@@ -1,6 +1,7 @@
 //! Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
 pub mod check;
 pub mod demand;
+pub mod document;
 pub mod fleet;
 pub mod geometry;
 pub mod plan;

@@ -1,0 +1,365 @@
+//! The scenario's form: what may be written, and what it means.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::document::{API_VERSION, Decimal, Quantity};
+use crate::{demand, fleet};
+
+/// A fleet and what is asked of it: the input of `migsaw plan`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Scenario")]
+pub struct ScenarioDocument {
+    /// Version of this form: `migsaw.io/v1alpha1`.
+    #[schemars(extend("const" = API_VERSION))]
+    pub api_version: String,
+    /// `Scenario`.
+    #[schemars(extend("const" = super::KIND))]
+    pub kind: String,
+    /// The nodes, as pools of interchangeable ones.
+    pub fleet: Vec<PoolForm>,
+    /// What is asked for. The order does not matter.
+    pub demand: Vec<DemandForm>,
+}
+
+/// Nodes with the same GPUs, labels and taints. Give either `model` and `gpusPerNode`, or `gpus`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Pool")]
+pub struct PoolForm {
+    /// The pool's name, unique in the fleet. Nodes given by number are called `NAME-0`, `NAME-1`, and so on.
+    pub pool: String,
+    /// The GPU model of every GPU: a name as `migsaw geometry list` shows it, an alias, or a value of
+    /// the label `nvidia.com/gpu.product`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "H100-80GB")]
+    pub model: Option<String>,
+    /// How many GPUs each node has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 64), example = 8)]
+    pub gpus_per_node: Option<u32>,
+    /// The GPUs of a node in the order of their indices, where models mix within a node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub gpus: Option<Vec<GpuForm>>,
+    /// How many nodes there are, or their names.
+    pub nodes: NodesForm,
+    /// Node labels, for the demand's selectors.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Node taints, which demand must tolerate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taints: Vec<TaintForm>,
+    /// How the device plugin advertises slices on these nodes: `mixed` (default) or `single`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub strategy: StrategyForm,
+    /// Price of one GPU, in any currency and period, the same for all pools; all pools have one or none.
+    /// With prices a plan's cost is kept low, without them the number of GPUs in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_per_gpu: Option<Decimal>,
+    /// Instances that stay as they are, whatever is planned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<PinnedForm>,
+}
+
+/// Neighbouring GPUs of one model within a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Gpus")]
+pub struct GpuForm {
+    /// The GPU model.
+    pub model: String,
+    /// How many there are in each node.
+    #[schemars(range(min = 1, max = 64))]
+    pub count: u32,
+}
+
+/// Some nodes: how many, or which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Nodes")]
+pub enum NodesForm {
+    /// So many nodes.
+    Count(#[schemars(range(min = 0, max = 10_000_000))] u32),
+    /// These nodes, by name.
+    Names(Vec<String>),
+}
+
+/// A node taint, as Kubernetes has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Taint")]
+pub struct TaintForm {
+    /// The key, `nvidia.com/gpu`.
+    pub key: String,
+    /// The value.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub value: String,
+    /// What it does to pods that do not tolerate it.
+    pub effect: EffectForm,
+}
+
+/// What a taint does to pods that do not tolerate it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Effect")]
+pub enum EffectForm {
+    /// Keeps new pods away.
+    NoSchedule,
+    /// A wish, which planning ignores.
+    PreferNoSchedule,
+    /// Keeps new pods away and evicts running ones.
+    NoExecute,
+}
+
+/// How the device plugin advertises slices.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Strategy")]
+pub enum StrategyForm {
+    /// Each profile under its own name, `nvidia.com/mig-1g.10gb`.
+    #[default]
+    Mixed,
+    /// The whole node one profile, advertised as `nvidia.com/gpu`; or MIG off on every GPU.
+    Single,
+}
+
+/// What stays on some nodes of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Pinned")]
+pub struct PinnedForm {
+    /// Which nodes: by name, or so many of the pool's nodes, in order, that are not mentioned otherwise.
+    pub nodes: NodesForm,
+    /// What stays on each GPU, by index: instances with their starts (`1g.10gb@3,2g.20gb@4`), `empty`,
+    /// or `taken` for a GPU in use as a whole. GPUs behind the end of the list are empty.
+    #[schemars(example = &PINNED_EXAMPLE)]
+    pub gpus: Vec<String>,
+}
+
+/// What may stay on three GPUs.
+const PINNED_EXAMPLE: [&str; 3] = ["1g.10gb@3,2g.20gb@4", "empty", "taken"];
+
+/// `count` times the same request. Give exactly one of `profile`, `profiles`, `atLeast`, `wholeGpus`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Demand")]
+pub struct DemandForm {
+    /// The name, unique within its namespace.
+    pub name: String,
+    /// Kubernetes namespace or tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// How many units are asked for: usually the number of pods.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub count: u64,
+    /// Higher goes first, as with Kubernetes priorities.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub priority: i32,
+    /// One MIG profile by name, per unit `instances` of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "1g.10gb")]
+    pub profile: Option<String>,
+    /// Several profiles together, with how many of each per unit, all on one node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("minProperties" = 1), transform = count_from_one)]
+    pub profiles: Option<BTreeMap<String, u32>>,
+    /// Any profile of any model that gives this much, per unit `instances` of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<AtLeastForm>,
+    /// Whole GPUs with MIG off (`nvidia.com/gpu`) per unit, all on one node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub whole_gpus: Option<u32>,
+    /// Instances per unit, with `profile` and `atLeast`; 1 if left out. All are on one node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub instances: Option<u32>,
+    /// Whether the instances of a unit must share one GPU.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub same_gpu: bool,
+    /// Only these pools, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub pools: Option<Vec<String>>,
+    /// Node labels the demand needs, all of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Conditions on node labels: one of these terms must hold, besides `nodeSelector`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub node_affinity: Vec<TermForm>,
+    /// Taints the demand tolerates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tolerations: Vec<TolerationForm>,
+    /// Most units on one node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub max_per_node: Option<u32>,
+    /// Only nodes with this strategy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<StrategyForm>,
+}
+
+/// What an instance must give at least.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "AtLeast")]
+pub struct AtLeastForm {
+    /// Usable memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Quantity>,
+    /// Compute slices: the number before the `g`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 7))]
+    pub compute: Option<u8>,
+}
+
+/// Conditions that must hold together, as in Kubernetes node affinity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Term")]
+pub struct TermForm {
+    /// The conditions.
+    #[schemars(length(min = 1))]
+    pub match_expressions: Vec<RequirementForm>,
+}
+
+/// One condition on one node label, as in Kubernetes node affinity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Requirement")]
+pub struct RequirementForm {
+    /// The label.
+    pub key: String,
+    /// How it is compared.
+    pub operator: OperatorForm,
+    /// At least one value for `In` and `NotIn`, one whole number for `Gt` and `Lt`, else none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+}
+
+/// How a node label is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Operator")]
+pub enum OperatorForm {
+    /// The label has one of the values.
+    In,
+    /// The label is missing or has none of the values.
+    NotIn,
+    /// The label is there.
+    Exists,
+    /// The label is missing.
+    DoesNotExist,
+    /// The label is a whole number above the value.
+    Gt,
+    /// The label is a whole number below the value.
+    Lt,
+}
+
+/// A toleration, as Kubernetes has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Toleration")]
+pub struct TolerationForm {
+    /// The taint's key; any if left out, which needs `operator: Exists`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// `Equal` (default) compares the value, `Exists` takes any.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub operator: TolerationOperatorForm,
+    /// The taint's value, with `Equal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The taint's effect; any if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<EffectForm>,
+}
+
+/// How a toleration compares the taint's value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "TolerationOperator")]
+pub enum TolerationOperatorForm {
+    /// The taint has the given value.
+    #[default]
+    Equal,
+    /// The taint may have any value.
+    Exists,
+}
+
+/// `schemars` has no attribute for the values of a map.
+fn count_from_one(schema: &mut schemars::Schema) {
+    if let Some(values) = schema.get_mut("additionalProperties").and_then(serde_json::Value::as_object_mut) {
+        values.insert("minimum".to_owned(), 1.into());
+        values.insert("maximum".to_owned(), 1_000_000_000.into());
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl From<StrategyForm> for fleet::Strategy {
+    fn from(form: StrategyForm) -> fleet::Strategy {
+        match form {
+            StrategyForm::Mixed => fleet::Strategy::Mixed,
+            StrategyForm::Single => fleet::Strategy::Single,
+        }
+    }
+}
+
+impl From<fleet::Strategy> for StrategyForm {
+    fn from(strategy: fleet::Strategy) -> StrategyForm {
+        match strategy {
+            fleet::Strategy::Mixed => StrategyForm::Mixed,
+            fleet::Strategy::Single => StrategyForm::Single,
+        }
+    }
+}
+
+impl From<EffectForm> for fleet::Effect {
+    fn from(form: EffectForm) -> fleet::Effect {
+        match form {
+            EffectForm::NoSchedule => fleet::Effect::NoSchedule,
+            EffectForm::PreferNoSchedule => fleet::Effect::PreferNoSchedule,
+            EffectForm::NoExecute => fleet::Effect::NoExecute,
+        }
+    }
+}
+
+impl From<fleet::Effect> for EffectForm {
+    fn from(effect: fleet::Effect) -> EffectForm {
+        match effect {
+            fleet::Effect::NoSchedule => EffectForm::NoSchedule,
+            fleet::Effect::PreferNoSchedule => EffectForm::PreferNoSchedule,
+            fleet::Effect::NoExecute => EffectForm::NoExecute,
+        }
+    }
+}
+
+impl From<OperatorForm> for demand::Operator {
+    fn from(form: OperatorForm) -> demand::Operator {
+        match form {
+            OperatorForm::In => demand::Operator::In,
+            OperatorForm::NotIn => demand::Operator::NotIn,
+            OperatorForm::Exists => demand::Operator::Exists,
+            OperatorForm::DoesNotExist => demand::Operator::DoesNotExist,
+            OperatorForm::Gt => demand::Operator::Gt,
+            OperatorForm::Lt => demand::Operator::Lt,
+        }
+    }
+}
+
+impl From<demand::Operator> for OperatorForm {
+    fn from(operator: demand::Operator) -> OperatorForm {
+        match operator {
+            demand::Operator::In => OperatorForm::In,
+            demand::Operator::NotIn => OperatorForm::NotIn,
+            demand::Operator::Exists => OperatorForm::Exists,
+            demand::Operator::DoesNotExist => OperatorForm::DoesNotExist,
+            demand::Operator::Gt => OperatorForm::Gt,
+            demand::Operator::Lt => OperatorForm::Lt,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Scenario files: a fleet and what is asked of it.
+//!
+//! A scenario with every field:
+//!
+//! ```yaml
+#![doc = include_str!("example.yaml")]
+//! ```
+//!
+//! Durable rules: unknown fields are refused, JSON is read as well, and all problems of a file are
+//! reported at once, each with its line.
+
+mod demand;
+mod form;
+mod pinned;
+mod pool;
+mod read;
+mod selector;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use form::{
+    AtLeastForm, DemandForm, EffectForm, GpuForm, NodesForm, OperatorForm, PinnedForm, PoolForm, RequirementForm,
+    ScenarioDocument, StrategyForm, TaintForm, TermForm, TolerationForm, TolerationOperatorForm,
+};
+pub use read::parse;
+
+/// What `kind` says in a scenario.
+pub const KIND: &str = "Scenario";
+
+/// A scenario that shows every field.
+pub const EXAMPLE: &str = include_str!("example.yaml");

@@ -1,0 +1,225 @@
+//! From a text to a problem, with everything that is wrong with it.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+
+use super::form::{DemandForm, PoolForm, ScenarioDocument};
+use super::{demand, pool};
+use crate::demand::{Demand, Request};
+use crate::document::diagnostic::{Diagnostic, Diagnostics};
+use crate::document::header;
+use crate::document::node::{Node, Value};
+use crate::document::path::{Path, Step};
+use crate::document::{code, schema, shape};
+use crate::fleet::{NodeGroup, NodeNames, Pool, Strategy};
+use crate::geometry::Catalog;
+use crate::problem::{InputProblem, Problem, Subject};
+
+/// Reads a scenario, YAML or JSON.
+///
+/// ```
+/// use migsaw::document::scenario;
+/// use migsaw::geometry::Catalog;
+/// let text = "
+/// apiVersion: migsaw.io/v1alpha1
+/// kind: Scenario
+/// fleet:
+/// - {pool: inference, model: H100-80GB, nodes: 8, gpusPerNode: 8}
+/// demand:
+/// - {name: llm-7b, profile: 1g.10gb, count: 120}
+/// ";
+/// let problem = scenario::parse(text, &Catalog::builtin())?;
+/// assert_eq!(problem.fleet.pools[0].gpu_count(), 64);
+///
+/// let problems = scenario::parse(&text.replace("H100", "H1000"), &Catalog::builtin()).unwrap_err();
+/// let first = problems.iter().next().unwrap();
+/// assert_eq!((first.code, first.line()), ("unknown-model", Some(5)));
+/// # Ok::<(), migsaw::document::Diagnostics>(())
+/// ```
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the text: syntax, form, and what makes no sense.
+/// "It doesn't fit" is not an error.
+pub fn parse(text: &str, catalog: &Catalog) -> Result<Problem, Diagnostics> {
+    let document = Node::parse(text)?;
+    let mut found = Diagnostics::new();
+    header::check_kind(&document, super::KIND)?;
+    shape::check(schema::scenario(), &document, &Path::root(), &mut found);
+    header::name_version(&mut found);
+
+    let pools = items(&document, "fleet", "pool", &mut found);
+    let demands = items(&document, "demand", "name", &mut found);
+    let fleet_is_whole = matches!(document.get("fleet").map(|node| &node.value), Some(Value::List(_)));
+    let problem = assemble(pools, demands, fleet_is_whole, catalog, &mut found);
+    found.locate(&document);
+    found.into_result()?;
+    Ok(problem)
+}
+
+impl ScenarioDocument {
+    /// The problem it describes.
+    ///
+    /// # Errors
+    /// Everything that makes no sense; without places in a text, since there is none.
+    pub fn to_problem(&self, catalog: &Catalog) -> Result<Problem, Diagnostics> {
+        let mut found = Diagnostics::new();
+        let pools = self.fleet.iter().map(|form| Item {
+            name: Some(form.pool.clone()),
+            form: Some(form.clone()),
+            namespace: None,
+        });
+        let demands = self.demand.iter().map(|form| Item {
+            name: Some(form.name.clone()),
+            namespace: form.namespace.clone(),
+            form: Some(form.clone()),
+        });
+        let problem = assemble(pools.collect(), demands.collect(), true, catalog, &mut found);
+        found.into_result()?;
+        Ok(problem)
+    }
+}
+
+/// A pool or demand: its form if that is right, and the name in any case.
+struct Item<T> {
+    form: Option<T>,
+    name: Option<String>,
+    namespace: Option<String>,
+}
+
+/// The items of a list; those reported already, and those serde refuses, without their form.
+fn items<T: DeserializeOwned>(document: &Node, list: &str, name: &str, found: &mut Diagnostics) -> Vec<Item<T>> {
+    let item_of = |path: &Path| match path.steps() {
+        [Step::Key(key), Step::Index(index), ..] if key == list => Some(*index),
+        _ => None,
+    };
+    let reported: BTreeSet<usize> = found.iter().filter_map(|diagnostic| item_of(&diagnostic.path)).collect();
+    let nodes = document.get(list).map_or(&[][..], Node::items);
+    let read = |(index, node): (usize, &Node)| {
+        let form = if reported.contains(&index) {
+            None
+        } else {
+            let form = serde_json::from_value(node.to_json());
+            let path = Path::root().key(list).index(index);
+            form.map_err(|error| found.push(Diagnostic::new(code::WRONG_TYPE, path, error.to_string()))).ok()
+        };
+        let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+        Item { form, name: text(name), namespace: text("namespace") }
+    };
+    nodes.iter().enumerate().map(read).collect()
+}
+
+/// Converts the items and judges the whole. What could not be converted takes part by its name, so that
+/// nothing is reported that only follows from another problem.
+fn assemble(
+    pools: Vec<Item<PoolForm>>,
+    demands: Vec<Item<DemandForm>>,
+    fleet_is_whole: bool,
+    catalog: &Catalog,
+    found: &mut Diagnostics,
+) -> Problem {
+    let mut problem = Problem::default();
+    let mut broken = BTreeSet::new();
+    let mut all_pools_named = fleet_is_whole;
+    for (index, item) in pools.into_iter().enumerate() {
+        let path = Path::root().key("fleet").index(index);
+        let pool = item.form.and_then(|form| pool::convert(&form, catalog, &path, found));
+        if pool.is_none() {
+            broken.insert(Subject::Pool(index));
+            all_pools_named &= item.name.is_some();
+        }
+        problem.fleet.pools.push(pool.unwrap_or_else(|| stand_in_pool(item.name)));
+    }
+    for (index, item) in demands.into_iter().enumerate() {
+        let path = Path::root().key("demand").index(index);
+        let demand = item.form.and_then(|form| demand::convert(&form, &problem.fleet, catalog, &path, found));
+        if demand.is_none() {
+            broken.insert(Subject::Demand(index));
+        }
+        problem.demands.push(demand.unwrap_or_else(|| stand_in_demand(item.name, item.namespace)));
+    }
+    let pool_broken = broken.iter().any(|subject| matches!(subject, Subject::Pool(_)));
+    for (subject, input) in problem.validate() {
+        let follows_from_another = match &input {
+            InputProblem::EmptyFleet => pool_broken || !fleet_is_whole,
+            InputProblem::UnknownPool { .. } => !all_pools_named,
+            InputProblem::DuplicatePool { .. }
+            | InputProblem::DuplicateNode { .. }
+            | InputProblem::DuplicateDemand { .. } => false,
+            _ => broken.contains(&subject),
+        };
+        if !follows_from_another {
+            let path = place_of(&subject, &input, &problem);
+            found.push(Diagnostic::new(input.code(), path, input.to_string()));
+        }
+    }
+    problem
+}
+
+fn stand_in_pool(name: Option<String>) -> Pool {
+    Pool {
+        name: name.unwrap_or_default(),
+        gpus: Vec::new(),
+        nodes: Vec::new(),
+        labels: std::collections::BTreeMap::new(),
+        taints: Vec::new(),
+        strategy: Strategy::default(),
+        cost_per_gpu: None,
+    }
+}
+
+fn stand_in_demand(name: Option<String>, namespace: Option<String>) -> Demand {
+    Demand { namespace, ..Demand::new(name.unwrap_or_default(), Request::WholeGpus { gpus: 1 }, 0) }
+}
+
+/// The field an [`InputProblem`] is about.
+fn place_of(subject: &Subject, input: &InputProblem, problem: &Problem) -> Path {
+    match *subject {
+        Subject::Fleet => Path::root().key("fleet"),
+        Subject::Pool(index) => {
+            let path = Path::root().key("fleet").index(index);
+            match input {
+                InputProblem::DuplicatePool { .. } | InputProblem::EmptyName { what: "pool" } => path.key("pool"),
+                InputProblem::DuplicateNode { name } => match listed_at(&problem.fleet.pools[index], name) {
+                    Some(node) => path.key("nodes").index(node),
+                    None => path.key("nodes"),
+                },
+                InputProblem::EmptyName { .. } => path.key("nodes"),
+                InputProblem::OutOfRange { what, .. } if what.contains("nodes") => path.key("nodes"),
+                InputProblem::OutOfRange { .. } => path.key("gpus"),
+                InputProblem::Pinned { .. } | InputProblem::PinnedTooMany { .. } => path.key("pinned"),
+                _ => path,
+            }
+        }
+        Subject::Demand(index) => {
+            let path = Path::root().key("demand").index(index);
+            match input {
+                InputProblem::DuplicateDemand { .. } | InputProblem::EmptyName { .. } => path.key("name"),
+                InputProblem::OutOfRange { what, .. } => match *what {
+                    "the count" => path.key("count"),
+                    "maxPerNode" => path.key("maxPerNode"),
+                    "wholeGpus" => path.key("wholeGpus"),
+                    "compute" => path.key("atLeast").key("compute"),
+                    "memory in MiB" => path.key("atLeast").key("memory"),
+                    _ => path.key("profiles"),
+                },
+                InputProblem::UnknownPool { pool, .. } => {
+                    let pools = problem.demands[index].eligible.pools.iter().flatten();
+                    let position = pools.into_iter().position(|p| p == pool).unwrap_or_default();
+                    path.key("pools").index(position)
+                }
+                _ => path,
+            }
+        }
+    }
+}
+
+/// The last place of a name in the list of a pool's nodes.
+fn listed_at(pool: &Pool, name: &str) -> Option<usize> {
+    let listed = |group: &NodeGroup| match &group.names {
+        NodeNames::Listed(names) => names.iter().rposition(|n| n == name),
+        NodeNames::Numbered { .. } => None,
+    };
+    let places = pool.node_ranges().filter_map(|(range, group)| Some(range.start as usize + listed(group)?));
+    places.last()
+}

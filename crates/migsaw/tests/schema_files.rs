@@ -1,0 +1,44 @@
+//! The published schemas say what the library reads.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its files fails")]
+
+use std::path::Path;
+
+use migsaw::document::schema;
+
+/// Compares with the file, or rewrites it if `MIGSAW_BLESS` is set.
+fn check(name: &str, schema: &serde_json::Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(name);
+    let current = format!("{}\n", serde_json::to_string_pretty(schema).unwrap());
+    if std::env::var_os("MIGSAW_BLESS").is_some() {
+        std::fs::write(&path, &current).unwrap();
+    }
+    let published = std::fs::read_to_string(&path).unwrap();
+    assert!(published == current, "{} is out of date: run this test with MIGSAW_BLESS=1", path.display());
+}
+
+#[test]
+fn scenario_schema_is_current() {
+    check("scenario.json", schema::scenario());
+}
+
+#[test]
+fn plan_schema_is_current() {
+    check("plan.json", schema::plan());
+}
+
+#[test]
+fn everything_is_described() {
+    for schema in [schema::scenario(), schema::plan()] {
+        let mut objects: Vec<(&str, &serde_json::Value)> = vec![("the document", schema)];
+        objects.extend(schema["$defs"].as_object().unwrap().iter().map(|(name, part)| (name.as_str(), part)));
+        for (name, object) in objects {
+            assert!(object["description"].is_string(), "{name} has no description");
+            for (field, property) in object["properties"].as_object().into_iter().flatten() {
+                assert!(property["description"].is_string(), "{name}.{field} has no description");
+            }
+            let closed = object["properties"].is_null() || object["additionalProperties"] == false;
+            assert!(closed, "{name} accepts unknown fields");
+        }
+    }
+}
