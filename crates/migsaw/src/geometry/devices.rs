@@ -214,7 +214,8 @@ fn at_least(forms: &[Form], capacity: u8) -> u64 {
 /// not suffice, plus one.
 fn pack(forms: &[Form], capacity: u8, room: u64) -> Result<Vec<Vec<u8>>, u64> {
     for bins in at_least(forms, capacity)..=room {
-        let mut packing = Packing { forms: forms.to_vec(), bins: vec![Vec::new(); usize::try_from(bins).unwrap_or(0)] };
+        let bins = vec![Vec::new(); usize::try_from(bins).unwrap_or(0)];
+        let mut packing = Packing { forms: forms.to_vec(), bins, steps_left: MOST_STEPS };
         if packing.place(0, 0, capacity) {
             return Ok(packing.bins);
         }
@@ -222,9 +223,14 @@ fn pack(forms: &[Form], capacity: u8, room: u64) -> Result<Vec<Vec<u8>>, u64> {
     Err(room + 1)
 }
 
+/// Far more than any board of the catalogue needs. On a user's board of dozens of instances the search
+/// gives up after as many and takes one GPU instance more.
+const MOST_STEPS: u32 = 100_000;
+
 struct Packing {
     forms: Vec<Form>,
     bins: Vec<Vec<u8>>,
+    steps_left: u32,
 }
 
 impl Packing {
@@ -235,6 +241,8 @@ impl Packing {
         if wanted == 0 {
             return self.place(form + 1, 0, capacity);
         }
+        let Some(fewer) = self.steps_left.checked_sub(1) else { return false };
+        self.steps_left = fewer;
         for bin in from..self.bins.len() {
             let (used, same) = self.bins[bin]
                 .iter()

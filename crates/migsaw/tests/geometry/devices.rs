@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use migsaw::geometry::{Model, Profile, ProfileId, ProfileName};
+use migsaw::geometry::{Catalog, GeometryFile, Model, Profile, ProfileId, ProfileName};
 
 use crate::model;
 
@@ -102,4 +102,28 @@ fn check(model: &Model, id: ProfileId, profile: &Profile, list: &[u8], most: &BT
             assert_eq!(error.problems[0].code(), "too-many-instances");
         }
     }
+}
+
+/// A board no one makes, on which the search for the fewest could take very long.
+#[test]
+fn packing_ends_on_any_board() {
+    let starts: Vec<String> = (0..19).map(|start| format!("{{start: {start}, size: 1}}")).collect();
+    let forms: Vec<String> = (3..=9)
+        .map(|c| format!("{{gi_profile: 20g.1gb, ci_profile: {c}c.20g.1gb, compute_slices: {c}, max_per_gi: 9}}"))
+        .collect();
+    let text = format!(
+        "models: [{{id: X, profiles: [{{name: 20g.1gb, placements: [{}]}}], \
+         compute_instance_profiles: [{}]}}]",
+        starts.join(", "),
+        forms.join(", ")
+    );
+    let mut catalog = Catalog::builtin();
+    catalog.add(&GeometryFile::parse(&text).unwrap()).unwrap();
+    let model = catalog.model("X").unwrap();
+    let asked: BTreeMap<ProfileName, u32> =
+        (3..=9).map(|c| (format!("{c}c.20g.1gb").parse().unwrap(), if c == 9 { 12 } else { 6 })).collect();
+    let devices = model.resolve_devices(&asked).unwrap();
+    let slices: u32 = asked.iter().map(|(name, n)| u32::from(name.compute_instance().unwrap()) * n).sum();
+    assert!((slices.div_ceil(20)..=19).contains(&u32::from(devices.counts[ProfileId(0)])));
+    assert!(devices.instances.iter().all(|gi| gi.compute_instances.iter().sum::<u8>() <= 20));
 }

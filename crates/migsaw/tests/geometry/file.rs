@@ -1,6 +1,7 @@
 //! A user's geometry file.
 
-use migsaw::geometry::{Catalog, Counts, GeometryFile, GeometryFileError, Layout};
+use migsaw::geometry::{Catalog, Counts, Creation, GeometryFile, GeometryFileError, Layout};
+use proptest::prelude::*;
 
 type Edit = fn(&mut serde_json::Value);
 
@@ -196,4 +197,52 @@ fn a_board_beyond_enumeration_is_refused_in_good_time() {
     let more: Vec<String> = (1..=17).map(profile).collect();
     let found = problems(&format!("models: [{{id: HUGE, placement_units: 33, profiles: [{}]}}]", more.join(", ")));
     assert_eq!(found, ["HUGE: placement_units must lie in 1..=32", "HUGE: a model may have at most 16 profiles"]);
+}
+
+#[test]
+fn a_syntax_error_says_where() {
+    let found = problems("models:\n- id: X\n  profiles:\n  - {name: 1g.5gb, colour: red}\n").join("; ");
+    assert!(found.contains("line 4"), "{found}");
+    let found = problems("{\"models\": [\n{\"id\": 3}]}").join("; ");
+    assert!(found.contains("line 2"), "{found}");
+}
+
+fn any_model() -> impl Strategy<Value = serde_json::Value> {
+    let small = || prop_oneof![8 => 0u8..6, 1 => any::<u8>()];
+    let placement = (small(), small()).prop_map(|(start, size)| serde_json::json!({"start": start, "size": size}));
+    let profile = (1u8..4, 1u8..9, prop::collection::vec(placement, 0..4), prop::option::of(small()), any::<bool>());
+    let profile = profile.prop_map(|(g, gb, mut placements, max, same_size)| {
+        if same_size {
+            for placement in &mut placements {
+                placement["size"] = g.into();
+            }
+        }
+        serde_json::json!({"name": format!("{g}g.{gb}gb"), "placements": placements, "max_instances": max})
+    });
+    (prop::collection::vec(profile, 0..4), prop::option::of(small())).prop_map(|(profiles, units)| {
+        serde_json::json!({"models": [{"id": "X", "placement_units": units, "profiles": profiles}]})
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+
+    /// Whatever a user claims about a board is refused, or can be planned with.
+    #[test]
+    fn no_model_makes_the_engine_panic(file in any_model()) {
+        let Ok(catalog) = with(&file.to_string()) else { return Ok(()) };
+        let model = catalog.model("X").unwrap();
+        for layout in model.layouts().iter().take(50) {
+            let text = layout.display(&model).to_string();
+            prop_assert_eq!(&Layout::parse(&model, &text).unwrap(), layout);
+            prop_assert!(model.stranded(layout).unwrap().memory_units() <= model.units);
+            let counts = layout.counts();
+            prop_assert_eq!(model.place(&counts, &Layout::empty()).unwrap().unwrap().counts(), counts);
+            let created = model.creation_order(&counts).unwrap();
+            // The driver's own choice may rule a set out; the proof then knows starts that would do.
+            if let Creation::Impossible(proof) = created {
+                prop_assert!(proof.with_starts.is_some());
+            }
+        }
+    }
 }
