@@ -23,7 +23,7 @@ codes! {
     /// Too many values, too deep, or too many aliases.
     TOO_COMPLEX = "too-complex";
     /// The bytes are no UTF-8.
-    NOT_UTF8 = "not-utf-8";
+    NOT_UTF8 = "not-utf8";
     /// Another `apiVersion` than this release reads.
     API_VERSION = "api-version";
     /// Another `kind` than the one expected.

@@ -207,7 +207,7 @@ pub(super) fn from_yaml(error: &Error) -> Diagnostic {
 /// Reads bytes as UTF-8.
 ///
 /// # Errors
-/// `not-utf-8`, with the line of the first wrong byte.
+/// `not-utf8`, with the line of the first wrong byte.
 pub fn text_of(bytes: &[u8]) -> Result<&str, Diagnostics> {
     std::str::from_utf8(bytes).map_err(|error| {
         let good = &bytes[..error.valid_up_to()];

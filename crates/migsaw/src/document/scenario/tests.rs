@@ -251,7 +251,7 @@ fn pinned_instances_that_make_no_sense() {
         (
             "pinned overlap",
             "{pool: a, model: H100-80GB, nodes: 1, gpusPerNode: 8, pinned: [{nodes: 1, gpus: [empty, '3g.40gb@0,1g.10gb@3']}]}",
-            &["4 overlap fleet[0][..].pinned[0].gpus[1]"],
+            &["4 overlap fleet[0].pinned[0].gpus[1]"][..],
         ),
         (
             "pinned at an illegal start",
