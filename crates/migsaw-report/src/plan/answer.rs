@@ -43,6 +43,10 @@ pub(super) fn sentence(problem: &Problem, plan: &Plan) -> String {
 fn quality(tiers: &[Tier]) -> String {
     match tiers.iter().find(|tier| tier.value != tier.bound) {
         None => "not proven optimal".to_owned(),
+        Some(Tier { name: TierName::Configurations | TierName::Leftover, .. }) => {
+            let counted = tiers.iter().any(|tier| tier.name == TierName::Cost);
+            format!("served and {} proven optimal", if counted { "cost" } else { "GPUs" })
+        }
         Some(tier) => {
             let best = u128::from(tier.value.unsigned_abs().max(tier.bound.unsigned_abs())).max(1);
             let gap = u128::from(tier.value.abs_diff(tier.bound));
@@ -51,9 +55,7 @@ fn quality(tiers: &[Tier]) -> String {
             let what = match tier.name {
                 TierName::Served { .. } => "served",
                 TierName::Gpus => "GPUs",
-                TierName::Cost => "cost",
-                TierName::Configurations => "configurations",
-                TierName::Leftover => "leftover",
+                _ => "cost",
             };
             format!("within {}.{:02}% of the best ({what})", hundredths / 100, hundredths % 100)
         }

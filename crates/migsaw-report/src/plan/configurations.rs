@@ -70,7 +70,7 @@ fn gpus(problem: &Problem, configuration: &Configuration, groups: &[&PlannedNode
             GpuTarget::Mig(layout) => layout.display(models[i]).to_string(),
         };
         match lines.last_mut() {
-            Some((_, last, before)) if *before == becomes && models[i] == models[i - 1] => *last = i,
+            Some((_, last, before)) if *before == becomes => *last = i,
             _ => lines.push((i, i, becomes)),
         }
     }

@@ -15,7 +15,7 @@ use crate::table::Table;
 /// Most demands shown; what is fully served is left out first.
 const MOST_ROWS: usize = 50;
 /// Most places shown of one demand.
-const MOST_PLACES: usize = 3;
+const MOST_PLACES: usize = 2;
 
 /// Where one demand is served: units by pool and by what serves it.
 type Places = BTreeMap<usize, (u64, BTreeMap<String, u64>)>;
@@ -117,10 +117,10 @@ fn places(problem: &Problem, plan: &Plan) -> BTreeMap<usize, Places> {
     found
 }
 
-/// `inference 120, batch 4`; for flexible demands also on what.
+/// `inference 120, batch 4`; for flexible demands in one pool also on what.
 fn place_names(problem: &Problem, demand: &Demand, places: Option<&Places>) -> String {
     let Some(places) = places else { return "nowhere".to_owned() };
-    let flexible = matches!(demand.request, Request::AtLeast { .. });
+    let flexible = matches!(demand.request, Request::AtLeast { .. }) && places.len() == 1;
     let name = |pool: &usize| clean(&problem.fleet.pools[*pool].name).into_owned();
     let mut largest: Vec<_> = places.iter().collect();
     largest.sort_by_key(|&(pool, (units, _))| (std::cmp::Reverse(*units), *pool));
@@ -139,7 +139,7 @@ fn place_names(problem: &Problem, demand: &Demand, places: Option<&Places>) -> S
         shown.push(format!("{}{units}{on}", name(pool)));
     }
     if largest.len() > MOST_PLACES {
-        shown.push(format!("{} more pools", largest.len() - MOST_PLACES));
+        shown.push(counted((largest.len() - MOST_PLACES) as u64, "more pool"));
     }
     shown.join(", ")
 }

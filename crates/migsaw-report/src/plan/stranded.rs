@@ -49,7 +49,7 @@ fn why(kind: &StrandedKind) -> String {
     match heavy.len() {
         0 => {}
         1 => reasons.push(format!("{} holds more memory than compute", heavy[0])),
-        _ => reasons.push(format!("{} hold more memory than compute", heavy.join(" and "))),
+        _ => reasons.push(format!("{} hold more memory than compute", heavy.join(", "))),
     }
     reasons.join("; ")
 }

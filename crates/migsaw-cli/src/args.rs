@@ -1,0 +1,320 @@
+//! The command line's definition.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::io::ColorChoice;
+
+/// Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
+///
+/// Give it a scenario file, or what kubectl prints about your cluster. It answers with the best layout
+/// for every node, proven so, in the form the GPU Operator takes. It never changes a cluster.
+#[derive(Debug, Parser)]
+#[command(name = "migsaw", version, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "Display")]
+    pub(crate) color: ColorChoice,
+    /// Draw with ASCII characters only.
+    #[arg(long, global = true, help_heading = "Display")]
+    pub(crate) ascii: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  migsaw plan examples/inference.yaml
+      the best plan for a scenario file
+  kubectl get nodes,pods -A -o json | migsaw plan --from -
+      the same for a cluster, as it is now
+  migsaw plan --from dump.json --out plan/
+      also write the ConfigMap, node labels and plan as files
+  migsaw geometry fits H100-80GB 3g.40gb=1,1g.10gb=3 --pinned 1g.10gb@0
+      does that fit on one GPU beside what is there?
+  migsaw validate mig-parted-config.yaml
+      can every entry be created where it applies?
+
+Exit codes: 0 done, 1 a valid answer that is \"no\", 2 failure.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find the best layout for every node, and prove it
+    Plan(PlanArgs),
+    /// Judge a plan, from here or written by hand
+    Check(CheckArgs),
+    /// Ask what a GPU can be cut into
+    #[command(subcommand, after_help = GEOMETRY_EXAMPLES)]
+    Geometry(GeometryCommand),
+    /// Tell whether a mig-parted file's entries can be created
+    Validate(ValidateArgs),
+    /// Print the JSON schema of a document
+    Schema {
+        /// Which document.
+        #[arg(value_enum)]
+        document: SchemaOf,
+    },
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+/// Where the fleet and the demand come from.
+#[derive(Debug, Args)]
+pub(crate) struct ProblemArgs {
+    /// A scenario file (YAML or JSON); `-` for stdin
+    #[arg(short = 'f', long = "file", value_name = "SCENARIO", help_heading = "Input")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// What `kubectl get nodes,pods -A -o json` prints, or manifests: files, folders of files, `-` for
+    /// stdin
+    #[arg(long, value_name = "DUMP", num_args = 1.., conflicts_with = "scenario", help_heading = "Input")]
+    pub(crate) from: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) geometry: GeometryArgs,
+    /// Plan cordoned nodes and nodes that are not ready too (with --from)
+    #[arg(long, requires = "from", help_heading = "Input")]
+    pub(crate) include_unavailable: bool,
+}
+
+/// GPU models besides the built-in ones.
+#[derive(Debug, Args)]
+pub(crate) struct GeometryArgs {
+    /// A file with GPU models to add, or to take instead of built-in ones
+    #[arg(long = "geometry", value_name = "FILE", help_heading = "Input")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = PLAN_EXAMPLES)]
+pub(crate) struct PlanArgs {
+    /// A scenario file, as with -f
+    #[arg(value_name = "SCENARIO", conflicts_with_all = ["scenario", "from"])]
+    pub(crate) positional: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) problem: ProblemArgs,
+    /// Stop searching after this time with the best plan found, and say how far from the best it can be
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(crate) time_limit: Duration,
+    /// How to print the plan
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
+    /// Also write ConfigMap, node labels and plan into this folder, all of them or none
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  migsaw plan examples/inference.yaml
+  migsaw plan -f scenario.yaml --time-limit 2m -o json | jq .status
+  kubectl get nodes,pods -A -o json > dump.json && migsaw plan --from dump.json --out plan/
+  migsaw plan --from nodes.json manifests/
+
+A scenario file:
+  apiVersion: migsaw.io/v1alpha1
+  kind: Scenario
+  fleet:
+  - {pool: inference, model: H100-80GB, nodes: 8, gpusPerNode: 8}
+  demand:
+  - {name: llm-7b, profile: 1g.10gb, count: 120}
+  - {name: notebooks, atLeast: {memory: 16Gi, compute: 1}, count: 40}
+  - {name: finetune, wholeGpus: 8, count: 2}
+  (`migsaw schema scenario` has every field)
+
+Exit codes: 0 all served, 1 something is not served, 2 failure.";
+
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub(crate) struct CheckArgs {
+    /// The plan (JSON or YAML); `-` for stdin
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) problem: ProblemArgs,
+    /// How to print the verdict
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  migsaw plan -f scenario.yaml -o json > plan.json; migsaw check -f scenario.yaml plan.json
+  migsaw check plan.json --from dump.json
+
+The checker shares no code with the planner: it judges from the scenario alone.
+Exit codes: 0 the plan is right, 1 it is not, 2 failure.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GeometryCommand {
+    /// List the GPU models, and those known by name only
+    List {
+        #[command(flatten)]
+        geometry: GeometryArgs,
+        /// How to print the list
+        #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
+    },
+    /// Show everything about a model, with sources
+    Show {
+        #[command(flatten)]
+        of: ModelArgs,
+    },
+    /// List every way to cut a model
+    Layouts {
+        #[command(flatten)]
+        of: ModelArgs,
+        /// Only those to which nothing can be added
+        #[arg(long)]
+        maximal: bool,
+        /// Without starts: how many of each profile
+        #[arg(long)]
+        counts: bool,
+    },
+    /// Tell whether instances fit on one GPU, where, and in which order to create them
+    Fits {
+        #[command(flatten)]
+        of: ModelArgs,
+        /// The instances, like 1g.10gb=2,3g.40gb=1
+        #[arg(value_name = "COUNTS")]
+        wanted: String,
+        /// Instances that stay, like 1g.10gb@3,2g.20gb@4
+        #[arg(long, value_name = "LAYOUT", default_value = "empty", hide_default_value = true)]
+        pinned: String,
+    },
+}
+
+const GEOMETRY_EXAMPLES: &str = "\
+Examples:
+  migsaw geometry list
+  migsaw geometry show RTX-PRO-6000
+  migsaw geometry layouts A100-40GB --maximal
+  migsaw geometry fits H100-80GB 2g.20gb=1,3g.40gb=1 --pinned 1g.10gb@3";
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// The GPU model: a name, the beginning of one, or a product label (H100-80GB, A30,
+    /// NVIDIA-H200)
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) geometry: GeometryArgs,
+    /// How to print the answer
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = VALIDATE_EXAMPLES)]
+pub(crate) struct ValidateArgs {
+    /// A mig-parted file, bare or in a ConfigMap; `-` for stdin
+    #[arg(value_name = "CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Judge entries without a device filter on these models, and on no others
+    #[arg(long, value_name = "MODEL", num_args = 1.., value_delimiter = ',')]
+    pub(crate) model: Vec<String>,
+    #[command(flatten)]
+    pub(crate) geometry: GeometryArgs,
+    /// How to print the verdict
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+}
+
+const VALIDATE_EXAMPLES: &str = "\
+Examples:
+  migsaw validate config.yaml --model A100-80GB H100-80GB
+  kubectl -n gpu-operator get configmap default-mig-parted-config -o yaml | migsaw validate -
+
+Unlike `nvidia-mig-parted assert --valid-config` it tells whether the driver can create each entry.
+Exit codes: 0 every entry can be created, 1 some cannot, 2 failure.";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  migsaw completions bash > ~/.local/share/bash-completion/completions/migsaw
+  migsaw completions zsh > \"${fpath[1]}/_migsaw\"
+  migsaw completions fish > ~/.config/fish/completions/migsaw.fish";
+
+/// How to print.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    // For people; no doc comments, which would make three lines of help out of one.
+    #[default]
+    Text,
+    Json,
+    Yaml,
+}
+
+/// Documents with a published schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// What `migsaw plan -f` reads.
+    Scenario,
+    /// What `migsaw plan -o json` writes and `migsaw check` reads.
+    Plan,
+}
+
+/// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.
+pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
+    let name = called.and_then(|path| Path::new(path).file_stem()).map(|stem| stem.to_string_lossy());
+    let command = Cli::command();
+    if name.is_some_and(|name| name.starts_with("kubectl-")) {
+        let help = |text: &str| {
+            text.replace("  migsaw ", "  kubectl migsaw ")
+                .replace("| migsaw", "| kubectl migsaw")
+                .replace("&& migsaw", "&& kubectl migsaw")
+                .replace("; migsaw", "; kubectl migsaw")
+        };
+        return renamed(command.bin_name("kubectl migsaw").display_name("kubectl migsaw"), &help);
+    }
+    command
+}
+
+/// Says in all examples how the command was called.
+fn renamed(command: clap::Command, help: &dyn Fn(&str) -> String) -> clap::Command {
+    let examples = command.get_after_help().map(|text| help(&text.to_string()));
+    let command = match examples {
+        Some(text) => command.after_help(text),
+        None => command,
+    };
+    command.mut_subcommands(|sub| renamed(sub, help))
+}
+
+/// Reads `30s`, `2m`, `1h 30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: jiff::SignedDuration = match text.trim().parse() {
+        Ok(parsed) => parsed,
+        Err(_) if text.trim().parse::<f64>().is_ok() => {
+            return Err(format!("`{text}` has no unit (expected like 30s or 2m)"));
+        }
+        Err(error) => return Err(format!("{error} (expected like 30s, 2m or 1h30m)")),
+    };
+    Duration::try_from(parsed).map_err(|_| "it must not be negative (expected like 30s or 2m)".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        for (text, seconds) in [("30s", Some(30)), ("2m", Some(120)), ("1h30m", Some(5400)), ("0s", Some(0))] {
+            assert_eq!(duration(text).ok().map(|d| d.as_secs()), seconds, "{text}");
+        }
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for text in ["", "30", "-5s", "soon", "1.5", "9999999999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `migsaw check`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use migsaw::check;
+use migsaw::document::{API_VERSION, plan};
+use migsaw_report::violations::{self, Finding};
+use serde::Serialize;
+
+use super::problem;
+use crate::args::{CheckArgs, Format};
+use crate::failure::{Failure, Problem as Wrong};
+use crate::input::{self, diagnosed, is_stdin};
+use crate::io::Io;
+use crate::{Answer, output};
+
+/// Largest plan that is read: every node of the largest fleet by name.
+const MOST_BYTES: u64 = 4 << 30;
+
+/// The checker's verdict, for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Verdict<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    right: bool,
+    violations: Vec<Violation<'a>>,
+}
+
+#[derive(Serialize)]
+struct Violation<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+pub(super) fn run(mut args: CheckArgs, io: &mut Io<'_>) -> Result<Answer> {
+    // `--from a.json b.json plan.json` takes the plan for a dump.
+    let swallowed = || if args.problem.from.len() > 1 { args.problem.from.pop() } else { None };
+    let Some(path): Option<PathBuf> = args.plan.take().or_else(swallowed) else {
+        let wrong = Wrong::new("no-input", "there is no plan to check");
+        return Err(Failure::from(wrong.help("migsaw check -f scenario.yaml plan.json")).into());
+    };
+    let stdins = args.problem.scenario.iter().chain(&args.problem.from).chain([&path]).filter(|p| is_stdin(p)).count();
+    if stdins > 1 {
+        return Err(Failure::from(Wrong::new("stdin-twice", "`-` is given twice, but there is one stdin")).into());
+    }
+    let problem = problem::read(&args.problem, None, io)?;
+    let input = input::read(&path, "plan", MOST_BYTES, io)?;
+    let text = input.text()?;
+    let (_, plan) = plan::read(text, &problem).map_err(|found| diagnosed(&found, &input.name, text))?;
+    let found: Vec<Finding> = check::check(&problem, &plan)
+        .iter()
+        .map(|violation| Finding { code: violation.code().to_owned(), message: violation.to_string() })
+        .collect();
+    match args.format {
+        Format::Text => output::text(io, &violations::text(&found, io.style()))?,
+        format => {
+            let violations = found.iter().map(|f| Violation { code: &f.code, message: &f.message }).collect();
+            let verdict = Verdict { api_version: API_VERSION, kind: "Verdict", right: found.is_empty(), violations };
+            output::document(io, &verdict, format)?;
+        }
+    }
+    Ok(Answer::yes_if(found.is_empty()))
+}

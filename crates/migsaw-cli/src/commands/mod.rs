@@ -1,0 +1,27 @@
+//! One file for each command.
+
+mod check;
+mod completions;
+mod geometry;
+mod plan;
+mod problem;
+mod schema;
+mod validate;
+
+use anyhow::Result;
+
+use crate::Answer;
+use crate::args::Command;
+use crate::io::Io;
+
+/// Runs a command.
+pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
+    match command {
+        Command::Plan(args) => plan::run(&args, io),
+        Command::Check(args) => check::run(args, io),
+        Command::Geometry(command) => geometry::run(&command, io),
+        Command::Validate(args) => validate::run(args, io),
+        Command::Schema { document } => schema::run(document, io),
+        Command::Completions { shell } => completions::run(shell, io),
+    }
+}

@@ -1,0 +1,139 @@
+//! `migsaw plan`.
+
+use std::path::Path;
+
+use anyhow::Result;
+use migsaw::document::plan::PlanDocument;
+use migsaw::geometry::Catalog;
+use migsaw::plan::{Options, Plan, PlanError, Status, plan};
+use migsaw::problem::Problem;
+use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config};
+use migsaw_report::counted;
+
+use super::problem;
+use crate::Answer;
+use crate::args::{Format, PlanArgs};
+use crate::budget::{Deadline, heed_interrupts, interrupted};
+use crate::failure::{Failure, Problem as Wrong, Step};
+use crate::input::is_stdin;
+use crate::io::Io;
+use crate::output::{self, say};
+use crate::progress::Progress;
+use crate::publish::{Draft, publish};
+
+/// The files of `--out`.
+const CONFIG_MAP: &str = "mig-config.yaml";
+const LABELS: &str = "node-labels.yaml";
+const SCRIPT: &str = "node-labels.sh";
+const PLAN: &str = "plan.json";
+
+pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
+    let problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
+    let plan = solve(&problem, args, io)?;
+    let served: u64 = plan.served(problem.demands.len()).iter().sum();
+    let asked: u64 = problem.demands.iter().map(|demand| demand.count).sum();
+    let useful = !matches!(plan.status, Status::Infeasible | Status::Unknown);
+    match &args.out {
+        Some(folder) if useful => write_files(folder, &problem, &plan, io)?,
+        Some(folder) => say(io, &format!("nothing was written to `{}`: the plan serves nothing", folder.display())),
+        None => {}
+    }
+    match args.format {
+        Format::Text => {
+            let next = if useful && args.out.is_none() { next_steps(args) } else { Vec::new() };
+            output::text(io, &migsaw_report::plan::text(&problem, &plan, &next, io.style()))?;
+        }
+        format => output::document(io, &PlanDocument::streamed(&problem, &plan), format)?,
+    }
+    Ok(Answer::yes_if(served == asked))
+}
+
+fn solve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Plan> {
+    let gpus = problem.fleet.pools.iter().map(migsaw::fleet::Pool::gpu_count).sum();
+    let hint = if io.terminal.stderr { " (Ctrl-C takes the best so far)" } else { "" };
+    let message = format!("planning {}{hint}", counted(gpus, "GPU"));
+    if io.terminal.stderr {
+        heed_interrupts();
+    }
+    let progress = Progress::start(message, io.terminal.stderr, io.terminal.unicode);
+    let deadline = Deadline::after(args.time_limit);
+    let planned = plan(problem, &Options { budget: &deadline, ..Options::default() });
+    drop(progress);
+    if interrupted() {
+        say(io, "interrupted: this is the best plan found until then");
+    }
+    planned.map_err(|error| match error {
+        PlanError::Invalid(found) => {
+            let wrong = found.iter().map(|(_, problem)| Wrong::new(problem.code(), problem.to_string()));
+            Failure(wrong.collect()).into()
+        }
+        error => anyhow::Error::new(error).context(Step::new("internal", "planning failed")),
+    })
+}
+
+fn write_files(folder: &Path, problem: &Problem, plan: &Plan, io: &mut Io<'_>) -> Result<()> {
+    let config = plan_config(problem, plan, Some(&Catalog::builtin()));
+    let config_map = ConfigMap::new(config);
+    let manifest =
+        config_map.to_yaml().map_err(|error| Failure::from(Wrong::new("config-map-too-large", error.to_string())))?;
+    let labels = NodeLabels::new(problem, plan);
+    let drafts = [
+        Draft { name: CONFIG_MAP, write: Box::new(move |out| out.write_all(manifest.as_bytes())) },
+        Draft { name: LABELS, write: Box::new(|out| out.write_all(labels.to_yaml().as_bytes())) },
+        Draft { name: SCRIPT, write: Box::new(|out| out.write_all(labels.to_script().as_bytes())) },
+        Draft {
+            name: PLAN,
+            write: Box::new(|out| output::write_document(out, &PlanDocument::streamed(problem, plan), Format::Json)),
+        },
+    ];
+    publish(folder, &drafts)?;
+    let nodes = labels.nodes.values().map(Vec::len).sum::<usize>() as u64;
+    let at = |name: &str| folder.join(name).display().to_string();
+    let own = plan.configurations(problem).distinct.len() as u64;
+    say(io, &format!("wrote {}  ConfigMap {} with {}", at(CONFIG_MAP), config_map.name, counted(own, "configuration")));
+    say(io, &format!("wrote {}  the label nvidia.com/mig.config of {}", at(LABELS), counted(nodes, "node")));
+    say(io, &format!("wrote {}  the same as kubectl commands", at(SCRIPT)));
+    say(io, &format!("wrote {}  the whole plan", at(PLAN)));
+    say(io, "\nto apply it:");
+    for step in apply(&folder.display().to_string(), &config_map.name) {
+        say(io, &format!("  {step}"));
+    }
+    Ok(())
+}
+
+/// The commands that put a written plan to work.
+fn apply(folder: &str, config_map: &str) -> Vec<String> {
+    let patch = format!("{{\"spec\":{{\"migManager\":{{\"config\":{{\"name\":\"{config_map}\"}}}}}}}}");
+    vec![
+        format!("kubectl apply -f {}", word(&format!("{folder}/{CONFIG_MAP}"))),
+        format!("kubectl patch clusterpolicies.nvidia.com/cluster-policy --type merge -p '{patch}'"),
+        format!("sh {}   # drain the nodes first: MIG Manager evicts nobody", word(&format!("{folder}/{SCRIPT}"))),
+    ]
+}
+
+/// What to do with a plan that was only shown.
+fn next_steps(args: &PlanArgs) -> Vec<String> {
+    let input = match args.positional.as_ref().or(args.problem.scenario.as_ref()) {
+        Some(path) if is_stdin(path) => "-f -".to_owned(),
+        Some(path) => word(&path.display().to_string()),
+        None => {
+            let paths: Vec<String> = args.problem.from.iter().map(|p| word(&p.display().to_string())).collect();
+            format!("--from {}", paths.join(" "))
+        }
+    };
+    let mut geometry = String::new();
+    for path in &args.problem.geometry.files {
+        geometry.push_str(" --geometry ");
+        geometry.push_str(&word(&path.display().to_string()));
+    }
+    vec![
+        format!("migsaw plan {input}{geometry} --out plan"),
+        format!("kubectl apply -f plan/{CONFIG_MAP}   # then drain nodes and run plan/{SCRIPT}"),
+    ]
+}
+
+/// A word of a shell command, quoted where it has to be.
+fn word(text: &str) -> String {
+    let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/=:,+".contains(c));
+    if plain { text.to_owned() } else { format!("'{}'", migsaw_report::clean(text).replace('\'', "'\\''")) }
+}

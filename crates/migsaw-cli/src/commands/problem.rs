@@ -1,0 +1,155 @@
+//! Catalogue and problem, from what the arguments name.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use migsaw::document::{MAX_TEXT, scenario};
+use migsaw::geometry::{Catalog, GeometryFile, GeometryFileError, GeometryProblem, Model};
+use migsaw::problem::Problem;
+use migsaw_kube::dump::{self, DumpError, DumpOptions, Source};
+use migsaw_report::{Tone, clean, counted};
+
+use crate::args::{GeometryArgs, ProblemArgs};
+use crate::failure::{Failure, Problem as Wrong};
+use crate::input::{self, Input, diagnosed};
+use crate::io::Io;
+use crate::output::say;
+
+/// Largest scenario and geometry file.
+const MOST_TEXT: u64 = MAX_TEXT as u64;
+/// Largest file of a dump, packed or not.
+const MOST_DUMP: u64 = 4 << 30;
+/// Most warnings said about a dump.
+const MOST_WARNINGS: usize = 20;
+
+/// The built-in models and those of the user's files.
+pub(crate) fn catalog(args: &GeometryArgs, io: &mut Io<'_>) -> Result<Catalog> {
+    let mut catalog = Catalog::builtin();
+    for path in &args.files {
+        let input = input::read(path, "geometry file", MOST_TEXT, io)?;
+        let added = GeometryFile::parse(input.text()?).and_then(|file| catalog.add(&file));
+        added.map_err(|error| wrong_geometry(&error, &input))?;
+    }
+    Ok(catalog)
+}
+
+fn wrong_geometry(error: &GeometryFileError, input: &Input) -> Failure {
+    let problem = |problem: &GeometryProblem| {
+        let code = match problem {
+            GeometryProblem::Syntax(_) => "geometry-syntax",
+            GeometryProblem::Schema(_) => "geometry-schema",
+            _ => "geometry-model",
+        };
+        Wrong::new(code, problem.to_string()).in_file(&input.name)
+    };
+    Failure(error.problems.iter().map(problem).collect())
+}
+
+/// The model a name means.
+pub(crate) fn model(catalog: &Catalog, name: &str) -> Result<Arc<Model>, Failure> {
+    catalog.model(name).map_err(|error| {
+        Failure::from(Wrong::new(error.code(), error.to_string()).help("`migsaw geometry list` shows the models"))
+    })
+}
+
+/// The problem of a scenario or of a dump.
+pub(crate) fn read(args: &ProblemArgs, positional: Option<&Path>, io: &mut Io<'_>) -> Result<Problem> {
+    let catalog = catalog(&args.geometry, io)?;
+    match positional.or(args.scenario.as_deref()) {
+        Some(path) => read_scenario(path, &catalog, io),
+        None if args.from.is_empty() => {
+            let help = "give a scenario (`-f scenario.yaml`), or what kubectl prints (`kubectl get nodes,pods -A -o json | migsaw plan --from -`)";
+            Err(Failure::from(Wrong::new("no-input", "there is neither a scenario nor a dump").help(help)).into())
+        }
+        None => read_dump(args, &catalog, io),
+    }
+}
+
+fn read_scenario(path: &Path, catalog: &Catalog, io: &mut Io<'_>) -> Result<Problem> {
+    let input = input::read(path, "scenario", MOST_TEXT, io)?;
+    let text = input.text()?;
+    scenario::parse(text, catalog).map_err(|found| {
+        let mut failure = diagnosed(&found, &input.name, text);
+        if looks_like_kubectl(text) {
+            failure.0.insert(
+                0,
+                Wrong::new("looks-like-a-dump", "this looks like what kubectl prints, not like a scenario")
+                    .in_file(&input.name)
+                    .help("read it with --from"),
+            );
+            failure.0.truncate(1);
+        }
+        failure.into()
+    })
+}
+
+/// Whether a text that is no scenario has a list of Kubernetes objects at its beginning.
+fn looks_like_kubectl(text: &str) -> bool {
+    let head: String = text.chars().take(2000).filter(|c| !c.is_whitespace() && *c != '"').collect();
+    !head.contains("migsaw.io/")
+        && head.contains("apiVersion:v1")
+        && (head.contains("kind:List") || head.contains("items:["))
+}
+
+fn read_dump(args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Problem> {
+    let paths = input::files(&args.from)?;
+    let inputs = paths.iter().map(|path| input::read(path, "dump", MOST_DUMP, io)).collect::<Result<Vec<Input>>>()?;
+    let sources: Vec<Source<'_>> = inputs.iter().map(|i| Source { name: &i.name, bytes: &i.bytes }).collect();
+    let options = DumpOptions { include_unavailable: args.include_unavailable, ..DumpOptions::default() };
+    let dump = dump::read_dump(&sources, catalog, &options).map_err(|errors| wrong_dump(&errors.0, &inputs))?;
+    tell(&dump, io);
+    let wrong = dump.problem.validate();
+    if !wrong.is_empty() {
+        let problem = |(_, found): &(_, migsaw::problem::InputProblem)| Wrong::new(found.code(), found.to_string());
+        return Err(Failure(wrong.iter().map(problem).collect()).into());
+    }
+    Ok(dump.problem)
+}
+
+fn wrong_dump(errors: &[DumpError], inputs: &[Input]) -> Failure {
+    let problem = |error: &DumpError| {
+        let file = error.file();
+        // The message begins with the place, which is shown apart.
+        let message = error.to_string();
+        let message = message.strip_prefix(file).unwrap_or(&message);
+        let message = message.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit()).trim_start();
+        let wrong = Wrong::new(error.code(), message).in_file(file);
+        let text =
+            inputs.iter().find(|i| i.name == file).map_or("", |i| std::str::from_utf8(&i.bytes).unwrap_or_default());
+        match error {
+            DumpError::Truncated { line, column, .. } | DumpError::Syntax { line, column, .. } => {
+                wrong.at(text, *line, *column)
+            }
+            _ => wrong,
+        }
+    };
+    Failure(errors.iter().map(problem).collect())
+}
+
+/// Says what was read, left out and assumed.
+fn tell(dump: &dump::Dump, io: &mut Io<'_>) {
+    let style = migsaw_report::Style { color: io.terminal.color_stderr(), ..io.style() };
+    for warning in dump.warnings.iter().take(MOST_WARNINGS) {
+        let label = style.paint(Tone::Warn, format!("warning[{}]", warning.code.as_str()));
+        say(io, &format!("{label}: {}", clean(&warning.to_string())));
+    }
+    if dump.warnings.len() > MOST_WARNINGS {
+        say(io, &format!("and {}", counted((dump.warnings.len() - MOST_WARNINGS) as u64, "more warning")));
+    }
+    let fleet = &dump.problem.fleet;
+    let nodes: u64 = fleet.pools.iter().map(|pool| u64::from(pool.node_count())).sum();
+    let gpus: u64 = fleet.pools.iter().map(migsaw::fleet::Pool::gpu_count).sum();
+    let asked: u64 = dump.problem.demands.iter().map(|demand| demand.count).sum();
+    let (pools, demands) =
+        (counted(fleet.pools.len() as u64, "pool"), counted(dump.problem.demands.len() as u64, "demand"));
+    say(
+        io,
+        &format!(
+            "read {} with {} in {pools}, {} in {demands}",
+            counted(nodes, "node"),
+            counted(gpus, "GPU"),
+            counted(asked, "pod")
+        ),
+    );
+}

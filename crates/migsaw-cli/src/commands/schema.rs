@@ -1,0 +1,17 @@
+//! `migsaw schema`.
+
+use anyhow::Result;
+use migsaw::document::schema;
+
+use crate::args::{Format, SchemaOf};
+use crate::io::Io;
+use crate::{Answer, output};
+
+pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
+    let schema = match document {
+        SchemaOf::Scenario => schema::scenario(),
+        SchemaOf::Plan => schema::plan(),
+    };
+    output::document(io, schema, Format::Json)?;
+    Ok(Answer::Yes)
+}

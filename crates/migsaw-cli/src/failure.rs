@@ -1,0 +1,189 @@
+//! Failures as people read them: what is wrong, where, and what to do.
+
+use std::fmt::Write as _;
+
+use migsaw_report::{Style, Tone, clean};
+
+use crate::io::Io;
+
+/// Everything that is wrong with an input.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; "))]
+pub(crate) struct Failure(pub(crate) Vec<Problem>);
+
+/// One problem.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Problem {
+    /// A stable code for programs.
+    pub(crate) code: String,
+    /// What is wrong, and where it is short, what would be right.
+    pub(crate) message: String,
+    /// The file.
+    pub(crate) file: Option<String>,
+    /// Line and column, from 1; column 0 if only the line is known.
+    pub(crate) at: Option<(u64, u64)>,
+    /// The line's text.
+    pub(crate) line: Option<String>,
+    /// How many characters of the line it is about, if that is known.
+    pub(crate) length: usize,
+    /// What to do.
+    pub(crate) help: Option<String>,
+}
+
+/// A step that failed, with a stable code, around its cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Step {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl Step {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Step {
+        Step { code, message: message.into() }
+    }
+}
+
+impl Problem {
+    pub(crate) fn new(code: impl Into<String>, message: impl Into<String>) -> Problem {
+        Problem { code: code.into(), message: message.into(), ..Problem::default() }
+    }
+
+    pub(crate) fn in_file(mut self, file: &str) -> Problem {
+        self.file = Some(file.to_owned());
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Problem {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Places it in a text, from which the line is quoted. Line 0 is unknown.
+    pub(crate) fn at(mut self, text: &str, line: u64, column: u64) -> Problem {
+        if line > 0 {
+            self.at = Some((line, column));
+            self.line = usize::try_from(line - 1).ok().and_then(|n| text.lines().nth(n)).map(str::to_owned);
+        }
+        self
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Failure {
+        Failure(vec![problem])
+    }
+}
+
+/// Most characters of a line that are quoted.
+const MOST_QUOTED: usize = 110;
+
+/// Says on stderr what failed.
+pub(crate) fn report(error: &anyhow::Error, io: &mut Io<'_>) {
+    let style = Style { width: 100, color: io.terminal.color_stderr(), unicode: io.terminal.unicode };
+    let text = match error.downcast_ref::<Failure>() {
+        Some(failure) => failure.0.iter().map(|problem| problem.print(style)).collect::<Vec<_>>().join("\n"),
+        None => chain(error, style),
+    };
+    // Nobody is left to tell if this fails.
+    let _ = io.stdout.flush();
+    let _ = io.stderr.write_all(text.as_bytes()).and_then(|()| io.stderr.flush());
+}
+
+/// The steps that failed, outermost first, and the causes.
+fn chain(error: &anyhow::Error, style: Style) -> String {
+    let code = error.downcast_ref::<Step>().map_or("failed", |step| step.code);
+    let mut text = Problem::new(code, error.to_string()).headline(style);
+    for cause in error.chain().skip(1) {
+        let _ = writeln!(text, "  because {}", clean(&cause.to_string()));
+    }
+    text
+}
+
+impl Problem {
+    fn print(&self, style: Style) -> String {
+        format!("{}{}{}", self.headline(style), self.place(style), self.advice(style))
+    }
+
+    fn headline(&self, style: Style) -> String {
+        let label = style.paint(Tone::Bad, format!("error[{}]", clean(&self.code)));
+        let mut lines = self.message.lines();
+        let mut text = format!("{label}: {}\n", clean(lines.next().unwrap_or_default()));
+        for line in lines {
+            let _ = writeln!(text, "  {}", clean(line));
+        }
+        text
+    }
+
+    fn place(&self, style: Style) -> String {
+        let Some(file) = &self.file else { return String::new() };
+        let arrow = style.paint(Tone::Faint, "-->");
+        let Some((line, column)) = self.at else { return format!("  {arrow} {}\n", clean(file)) };
+        let column_shown = if column > 0 { format!(":{column}") } else { String::new() };
+        let mut text = format!("  {arrow} {}:{line}{column_shown}\n", clean(file));
+        if let Some(quoted) = &self.line {
+            let gutter = line.to_string();
+            let bar = style.paint(Tone::Faint, "|");
+            let (shown, offset) = window(quoted, usize::try_from(column.max(1)).unwrap_or(1) - 1);
+            let _ = writeln!(text, " {gutter} {bar} {shown}");
+            if column > 0 {
+                let marks = self.length.clamp(1, MOST_QUOTED.saturating_sub(offset).max(1));
+                let marks = style.paint(Tone::Bad, "^".repeat(marks));
+                let _ = writeln!(text, " {:1$} {bar} {2:3$}{marks}", "", gutter.len(), "", offset);
+            }
+        }
+        text
+    }
+
+    fn advice(&self, style: Style) -> String {
+        let Some(help) = &self.help else { return String::new() };
+        format!("  {} {}\n", style.paint(Tone::Strong, "help:"), clean(help))
+    }
+}
+
+/// The part of a line around a column, harmless, and where the column is in it.
+fn window(line: &str, column: usize) -> (String, usize) {
+    let from = if column + 10 > MOST_QUOTED { column - MOST_QUOTED / 2 } else { 0 };
+    let characters: Vec<char> = line.chars().skip(from).take(MOST_QUOTED + 1).collect();
+    let shown: String = characters.iter().take(MOST_QUOTED).collect();
+    let before: String = characters.iter().take(column - from).collect();
+    // A tab is one character in the file and would be several on the screen.
+    let harmless = |text: &str| clean(&text.replace('\t', " ")).into_owned();
+    let (lead, tail) = (if from > 0 { "…" } else { "" }, if characters.len() > MOST_QUOTED { "…" } else { "" });
+    (format!("{lead}{}{tail}", harmless(&shown)), lead.chars().count() + harmless(&before).chars().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(problem: &Problem, expected: &str) {
+        assert_eq!(problem.print(Style::plain()), expected);
+    }
+
+    #[test]
+    fn problems_point_at_the_line() {
+        let text = "a\n\tmodel: H1000\n";
+        let mut problem = Problem::new("unknown-model", "no model is called `H1000`").in_file("s.yaml").at(text, 2, 9);
+        problem.length = 5;
+        check(
+            &problem.help("nearest: H100"),
+            "error[unknown-model]: no model is called `H1000`\n  --> s.yaml:2:9\n 2 |  model: H1000\n   |         ^^^^^\n  help: nearest: H100\n",
+        );
+        check(&Problem::new("x", "a\nb"), "error[x]: a\n  b\n");
+        check(&Problem::new("x", "\u{1b}[2J").in_file("f"), "error[x]: \\u{1b}[2J\n  --> f\n");
+        check(&Problem::new("x", "y").in_file("f").at("abc", 1, 0), "error[x]: y\n  --> f:1\n 1 | abc\n");
+        check(&Problem::new("x", "y").in_file("f").at("abc", 9, 1), "error[x]: y\n  --> f:9:1\n");
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_column() {
+        let line = "x".repeat(1000);
+        for column in [0, 50, 99, 100, 500, 999] {
+            let (shown, at) = window(&line, column);
+            assert!(shown.chars().count() <= MOST_QUOTED + 2, "{column}");
+            assert!(at <= MOST_QUOTED, "{column}: {at}");
+        }
+        assert_eq!(window("ab", 7), ("ab".to_owned(), 2));
+    }
+}

@@ -1,0 +1,137 @@
+//! Reading files, folders and stdin.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use migsaw::document::text_of;
+
+use crate::failure::{Failure, Problem, Step};
+use crate::io::Io;
+
+/// A file's content and what it is called in errors.
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Reads a file, or stdin for `-`, of at most `most` bytes. `what` names it in errors.
+pub(crate) fn read(path: &Path, what: &str, most: u64, io: &mut Io<'_>) -> Result<Input> {
+    let name = if is_stdin(path) { "<stdin>".to_owned() } else { path.display().to_string() };
+    let failed = || unreadable(&name, what);
+    let too_large = || {
+        let limit = format!("{what} `{name}` is larger than {} MiB, the most that is read", most >> 20);
+        Failure::from(Problem::new("file-too-large", limit))
+    };
+    let mut bytes = Vec::new();
+    if is_stdin(path) {
+        io.stdin.take(most + 1).read_to_end(&mut bytes).with_context(failed)?;
+    } else {
+        let file = File::open(path).with_context(failed)?;
+        let length = file.metadata().with_context(failed)?;
+        if length.is_dir() {
+            return Err(Failure::from(Problem::new(
+                "is-a-folder",
+                format!("{what} `{name}` is a folder (expected a file)"),
+            ))
+            .into());
+        }
+        if length.len() > most {
+            return Err(too_large().into());
+        }
+        file.take(most + 1).read_to_end(&mut bytes).with_context(failed)?;
+    }
+    if bytes.len() as u64 > most {
+        return Err(too_large().into());
+    }
+    Ok(Input { name, bytes })
+}
+
+/// The files a list of files and folders stands for: a folder for all JSON and YAML files in it, also
+/// packed, in the order of their paths.
+pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if is_stdin(path) || !path.is_dir() {
+            found.push(path.clone());
+            continue;
+        }
+        let before = found.len();
+        collect(path, &mut found, 0)?;
+        if found.len() == before {
+            let message = format!("folder `{}` has no JSON or YAML file", path.display());
+            return Err(Failure::from(Problem::new("empty-folder", message)).into());
+        }
+    }
+    Ok(found)
+}
+
+/// Deepest nesting of folders followed, against links that go in circles.
+const DEEPEST: usize = 16;
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>, depth: usize) -> Result<()> {
+    let failed = || unreadable(&folder.display().to_string(), "folder");
+    let entries = fs::read_dir(folder).with_context(failed)?;
+    let mut paths =
+        entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<PathBuf>>>().with_context(failed)?;
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            if depth < DEEPEST {
+                collect(&path, found, depth + 1)?;
+            }
+        } else if is_data(&path) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_data(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    !name.starts_with('.') && [".json", ".yaml", ".yml"].iter().any(|end| name.ends_with(end))
+}
+
+fn unreadable(name: &str, what: &str) -> Step {
+    Step::new("unreadable", format!("cannot read {what} `{name}`"))
+}
+
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+impl Input {
+    /// The content as text, without a byte order mark.
+    pub(crate) fn text(&self) -> Result<&str, Failure> {
+        let bytes = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes);
+        text_of(bytes).map_err(|found| {
+            let utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+            let mut failure = diagnosed(&found, &self.name, "");
+            if utf16 {
+                failure
+                    .0
+                    .iter_mut()
+                    .for_each(|p| p.help = Some("it looks like UTF-16, as PowerShell writes it".to_owned()));
+            }
+            failure
+        })
+    }
+}
+
+/// Problems of a document, each with its line.
+pub(crate) fn diagnosed(found: &migsaw::document::Diagnostics, file: &str, text: &str) -> Failure {
+    let problem = |found: &migsaw::document::Diagnostic| {
+        let path = if found.path.steps().is_empty() { String::new() } else { format!("{}: ", found.path) };
+        let mut problem = Problem::new(found.code, format!("{path}{}", found.message)).in_file(file);
+        if let Some(position) = &found.position {
+            problem = problem.at(text, position.line.into(), position.column.into());
+            let span = position.span.clone().and_then(|span| text.get(span));
+            problem.length = span.map_or(1, |span| span.lines().next().unwrap_or_default().trim_end().chars().count());
+        }
+        problem.help.clone_from(&found.help);
+        problem
+    };
+    Failure(found.iter().map(problem).collect())
+}

@@ -1,0 +1,110 @@
+//! Streams and what is known about the terminal.
+
+use std::io::{IsTerminal, Read, Write};
+
+use clap::ValueEnum;
+use migsaw_report::Style;
+
+/// Where a command reads and writes.
+pub struct Io<'a> {
+    /// Read for `-`.
+    pub stdin: &'a mut dyn Read,
+    /// Data.
+    pub stdout: &'a mut dyn Write,
+    /// Talk.
+    pub stderr: &'a mut dyn Write,
+    /// What is at the other end.
+    pub terminal: Terminal,
+}
+
+/// What is at the other end of stdout and stderr.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terminal {
+    /// Whether stdout is a terminal.
+    pub stdout: bool,
+    /// Whether stderr is a terminal, and this process's own.
+    pub stderr: bool,
+    /// Columns, where either is a terminal.
+    pub width: Option<u16>,
+    /// Whether a terminal should get colours (`NO_COLOR`, `TERM`, `CLICOLOR` and the like).
+    pub color: bool,
+    /// Whether characters beyond ASCII are understood.
+    pub unicode: bool,
+    /// What `--color` says.
+    choice: ColorChoice,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    // On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl<'a> Io<'a> {
+    /// Streams in memory: no terminal, no colour.
+    pub fn captured(stdin: &'a mut dyn Read, stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Io<'a> {
+        Io { stdin, stdout, stderr, terminal: Terminal::NONE }
+    }
+
+    /// The process's own streams.
+    pub(crate) fn of_process(stdin: &'a mut dyn Read, stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Io<'a> {
+        Io { stdin, stdout, stderr, terminal: Terminal::of_process() }
+    }
+
+    /// How to lay out what goes to stdout.
+    pub(crate) fn style(&self) -> Style {
+        let width = self.terminal.width.unwrap_or(Style::plain().width);
+        Style { width, color: self.terminal.color_stdout(), unicode: self.terminal.unicode }
+    }
+}
+
+impl Terminal {
+    /// Pipes and files.
+    pub const NONE: Terminal =
+        Terminal { stdout: false, stderr: false, width: None, color: false, unicode: true, choice: ColorChoice::Auto };
+
+    fn of_process() -> Terminal {
+        let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
+        let width = if stdout || stderr { terminal_size::terminal_size().map(|(width, _)| width.0) } else { None };
+        let color = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+            || anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        Terminal { stdout, stderr, width, color, unicode: speaks_unicode(), choice: ColorChoice::Auto }
+    }
+
+    /// Takes over what the arguments say.
+    pub(crate) fn settle(&mut self, choice: ColorChoice, ascii: bool) {
+        self.choice = choice;
+        self.unicode &= !ascii;
+    }
+
+    pub(crate) fn color_stdout(self) -> bool {
+        self.colored(self.stdout)
+    }
+
+    pub(crate) fn color_stderr(self) -> bool {
+        self.colored(self.stderr)
+    }
+
+    fn colored(self, is_terminal: bool) -> bool {
+        match self.choice {
+            ColorChoice::Auto => is_terminal && self.color,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+        }
+    }
+}
+
+/// Whether the locale is a Unicode one, or none is set.
+fn speaks_unicode() -> bool {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+    locale.is_none_or(|locale| {
+        let locale = locale.to_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}

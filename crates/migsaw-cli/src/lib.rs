@@ -1,0 +1,102 @@
+//! The command line of migsaw: arguments, files, exit codes, wiring. No rule of the domain is here.
+//!
+//! [`main`] is what the binaries run. [`run`] is the same inside a process, with streams and terminal
+//! given, for tests:
+//!
+//! ```
+//! use migsaw_cli::{Io, run};
+//! let (mut stdin, mut stdout, mut stderr) = (std::io::empty(), Vec::new(), Vec::new());
+//! let mut io = Io::captured(&mut stdin, &mut stdout, &mut stderr);
+//! let code = run(["migsaw", "geometry", "fits", "A100-80GB", "3g.40gb=2,1g.10gb=1"], &mut io);
+//! assert_eq!(code, 1);
+//! assert!(String::from_utf8(stdout).unwrap().starts_with("no: 1g.10gb=1,3g.40gb=2 does not fit"));
+//! ```
+//!
+//! Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 a valid answer that is "no" (something
+//! unserved, violations, does not fit), 2 failure.
+
+mod args;
+mod budget;
+mod commands;
+mod failure;
+mod input;
+mod io;
+mod output;
+mod progress;
+mod publish;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+pub use io::{Io, Terminal};
+
+/// What a command found out, as an exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Done; everything served, nothing wrong.
+    Yes,
+    /// A valid answer that is "no".
+    No,
+}
+
+impl Answer {
+    fn yes_if(yes: bool) -> Answer {
+        if yes { Answer::Yes } else { Answer::No }
+    }
+}
+
+/// Exit code of a failure.
+const FAILURE: u8 = 2;
+
+/// Runs with the process's arguments, streams and terminal.
+pub fn main() -> ExitCode {
+    let mut stdin = std::io::stdin();
+    let mut stdout = std::io::BufWriter::new(std::io::stdout());
+    let mut stderr = std::io::stderr();
+    let mut io = Io::of_process(&mut stdin, &mut stdout, &mut stderr);
+    ExitCode::from(run(std::env::args_os(), &mut io))
+}
+
+/// Runs one command and gives its exit code: 0 done, 1 a valid "no", 2 failure.
+pub fn run<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>, io: &mut Io<'_>) -> u8 {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let command = args::command(args.first());
+    let parsed = command.try_get_matches_from(args).and_then(|matches| args::Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, io),
+    };
+    io.terminal.settle(cli.color, cli.ascii);
+    let outcome = commands::run(cli.command, io).and_then(|answer| {
+        output::flush(io)?;
+        Ok(answer)
+    });
+    match outcome {
+        Ok(Answer::Yes) => 0,
+        Ok(Answer::No) => 1,
+        Err(error) => {
+            failure::report(&error, io);
+            FAILURE
+        }
+    }
+}
+
+/// Help and version go to stdout with code 0, mistakes to stderr with code 2.
+fn usage(error: &clap::Error, io: &mut Io<'_>) -> u8 {
+    let mistake = error.use_stderr();
+    let terminal = io.terminal;
+    let (out, color) =
+        if mistake { (&mut io.stderr, terminal.color_stderr()) } else { (&mut io.stdout, terminal.color_stdout()) };
+    let text = error.render();
+    let text = if color { text.ansi().to_string() } else { text.to_string() };
+    // Nobody is left to tell if this fails.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if mistake { FAILURE } else { 0 }
+}
+
+/// The definition of the command line, for completions and manual pages.
+pub fn definition() -> clap::Command {
+    args::Cli::command()
+}
