@@ -9,4 +9,5 @@
 pub mod dump;
 pub mod gpu_operator;
 pub mod mig_parted;
+mod text;
 mod yaml;

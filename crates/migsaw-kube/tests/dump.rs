@@ -1,5 +1,7 @@
 //! Dumps and manifests as problems.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -27,11 +29,21 @@ fn error_of(bytes: &[u8]) -> (&'static str, String) {
 }
 
 fn pool(pool: &Pool) -> String {
-    let names: Vec<String> = pool.nodes.iter().flat_map(|group| (0..group.names.count()).map(|i| group.names.get(i))).collect();
+    let names: Vec<String> =
+        pool.nodes.iter().flat_map(|group| (0..group.names.count()).map(|i| group.names.get(i))).collect();
     let gpus: Vec<String> = pool.gpus.iter().map(|group| format!("{}x{}", group.count, group.model.id)).collect();
-    let labels: Vec<String> = pool.labels.iter().map(|(k, v)| format!("{}={v}", k.rsplit('/').next().unwrap())).collect();
+    let labels: Vec<String> =
+        pool.labels.iter().map(|(k, v)| format!("{}={v}", k.rsplit('/').next().unwrap())).collect();
     let taints: Vec<String> = pool.taints.iter().map(ToString::to_string).collect();
-    format!("{}: {} {} [{}] [{}] {}", pool.name, gpus.join("+"), pool.strategy, labels.join(" "), taints.join(" "), names.join(" "))
+    format!(
+        "{}: {} {} [{}] [{}] {}",
+        pool.name,
+        gpus.join("+"),
+        pool.strategy,
+        labels.join(" "),
+        taints.join(" "),
+        names.join(" ")
+    )
 }
 
 fn demand(demand: &Demand) -> String {
@@ -130,16 +142,33 @@ fn a_cluster() {
     );
     let skipped = &found.skipped;
     assert_eq!(
-        (skipped.nodes_without_gpu, skipped.nodes_without_mig, skipped.pods_without_gpu, skipped.pods_finished, skipped.pods_terminating),
+        (
+            skipped.nodes_without_gpu,
+            skipped.nodes_without_mig,
+            skipped.pods_without_gpu,
+            skipped.pods_finished,
+            skipped.pods_terminating
+        ),
         (2, 1, 2, 2, 1)
     );
 }
 
 #[test]
 fn unavailable_nodes_are_planned_if_asked_for() {
-    let found = read_with(&[("cluster.json", CLUSTER)], DumpOptions { include_unavailable: true, ..DumpOptions::default() });
+    let found =
+        read_with(&[("cluster.json", CLUSTER)], DumpOptions { include_unavailable: true, ..DumpOptions::default() });
     let names: Vec<&str> = found.problem.fleet.pools.iter().map(|pool| pool.name.as_str()).collect();
-    assert_eq!(names, ["A100-40GB", "A100-40GB-tainted", "H100-80GB-a", "H100-80GB-b-gpu-h100-3", "H100-80GB-b-gpu-h100-2", "H200-141GB"]);
+    assert_eq!(
+        names,
+        [
+            "A100-40GB",
+            "A100-40GB-tainted",
+            "H100-80GB-a",
+            "H100-80GB-b-gpu-h100-3",
+            "H100-80GB-b-gpu-h100-2",
+            "H200-141GB"
+        ]
+    );
 }
 
 #[test]
@@ -230,7 +259,9 @@ fn what_is_there_twice_counts_once() {
     let twice = read(&[("cluster.json", CLUSTER), ("again.json", CLUSTER)]);
     assert_eq!(twice.problem, once.problem);
     assert_eq!(twice.warnings, once.warnings);
-    let changed = String::from_utf8(CLUSTER.to_vec()).unwrap().replace(r#""nvidia.com/mig-2g.20gb": "1""#, r#""nvidia.com/mig-2g.20gb": "2""#);
+    let changed = String::from_utf8(CLUSTER.to_vec())
+        .unwrap()
+        .replace(r#""nvidia.com/mig-2g.20gb": "1""#, r#""nvidia.com/mig-2g.20gb": "2""#);
     let later = read(&[("cluster.json", CLUSTER), ("later.json", changed.as_bytes())]);
     assert_eq!(later.warnings.iter().filter(|w| w.code.as_str() == "duplicate-object").count(), 1);
     assert!(later.problem.demands.iter().any(|d| demand(d).starts_with("team-b/bundle 1x 2*1g.10gb+2*2g.20gb")));
@@ -305,11 +336,21 @@ fn names_differ_within_a_namespace() {
             "---\nkind: Pod\nmetadata: {{name: p{i}, ownerReferences: [{{kind: {kind}, name: x, controller: true}}]}}\nspec: {{containers: [{{resources: {{limits: {{nvidia.com/mig-{profile}: 1}}}}}}]}}\nstatus: {{phase: Running}}\n"
         )
     };
-    let text = [pod("Job", "1g.6gb", 1), pod("Job", "1g.6gb", 2), pod("StatefulSet", "1g.6gb", 3), pod("StatefulSet", "2g.12gb", 4)].concat();
+    let text = [
+        pod("Job", "1g.6gb", 1),
+        pod("Job", "1g.6gb", 2),
+        pod("StatefulSet", "1g.6gb", 3),
+        pod("StatefulSet", "2g.12gb", 4),
+    ]
+    .concat();
     let demands: Vec<String> = small(&text).problem.demands.iter().map(demand).collect();
     assert_eq!(
         demands,
-        ["default/x-job 2x 1*1g.6gb mixed", "default/x-statefulset 1x 1*1g.6gb mixed", "default/x-statefulset-2 1x 1*2g.12gb mixed"]
+        [
+            "default/x-job 2x 1*1g.6gb mixed",
+            "default/x-statefulset 1x 1*1g.6gb mixed",
+            "default/x-statefulset-2 1x 1*2g.12gb mixed"
+        ]
     );
 }
 
@@ -330,10 +371,12 @@ fn nodes_no_demand_tells_apart_are_one_pool() {
     ] {
         let text = format!("{}{}", nodes.concat(), pod.replace(r#""SELECTOR""#, selector));
         let found = read(&[("n", text.as_bytes())]);
-        let got: Vec<(&str, u32)> = found.problem.fleet.pools.iter().map(|p| (p.name.as_str(), p.node_count())).collect();
+        let got: Vec<(&str, u32)> =
+            found.problem.fleet.pools.iter().map(|p| (p.name.as_str(), p.node_count())).collect();
         assert_eq!(got, pools, "{selector}");
         let eligible = &found.problem.demands[0].eligible;
-        let admitted: u32 = found.problem.fleet.pools.iter().filter(|p| eligible.admits(p).is_ok()).map(Pool::node_count).sum();
+        let admitted: u32 =
+            found.problem.fleet.pools.iter().filter(|p| eligible.admits(p).is_ok()).map(Pool::node_count).sum();
         let expected = if selector.contains("zone") { 100 } else { u32::from(selector.contains("hostname")) };
         assert_eq!(admitted, expected, "{selector}");
     }
@@ -402,4 +445,38 @@ fn every_odd_number_is_named() {
             "truncated g:1:1: the file ends in the middle of an object; it seems to be cut off",
         ]
     );
+}
+
+/// Whatever is in a file, reading ends with an answer or an error.
+#[test]
+fn no_file_makes_it_panic() {
+    let catalog = Catalog::builtin();
+    let read = |bytes: &[u8]| drop(read_dump(&[Source { name: "f", bytes }], &catalog, &DumpOptions::default()));
+    for at in (0..CLUSTER.len()).step_by(4999) {
+        read(&CLUSTER[..at]);
+    }
+    let value: serde_json::Value =
+        serde_saphyr::from_multiple::<serde_json::Value>(std::str::from_utf8(MANIFESTS).unwrap()).unwrap().into();
+    let json = serde_json::json!({"kind": "List", "items": value}).to_string();
+    let mut state = 1_u64;
+    let mut number = |limit: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % limit
+    };
+    let marks = b"{}[]:,\"'0-e.&*!|>#%@`\n \t\x00\xff9";
+    for original in [MANIFESTS, json.as_bytes()] {
+        for _ in 0..400 {
+            let mut changed = original.to_vec();
+            for _ in 0..=number(3) {
+                let (from, to) = (number(changed.len()), number(original.len()));
+                match number(4) {
+                    0 => changed[from] = marks[number(marks.len())],
+                    1 => changed.insert(from, marks[number(marks.len())]),
+                    2 => drop(changed.remove(from)),
+                    _ => drop(changed.splice(from..from, original[to..(to + 40).min(original.len())].iter().copied())),
+                }
+            }
+            read(&changed);
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What mig-parted accepts and refuses, and what can be created.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use migsaw::geometry::Catalog;
 use migsaw_kube::mig_parted::{Config, Report, validate};
 
@@ -31,7 +33,12 @@ fn accepts_what_mig_parted_accepts() {
         ("filters", rule("{device-filter: ['0x233010DE', '0x20B210DE:0x146310DE'], devices: all, mig-enabled: false}")),
         ("any filter at all", rule("{device-filter: nonsense, devices: all, mig-enabled: false}")),
         ("some counts zero", rule("{devices: all, mig-enabled: true, mig-devices: {1g.10gb: 0, 2g.20gb: 1}}")),
-        ("attributes", rule("{devices: all, mig-enabled: true, mig-devices: {1g.10gb+me: 1, 1g.24gb-me: 1, '2c.7g.80gb+me,gfx': 1, 0g.0gb: 1}}")),
+        (
+            "attributes",
+            rule(
+                "{devices: all, mig-enabled: true, mig-devices: {1g.10gb+me: 1, 1g.24gb-me: 1, '2c.7g.80gb+me,gfx': 1, 0g.0gb: 1}}",
+            ),
+        ),
         ("what does not fit", rule("{devices: all, mig-enabled: true, mig-devices: {7g.80gb: 700}}")),
         ("yes for true", rule("{devices: all, mig-enabled: yes, mig-devices: {}}")),
         ("JSON", r#"{"version": "v1", "mig-configs": {"a": [{"devices": "all", "mig-enabled": false}]}}"#.to_owned()),
@@ -92,12 +99,20 @@ fn reads_config_maps() {
     let config = "version: v1\nmig-configs:\n  a:\n  - {devices: all, mig-enabled: false}\n";
     let bare = Config::read(config.as_bytes()).unwrap();
     let indented = config.replace('\n', "\n    ");
-    let block = |mark: &str, before: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata:\n  config.yaml: {mark}\n{before}    {indented}\n");
-    let json = format!(r#"{{"kind": "ConfigMap", "data": {{"config.yaml": {}}}}}"#, serde_json::to_string(config).unwrap());
+    let block = |mark: &str, before: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata:\n  config.yaml: {mark}\n{before}    {indented}\n"
+        )
+    };
+    let json =
+        format!(r#"{{"kind": "ConfigMap", "data": {{"config.yaml": {}}}}}"#, serde_json::to_string(config).unwrap());
     let beside_others = format!("kind: Namespace\n---\n{}---\nkind: ConfigMap\ndata: {{a: b}}\n", block("|", ""));
-    for (name, text, line) in
-        [("block", block("|", ""), 8), ("after blank lines", block("|-", "\n\n"), 10), ("JSON", json, 1), ("among others", beside_others, 10)]
-    {
+    for (name, text, line) in [
+        ("block", block("|", ""), 8),
+        ("after blank lines", block("|-", "\n\n"), 10),
+        ("JSON", json, 1),
+        ("among others", beside_others, 10),
+    ] {
         let found = Config::read(text.as_bytes()).unwrap();
         assert_eq!(found, bare, "{name}");
         assert_eq!(found.entries[0].line, line, "{name}");
@@ -140,7 +155,8 @@ fn judge(rules: &str, models: Option<&[&str]>) -> Report {
 
 fn check(name: &str, rules: &str, models: Option<&[&str]>, valid: bool, findings: &[&str]) {
     let report = judge(rules, models);
-    let found: Vec<String> = report.entries[0].findings.iter().map(|f| format!("{}:{} {f}", f.line, f.kind.code())).collect();
+    let found: Vec<String> =
+        report.entries[0].findings.iter().map(|f| format!("{}:{} {f}", f.line, f.kind.code())).collect();
     assert_eq!(found, findings, "{name}");
     assert_eq!(report.is_valid(), valid, "{name}");
 }
@@ -172,7 +188,9 @@ fn says_what_cannot_be_created() {
         &all("1g.10gb: 7"),
         Some(&["A100-40GB", "H100-80GB"]),
         false,
-        &["4:too-many-instances on A100-40GB: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB"],
+        &[
+            "4:too-many-instances on A100-40GB: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB",
+        ],
     );
     let gb300 = judge(&all("3g.139gb: 1, 2g.70gb: 2"), Some(&["GB300"]));
     assert!(gb300.is_valid());
@@ -182,7 +200,9 @@ fn says_what_cannot_be_created() {
 #[test]
 fn filters_choose_the_models() {
     let rule = |filter: &str, count: u32| {
-        format!("  - {{device-filter: '{filter}', devices: all, mig-enabled: true, mig-devices: {{1g.10gb: {count}}}}}\n")
+        format!(
+            "  - {{device-filter: '{filter}', devices: all, mig-enabled: true, mig-devices: {{1g.10gb: {count}}}}}\n"
+        )
     };
     let both = format!("{}{}", rule("0x20B010DE", 4), rule("0x233010DE", 7));
     check("each its own", &both, None, true, &[]);
@@ -196,7 +216,9 @@ fn filters_choose_the_models() {
         &swapped,
         None,
         false,
-        &["4:too-many-instances on A100-40GB: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB"],
+        &[
+            "4:too-many-instances on A100-40GB: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB",
+        ],
     );
     check(
         "a board nobody knows",
@@ -230,10 +252,14 @@ fn without_models_all_that_have_the_profiles_are_judged() {
 
 #[test]
 fn the_last_rule_for_a_gpu_holds() {
-    let rule = |devices: &str, n: u32| format!("  - {{devices: {devices}, mig-enabled: true, mig-devices: {{1g.10gb: {n}}}}}\n");
+    let rule = |devices: &str, n: u32| {
+        format!("  - {{devices: {devices}, mig-enabled: true, mig-devices: {{1g.10gb: {n}}}}}\n")
+    };
     let a100: Option<&[&str]> = Some(&["A100-40GB"]);
     let too_many = |line: u32| {
-        format!("{line}:too-many-instances on A100-40GB: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB")
+        format!(
+            "{line}:too-many-instances on A100-40GB: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB"
+        )
     };
     check("part of it holds", &format!("{}{}", rule("all", 7), rule("[0, 1]", 4)), a100, false, &[&too_many(4)]);
     check("the list comes last", &format!("{}{}", rule("all", 4), rule("[1]", 7)), a100, false, &[&too_many(5)]);
@@ -242,13 +268,56 @@ fn the_last_rule_for_a_gpu_holds() {
         &format!("{}{}", rule("[0, 1]", 7), rule("all", 4)),
         a100,
         true,
-        &["4:overridden-rule on A100-40GB: later rules override this one, but mig-parted applies it first and fails: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB"],
+        &[
+            "4:overridden-rule on A100-40GB: later rules override this one, but mig-parted applies it first and fails: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB",
+        ],
     );
     check(
         "zero counts",
         "  - {devices: all, mig-enabled: true, mig-devices: {1g.10gb: 0, 2g.10gb: 1}}\n",
         a100,
         true,
-        &["4:zero-count the count of 1g.10gb is 0, so mig-parted never sees the configuration as applied (leave it out)"],
+        &[
+            "4:zero-count the count of 1g.10gb is 0, so mig-parted never sees the configuration as applied (leave it out)",
+        ],
     );
+}
+
+/// Whatever is in a file, reading ends with an answer or an error, and what was read prints and reads.
+#[test]
+fn no_file_makes_it_panic() {
+    let catalog = Catalog::builtin();
+    let a100 = [catalog.model("A100-40GB").unwrap()];
+    let original: &[u8] = b"version: v1
+mig-configs:
+  a: &a
+  - {device-filter: ['0x20B010DE'], devices: all, mig-enabled: true, mig-devices: {1g.5gb: 2, 1c.3g.20gb+me: 1}}
+  - devices: [0, 1]
+    mig-enabled: false
+  b: *a
+";
+    let marks = b"{}[]:,\"'0-e.&*!|>#%@`\n \t\x00\xff9";
+    let mut state = 1_u64;
+    let mut number = |limit: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % limit
+    };
+    let mut read = 0;
+    for _ in 0..3000 {
+        let mut changed = original.to_vec();
+        for _ in 0..=number(2) {
+            let at = number(changed.len());
+            match number(3) {
+                0 => changed[at] = marks[number(marks.len())],
+                1 => changed.insert(at, marks[number(marks.len())]),
+                _ => drop(changed.remove(at)),
+            }
+        }
+        if let Ok(config) = Config::read(&changed) {
+            read += 1;
+            validate(&config, &catalog, Some(&a100));
+            assert_eq!(Config::read(config.to_string().as_bytes()).as_ref(), Ok(&config), "{config}");
+        }
+    }
+    assert!(read > 100, "{read}");
 }

@@ -32,6 +32,7 @@ pub(super) struct Collection {
     /// Objects that turned out to have none.
     pub(super) without_kind: u64,
     asking: BTreeSet<Arc<Asking>>,
+    constraints: BTreeSet<Arc<Constraints>>,
 }
 
 const DUPLICATE: &str = "is in the dump several times with different contents: the last one counts";
@@ -47,8 +48,12 @@ impl Problem {
     pub(super) fn in_file(self, file: &str) -> DumpError {
         let file = file.to_owned();
         match self {
-            Problem::Quantity { object, bad } => DumpError::Quantity { file, object, resource: bad.resource, text: bad.text },
-            Problem::Number { object, field, text, least, most } => DumpError::Number { file, object, field, text, least, most },
+            Problem::Quantity { object, bad } => {
+                DumpError::Quantity { file, object, resource: bad.resource, text: bad.text }
+            }
+            Problem::Number { object, field, text, least, most } => {
+                DumpError::Number { file, object, field, text, least, most }
+            }
         }
     }
 }
@@ -88,7 +93,7 @@ pub(super) struct Asking {
     pub(super) namespace: String,
     pub(super) owner: Owner,
     pub(super) resources: BTreeMap<String, u64>,
-    pub(super) constraints: Constraints,
+    pub(super) constraints: Arc<Constraints>,
     pub(super) priority: Option<i32>,
     pub(super) priority_class: String,
 }
@@ -112,7 +117,7 @@ pub(super) struct PriorityClass {
 impl Collection {
     pub(super) fn add(&mut self, object: Object) {
         match object {
-            Object::Node(metadata, spec, status) => self.add_node(metadata, spec, &status),
+            Object::Node(metadata, spec, status) => self.add_node(metadata, &spec, &status),
             Object::Pod(metadata, spec, status) => self.add_pod(metadata, &spec, &status),
             Object::Workload(kind, metadata, spec, status) => self.add_workload(kind, &metadata, *spec, &status),
             Object::PriorityClass { name, value, default } => {
@@ -127,10 +132,9 @@ impl Collection {
         *self.skipped.kinds.entry(name.chars().take(120).collect()).or_default() += 1;
     }
 
+    /// What has no kind by now is no Kubernetes object.
     pub(super) fn end_document(&mut self) {
-        for parts in std::mem::take(&mut self.nameless) {
-            parts.abandon(self);
-        }
+        self.without_kind += std::mem::take(&mut self.nameless).len() as u64;
     }
 
     /// How many objects were met.
@@ -201,15 +205,11 @@ impl Collection {
     }
 
     fn share(&mut self, asking: Asking) -> Arc<Asking> {
-        if let Some(known) = self.asking.get(&asking) {
-            return Arc::clone(known);
-        }
-        let shared = Arc::new(asking);
-        self.asking.insert(Arc::clone(&shared));
-        shared
+        let constraints = shared(&mut self.constraints, Arc::unwrap_or_clone(asking.constraints));
+        shared(&mut self.asking, Asking { constraints, ..asking })
     }
 
-    fn add_node(&mut self, mut metadata: Metadata, spec: NodeSpec, status: &Status) {
+    fn add_node(&mut self, mut metadata: Metadata, spec: &NodeSpec, status: &Status) {
         let labels = metadata.take_labels();
         let cordon_taint = spec.taints.iter().any(|taint| taint.key == "node.kubernetes.io/unschedulable");
         self.nodes.push(Node {
@@ -296,8 +296,18 @@ impl Collection {
             value
         });
         let priority_class = if priority.is_some() { String::new() } else { spec.priority_class_name.clone() };
-        self.share(Asking { namespace, owner, resources, constraints, priority, priority_class })
+        self.share(Asking { namespace, owner, resources, constraints: Arc::new(constraints), priority, priority_class })
     }
+}
+
+/// The one copy of a value.
+fn shared<T: Ord>(known: &mut BTreeSet<Arc<T>>, value: T) -> Arc<T> {
+    if let Some(known) = known.get(&value) {
+        return Arc::clone(known);
+    }
+    let value = Arc::new(value);
+    known.insert(Arc::clone(&value));
+    value
 }
 
 /// Binds every alternative to a node.
@@ -333,7 +343,11 @@ fn unpin(constraints: &mut Constraints) -> Option<String> {
 }
 
 fn owner_of_pod(metadata: &Metadata, pod: &str) -> Owner {
-    let owner = |kind: &str, name: &str, part: &str| Owner { name: name.to_owned(), kind: kind.to_owned(), part: part.to_owned() };
+    let owner = |kind: &str, name: &str, part: &str| Owner {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        part: part.to_owned(),
+    };
     if let Some(job_set) = metadata.label("jobset.sigs.k8s.io/jobset-name") {
         return owner("JobSet", job_set, metadata.label("jobset.sigs.k8s.io/replicatedjob-name").unwrap_or_default());
     }

@@ -30,13 +30,13 @@ pub(super) struct Constraints {
 
 /// The constraints of a pod with these labels.
 pub(super) fn of_pod(pod: &PodSpec, namespace: &str, labels: &BTreeMap<String, String>) -> Constraints {
-    let anti = &pod.affinity.pod_anti_affinity.required;
+    let anti = &pod.affinity.pod_anti.required;
     let one_per_node = anti.iter().any(|term| term.topology_key == HOSTNAME && selects(term, namespace, labels));
     let mut tolerations: Vec<Toleration> = pod.tolerations.iter().filter_map(toleration).collect();
     tolerations.sort();
     tolerations.dedup();
     let spread = pod.topology_spread_constraints.iter().any(|c| c.when_unsatisfiable != "ScheduleAnyway");
-    let more = !pod.affinity.pod_affinity.required.is_empty() || anti.len() > usize::from(one_per_node) || spread;
+    let more = !pod.affinity.pod.required.is_empty() || anti.len() > usize::from(one_per_node) || spread;
     Constraints { terms: terms(pod), tolerations, one_per_node, more }
 }
 
@@ -44,13 +44,15 @@ pub(super) fn of_pod(pod: &PodSpec, namespace: &str, labels: &BTreeMap<String, S
 fn terms(pod: &PodSpec) -> Vec<Term> {
     let is = |(key, value): (&String, &String)| requirement(key, Operator::In, std::slice::from_ref(value));
     let selector: Term = pod.node_selector.iter().map(is).collect();
-    let mut terms: Vec<Term> = match &pod.affinity.node_affinity.required {
+    let mut terms: Vec<Term> = match &pod.affinity.node.required {
         None if selector.is_empty() => Vec::new(),
         None => vec![selector],
         Some(affinity) => {
             // An empty term accepts no node, and neither does an empty list of terms.
-            let usable = affinity.node_selector_terms.iter().filter(|t| t.match_expressions.len() + t.match_fields.len() > 0);
-            let found: Vec<Term> = usable.map(|t| term(t).into_iter().chain(selector.iter().cloned()).collect()).collect();
+            let usable =
+                affinity.node_selector_terms.iter().filter(|t| t.match_expressions.len() + t.match_fields.len() > 0);
+            let found: Vec<Term> =
+                usable.map(|t| term(t).into_iter().chain(selector.iter().cloned()).collect()).collect();
             if found.is_empty() { vec![vec![never()]] } else { found }
         }
     };
@@ -102,7 +104,9 @@ fn toleration(wire: &WireToleration) -> Option<Toleration> {
     match wire.operator.as_deref().unwrap_or("Equal") {
         "Exists" => Some(Toleration { key, value: None, effect }),
         // Without a key only `Exists` is allowed.
-        "Equal" | "" => Some(Toleration { key: Some(key?), value: Some(wire.value.clone().unwrap_or_default()), effect }),
+        "Equal" | "" => {
+            Some(Toleration { key: Some(key?), value: Some(wire.value.clone().unwrap_or_default()), effect })
+        }
         _ => None,
     }
 }
@@ -132,7 +136,8 @@ pub(super) fn lasting_taints(taints: &[WireTaint]) -> Vec<Taint> {
 
 /// Whether a term of pod (anti-)affinity selects the pod that has it.
 fn selects(term: &PodAffinityTerm, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
-    let any_namespace = term.namespace_selector.as_ref().is_some_and(|s| s.match_labels.is_empty() && s.match_expressions.is_empty());
+    let any_namespace =
+        term.namespace_selector.as_ref().is_some_and(|s| s.match_labels.is_empty() && s.match_expressions.is_empty());
     let own_namespace = match (&term.namespace_selector, term.namespaces.is_empty()) {
         (None, true) => true,
         _ => any_namespace || term.namespaces.iter().any(|n| n == namespace),
@@ -219,12 +224,27 @@ mod tests {
         };
         for (name, pod, expected) in [
             ("own labels", term(HOSTNAME, r#","labelSelector":{"matchLabels":{"app":"llm"}}"#), true),
-            ("expression", term(HOSTNAME, r#","labelSelector":{"matchExpressions":[{"key":"app","operator":"In","values":["llm"]}]}"#), true),
+            (
+                "expression",
+                term(
+                    HOSTNAME,
+                    r#","labelSelector":{"matchExpressions":[{"key":"app","operator":"In","values":["llm"]}]}"#,
+                ),
+                true,
+            ),
             ("others", term(HOSTNAME, r#","labelSelector":{"matchLabels":{"app":"db"}}"#), false),
             ("no selector", term(HOSTNAME, ""), false),
             ("zone", term("topology.kubernetes.io/zone", r#","labelSelector":{"matchLabels":{"app":"llm"}}"#), false),
-            ("other namespace", term(HOSTNAME, r#","namespaces":["x"],"labelSelector":{"matchLabels":{"app":"llm"}}"#), false),
-            ("every namespace", term(HOSTNAME, r#","namespaceSelector":{},"labelSelector":{"matchLabels":{"app":"llm"}}"#), true),
+            (
+                "other namespace",
+                term(HOSTNAME, r#","namespaces":["x"],"labelSelector":{"matchLabels":{"app":"llm"}}"#),
+                false,
+            ),
+            (
+                "every namespace",
+                term(HOSTNAME, r#","namespaceSelector":{},"labelSelector":{"matchLabels":{"app":"llm"}}"#),
+                true,
+            ),
         ] {
             let found = constraints(&pod);
             assert_eq!(found.one_per_node, expected, "{name}");

@@ -1,135 +1,52 @@
 //! Pods and workloads into demands.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use migsaw::demand::{Demand, Eligibility, NodeSelector, Operator, Request, Together, Toleration};
+use migsaw::demand::{Demand, Eligibility, NodeSelector, Operator, Toleration};
 use migsaw::fleet::{Strategy, Taint};
 use migsaw::geometry::{Catalog, ProfileName};
 
 use super::collect::{Asking, Collection, Owner, PriorityClass};
 use super::constraints::{self, NODE_NAME, Term};
+use super::groups::{self, Group, Member};
 use super::labels::{Lasting, lasting};
+use super::naming;
 use super::nodes::Nodes;
 use super::warning::{WarningCode, Warnings};
 
 const GPU: &str = "nvidia.com/gpu";
 
-/// Pods that ask for the same.
-#[derive(Debug, Default)]
-struct Group {
-    members: Vec<Member>,
-    /// Pods that should be there and are not yet.
-    missing: u64,
-}
-
-#[derive(Debug)]
-struct Member {
-    node: Option<String>,
-    pinned: Option<String>,
-}
-
 /// What makes two pods part of one demand.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    namespace: String,
-    name: String,
-    kind: String,
-    wanted: Wanted,
-    terms: Vec<Term>,
-    tolerations: Vec<Toleration>,
-    priority: i32,
-    max_per_node: Option<u32>,
+pub(super) struct Key {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) wanted: Wanted,
+    pub(super) terms: Vec<Term>,
+    pub(super) tolerations: Vec<Toleration>,
+    pub(super) priority: i32,
+    pub(super) max_per_node: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Wanted {
+pub(super) enum Wanted {
     Slices(BTreeMap<ProfileName, u32>, Strategy),
     Whole(u32),
 }
 
 /// The demands of a dump, ordered by namespace and name.
 pub(super) fn build(found: &Collection, nodes: &Nodes, catalog: &Catalog, warnings: &mut Warnings) -> Vec<Demand> {
-    let groups = group(found);
+    let groups = groups::group(found);
     let mut context = Context::new(nodes, catalog, &found.priority_classes, warnings);
     let mut counts: BTreeMap<Key, u64> = BTreeMap::new();
     for (asking, group) in groups {
         for (key, count) in context.keys_of(&asking, &group) {
-            *counts.entry(key).or_default() += count;
+            let total: &mut u64 = counts.entry(key).or_default();
+            *total = total.saturating_add(count);
         }
     }
-    named(counts)
-}
-
-/// Pods by what they ask for, with what their workloads miss.
-fn group(found: &Collection) -> BTreeMap<Asking, Group> {
-    let cron_jobs: BTreeSet<(&str, &str)> = found
-        .workloads
-        .iter()
-        .filter(|workload| workload.asking.owner.kind == "CronJob")
-        .map(|workload| (workload.asking.namespace.as_str(), workload.asking.owner.name.as_str()))
-        .collect();
-    let mut resolved: BTreeMap<*const Asking, Asking> = BTreeMap::new();
-    let mut groups: BTreeMap<Asking, Group> = BTreeMap::new();
-    for pod in &found.pods {
-        let asking = resolved.entry(Arc::as_ptr(&pod.asking)).or_insert_with(|| {
-            let owner = top_owner(&pod.asking, &found.owners, &cron_jobs);
-            Asking { owner, ..Asking::clone(&pod.asking) }
-        });
-        let member = Member { node: pod.node.clone(), pinned: pod.pinned.clone() };
-        match groups.get_mut(asking) {
-            Some(group) => group.members.push(member),
-            None => groups.entry(asking.clone()).or_default().members.push(member),
-        }
-    }
-    add_missing(found, &mut groups);
-    groups
-}
-
-/// The workload at the top: of a pod of a ReplicaSet of a Deployment, the Deployment.
-fn top_owner(
-    asking: &Asking,
-    owners: &BTreeMap<(String, String, String), Owner>,
-    cron_jobs: &BTreeSet<(&str, &str)>,
-) -> Owner {
-    let own = &asking.owner;
-    let above = owners.get(&(own.kind.clone(), asking.namespace.clone(), own.name.clone()));
-    if let Some(above) = above {
-        return Owner { part: own.part.clone(), ..above.clone() };
-    }
-    if own.kind == "Job"
-        && let Some((cron_job, run)) = own.name.rsplit_once('-')
-        && run.len() >= 8
-        && run.bytes().all(|b| b.is_ascii_digit())
-        && cron_jobs.contains(&(asking.namespace.as_str(), cron_job))
-    {
-        return Owner { name: cron_job.to_owned(), kind: "CronJob".to_owned(), part: String::new() };
-    }
-    own.clone()
-}
-
-/// Adds what a workload lacks of its declared number of pods. Its pods in the dump carry what
-/// admission added, so the missing ones are taken to be like them.
-fn add_missing(found: &Collection, groups: &mut BTreeMap<Asking, Group>) {
-    let mut present: BTreeMap<(String, Owner), u64> = BTreeMap::new();
-    for (asking, group) in &*groups {
-        *present.entry((asking.namespace.clone(), asking.owner.clone())).or_default() += group.members.len() as u64;
-    }
-    for workload in &found.workloads {
-        let asking = &workload.asking;
-        let there = present.get(&(asking.namespace.clone(), asking.owner.clone())).copied().unwrap_or(0);
-        let missing = workload.replicas.saturating_sub(there);
-        if missing == 0 {
-            continue;
-        }
-        let alike = groups.iter_mut().filter(|(other, _)| {
-            other.namespace == asking.namespace && other.owner == asking.owner && other.resources == asking.resources
-        });
-        match alike.max_by_key(|(_, group)| group.members.len()).filter(|_| there > 0) {
-            Some((_, group)) => group.missing += missing,
-            None => groups.entry(Asking::clone(asking)).or_default().missing += missing,
-        }
-    }
+    naming::named(counts)
 }
 
 /// What it takes to make sense of what pods ask for.
@@ -145,7 +62,12 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn new(nodes: &'a Nodes, catalog: &'a Catalog, classes: &'a [PriorityClass], warnings: &'a mut Warnings) -> Context<'a> {
+    fn new(
+        nodes: &'a Nodes,
+        catalog: &'a Catalog,
+        classes: &'a [PriorityClass],
+        warnings: &'a mut Warnings,
+    ) -> Context<'a> {
         let all = nodes.fleet.iter().chain(&nodes.unavailable);
         Context {
             nodes,
@@ -191,8 +113,11 @@ impl<'a> Context<'a> {
         let mut keys = Vec::new();
         for (wanted, members, missing) in self.by_wanted(&asked, asking, &selector, &here, group.missing) {
             let (pinned, free): (Vec<&Member>, Vec<&Member>) = members.into_iter().partition(|m| m.pinned.is_some());
-            if free.len() as u64 + missing > 0 {
-                keys.push((key(wanted.clone(), selector.terms.clone(), None), free.len() as u64 + missing));
+            if !free.is_empty() || missing > 0 {
+                keys.push((
+                    key(wanted.clone(), selector.terms.clone(), None),
+                    missing.saturating_add(free.len() as u64),
+                ));
             }
             for names in layers(pinned.iter().filter_map(|member| member.pinned.as_deref())) {
                 // One pod on each of these nodes is the same as so many pods on them, at most one each.
@@ -223,7 +148,9 @@ impl<'a> Context<'a> {
             } else if let Some(profile) = ProfileName::from_resource(resource) {
                 slices.insert(profile, amount);
             } else {
-                let message = format!("asks for {resource}, which is no MIG profile (expected like nvidia.com/mig-1g.10gb), and was left out");
+                let message = format!(
+                    "asks for {resource}, which is no MIG profile (expected like nvidia.com/mig-1g.10gb), and was left out"
+                );
                 self.warnings.add(WarningCode::UnknownResource, object, message);
                 return None;
             }
@@ -231,7 +158,8 @@ impl<'a> Context<'a> {
         for profile in slices.keys() {
             if !self.catalog.models().any(|model| model.profile(profile).is_some()) {
                 let nearest = self.nearest(profile);
-                let message = format!("asks for {profile}, which no known model has (nearest: {nearest}): it cannot be served");
+                let message =
+                    format!("asks for {profile}, which no known model has (nearest: {nearest}): it cannot be served");
                 self.warnings.add(WarningCode::UnknownProfile, object, message);
             }
         }
@@ -266,7 +194,8 @@ impl<'a> Context<'a> {
         let accepts = |labels: &BTreeMap<String, String>, taints: &[Taint]| {
             let terms = &selector.terms;
             let tolerated = |taint: &Taint| asking.constraints.tolerations.iter().any(|t| t.tolerates(taint));
-            (terms.is_empty() || terms.iter().any(|term| term.iter().all(|r| r.matches(labels)))) && taints.iter().all(tolerated)
+            (terms.is_empty() || terms.iter().any(|term| term.iter().all(|r| r.matches(labels))))
+                && taints.iter().all(tolerated)
         };
         let planned = self.nodes.fleet.iter().chain(&self.nodes.unavailable);
         self.nodes.outside.iter().any(|node| accepts(&node.labels, &node.taints))
@@ -285,7 +214,9 @@ impl<'a> Context<'a> {
         missing: u64,
     ) -> Vec<(Wanted, Vec<&'m Member>, u64)> {
         let gpus = match asked {
-            Asked::Slices(slices) => return vec![(Wanted::Slices(slices.clone(), Strategy::Mixed), members.to_vec(), missing)],
+            Asked::Slices(slices) => {
+                return vec![(Wanted::Slices(slices.clone(), Strategy::Mixed), members.to_vec(), missing)];
+            }
             Asked::Gpus(gpus) => *gpus,
         };
         let wanted = |profile: Option<&ProfileName>| match profile {
@@ -308,7 +239,7 @@ impl<'a> Context<'a> {
             };
             let entry = split.entry(of_waiting).or_default();
             entry.0.extend(waiting);
-            entry.1 += missing;
+            entry.1 = entry.1.saturating_add(missing);
         }
         split.into_iter().map(|(wanted, (members, missing))| (wanted, members, missing)).collect()
     }
@@ -322,8 +253,11 @@ impl<'a> Context<'a> {
             strategy: None,
         };
         let tolerated = |taint: &Taint| eligible.tolerations.iter().any(|t| t.tolerates(taint));
-        let mut usable =
-            self.nodes.fleet.iter().filter(|node| eligible.selector.matches(&node.labels) && node.taints.iter().all(tolerated));
+        let mut usable = self
+            .nodes
+            .fleet
+            .iter()
+            .filter(|node| eligible.selector.matches(&node.labels) && node.taints.iter().all(tolerated));
         let first = usable.next()?.cut.as_ref()?;
         usable.all(|node| node.cut.as_ref() == Some(first)).then_some(first)
     }
@@ -345,7 +279,9 @@ impl<'a> Context<'a> {
             (None, "system-cluster-critical") => 2_000_000_000,
             (None, "system-node-critical") => 2_000_001_000,
             (None, name) => {
-                let message = format!("has the priority class {name}, which is not in the dump (get priorityclasses too): priority 0 was taken");
+                let message = format!(
+                    "has the priority class {name}, which is not in the dump (get priorityclasses too): priority 0 was taken"
+                );
                 self.warnings.add(WarningCode::PriorityClassUnknown, object, message);
                 0
             }
@@ -358,7 +294,8 @@ impl<'a> Context<'a> {
             self.warnings.add(WarningCode::RulesIgnored, object, message);
         }
         for label in &selector.dropped {
-            let message = format!("selects nodes by {label}, which changes when a node is cut anew: that condition was dropped");
+            let message =
+                format!("selects nodes by {label}, which changes when a node is cut anew: that condition was dropped");
             self.warnings.add(WarningCode::LabelChanges, object, message);
         }
     }
@@ -399,38 +336,4 @@ fn pinned_to(terms: &[Term], names: &BTreeSet<&str>) -> Vec<Term> {
         term.sort();
     }
     terms
-}
-
-/// Demands with names that differ within a namespace.
-fn named(counts: BTreeMap<Key, u64>) -> Vec<Demand> {
-    let mut kinds: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for key in counts.keys() {
-        kinds.entry((key.namespace.clone(), key.name.clone())).or_default().insert(key.kind.clone());
-    }
-    let mut taken = BTreeSet::new();
-    let mut demands = Vec::with_capacity(counts.len());
-    for (key, count) in counts {
-        let kinds = &kinds[&(key.namespace.clone(), key.name.clone())];
-        let base = if kinds.len() > 1 { format!("{}-{}", key.name, key.kind.to_lowercase()) } else { key.name };
-        let mut name = base.clone();
-        let mut number = 2;
-        while !taken.insert((key.namespace.clone(), name.clone())) {
-            name = format!("{base}-{number}");
-            number += 1;
-        }
-        let (request, strategy) = match key.wanted {
-            Wanted::Slices(instances, strategy) => (Request::Profiles { instances, together: Together::Node }, Some(strategy)),
-            Wanted::Whole(gpus) => (Request::WholeGpus { gpus }, None),
-        };
-        demands.push(Demand {
-            name,
-            namespace: Some(key.namespace),
-            count,
-            priority: key.priority,
-            request,
-            eligible: Eligibility { pools: None, selector: NodeSelector { terms: key.terms }, tolerations: key.tolerations, strategy },
-            max_per_node: key.max_per_node,
-        });
-    }
-    demands
 }

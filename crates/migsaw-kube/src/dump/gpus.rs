@@ -109,7 +109,13 @@ mod tests {
         check("full by the numbers", "14", Some("1g.10gb"), None, open(2, 14, Some(2)));
         check("one slice per GPU", "8", Some("7g.80gb"), None, Count::Exact(8));
         check("a single slice", "1", Some("3g.40gb"), None, Count::Exact(1));
-        check("another configuration than the product says", "14", Some("1g.10gb"), Some(("all-2g.20gb", "success")), open(2, 14, Some(2)));
+        check(
+            "another configuration than the product says",
+            "14",
+            Some("1g.10gb"),
+            Some(("all-2g.20gb", "success")),
+            open(2, 14, Some(2)),
+        );
         check("none", "0", None, None, Count::Unknown);
         check("nonsense", "many", None, None, Count::Unknown);
         check("more than there can be", "4000000000", None, None, Count::Unknown);

@@ -96,7 +96,12 @@ mod tests {
             ("ordinary labels", &["zone in a b"][..], &["zone in a b"][..], None),
             ("a board", &["PRODUCT in NVIDIA-H200"], &["PRODUCT in NVIDIA-H200"], None),
             ("a shared board", &["PRODUCT in NVIDIA-H200-SHARED"], &["PRODUCT in NVIDIA-H200"], None),
-            ("slices of a board", &["PRODUCT in NVIDIA-H200-MIG-1g.18gb"], &["PRODUCT in NVIDIA-H200"], Some("1g.18gb")),
+            (
+                "slices of a board",
+                &["PRODUCT in NVIDIA-H200-MIG-1g.18gb"],
+                &["PRODUCT in NVIDIA-H200"],
+                Some("1g.18gb"),
+            ),
             (
                 "the same slices of two boards",
                 &["PRODUCT in NVIDIA-H20-3e-MIG-1g.18gb NVIDIA-H200-MIG-1g.18gb"],
@@ -116,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_selector_of_changing_labels_only_accepts_every_node() {
-        let found = lasting(&[vec![requirement("nvidia.com/mig.config in all-1g.18gb")], vec![requirement("zone in a")]]);
+        let found =
+            lasting(&[vec![requirement("nvidia.com/mig.config in all-1g.18gb")], vec![requirement("zone in a")]]);
         assert!(found.terms.is_empty());
         assert_eq!(found.dropped.into_iter().collect::<Vec<_>>(), ["nvidia.com/mig.config"]);
     }

@@ -29,7 +29,9 @@ mod constraints;
 mod demands;
 mod error;
 mod gpus;
+mod groups;
 mod labels;
+mod naming;
 mod nodes;
 mod object;
 mod pools;
@@ -159,11 +161,12 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
     found.keep_last_of_each();
     let mut warnings = std::mem::take(&mut found.warnings);
     let mut skipped = std::mem::take(&mut found.skipped);
-    let nodes = nodes::judge(&found.nodes, catalog, options, &mut warnings, &mut skipped);
+    let nodes = nodes::judge(&found.nodes, catalog, *options, &mut warnings, &mut skipped);
     let demands = demands::build(&found, &nodes, catalog, &mut warnings);
     let pools = pools::group(&nodes.fleet, &demands);
     if pools.is_empty() {
-        let message = "no node with MIG-capable GPUs is in the dump (it takes the output of `kubectl get nodes,pods -A -o json`)";
+        let message =
+            "no node with MIG-capable GPUs is in the dump (it takes the output of `kubectl get nodes,pods -A -o json`)";
         warnings.add_general(WarningCode::NoGpuNode, message);
     }
     Ok(Dump { problem: Problem { fleet: Fleet { pools }, demands }, warnings: warnings.into_sorted(), skipped })

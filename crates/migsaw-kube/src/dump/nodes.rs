@@ -61,7 +61,7 @@ struct Candidate<'a> {
 pub(super) fn judge(
     nodes: &[Node],
     catalog: &Catalog,
-    options: &DumpOptions,
+    options: DumpOptions,
     warnings: &mut Warnings,
     skipped: &mut Skipped,
 ) -> Nodes {
@@ -125,7 +125,7 @@ fn object(node: &Node) -> String {
 fn candidate<'a>(
     node: &'a Node,
     catalog: &Catalog,
-    options: &DumpOptions,
+    options: DumpOptions,
     warnings: &mut Warnings,
     skipped: &mut Skipped,
 ) -> Verdict<'a> {
@@ -199,11 +199,13 @@ fn remarks(candidate: &Candidate<'_>, warnings: &mut Warnings) {
     for (resource, &capacity) in &node.capacity {
         let allocatable = node.allocatable.get(resource).copied().unwrap_or(capacity);
         if allocatable < capacity {
-            let message = format!("only {allocatable} of {capacity} {resource} are allocatable; all of its GPUs were planned");
+            let message =
+                format!("only {allocatable} of {capacity} {resource} are allocatable; all of its GPUs were planned");
             warnings.add(WarningCode::DevicesUnhealthy, object(node), message);
         }
     }
-    let memory = label("nvidia.com/gpu.memory").and_then(|text| text.parse::<u64>().ok()).filter(|_| candidate.cut.is_none());
+    let memory =
+        label("nvidia.com/gpu.memory").and_then(|text| text.parse::<u64>().ok()).filter(|_| candidate.cut.is_none());
     if let (Some(mib), Some(gigabytes)) = (memory, candidate.model.memory_gb) {
         let expected = u64::from(gigabytes) * 1024;
         if mib.abs_diff(expected) * 100 > expected * 15 {
@@ -247,7 +249,9 @@ fn settle(candidate: &Candidate<'_>, alike: &BTreeMap<Machine, BTreeSet<u32>>, w
         candidate.count.allows(only).then_some((only, machine))
     });
     if let Some((count, (_, key, value))) = by_machine {
-        let message = format!("its labels do not tell how many GPUs it has: {count} was assumed, as on other nodes with {key}={value}");
+        let message = format!(
+            "its labels do not tell how many GPUs it has: {count} was assumed, as on other nodes with {key}={value}"
+        );
         warnings.add(WarningCode::GpuCountAssumed, object(candidate.node), message);
         return Some(count);
     }

@@ -107,7 +107,11 @@ impl<'de> Visitor<'de> for ObjectSeed<'_> {
                 "kind" => parts.kind = map.next_value::<Option<String>>()?.or(parts.kind),
                 "apiVersion" => parts.api_version = map.next_value()?,
                 "items" if parts.kind.as_deref().is_none_or(is_list) => {
-                    let kind = parts.kind.as_deref().and_then(|kind| kind.strip_suffix("List")).filter(|kind| !kind.is_empty());
+                    let kind = parts
+                        .kind
+                        .as_deref()
+                        .and_then(|kind| kind.strip_suffix("List"))
+                        .filter(|kind| !kind.is_empty());
                     map.next_value_seed(ItemsSeed { into: &mut *self.into, kind })?;
                     parts.list = true;
                 }
@@ -216,11 +220,6 @@ impl Parts {
             }
         });
         Ok(())
-    }
-
-    /// The end of a document: without a kind by now, it is no Kubernetes object.
-    pub(super) fn abandon(self, into: &mut Collection) {
-        into.without_kind += 1;
     }
 }
 

@@ -31,7 +31,8 @@ pub(super) fn group(nodes: &[FleetNode], demands: &[Demand]) -> Vec<Pool> {
     let requirements: BTreeSet<&LabelRequirement> = terms.flatten().collect();
     let keys: BTreeSet<&str> = requirements.iter().map(|r| r.key.as_str()).collect();
     let (names, ordinary): (Vec<&str>, Vec<&str>) = keys.iter().partition(|key| names_nodes(nodes, key));
-    let on_names: Vec<&LabelRequirement> = requirements.iter().filter(|r| names.contains(&r.key.as_str())).copied().collect();
+    let on_names: Vec<&LabelRequirement> =
+        requirements.iter().filter(|r| names.contains(&r.key.as_str())).copied().collect();
 
     let mut pools: BTreeMap<Kin, Vec<&FleetNode>> = BTreeMap::new();
     for node in nodes {

@@ -81,7 +81,8 @@ pub(super) fn whole(text: &str) -> Option<u64> {
         let factor = 10_u128.checked_pow(power.unsigned_abs())?;
         if power >= 0 { mantissa.checked_mul(factor) } else { divided(mantissa, factor) }
     };
-    let binary = |power: u32| divided(mantissa.checked_mul(1024_u128.pow(power))?, 10_u128.checked_pow(scale.unsigned_abs())?);
+    let binary =
+        |power: u32| divided(mantissa.checked_mul(1024_u128.pow(power))?, 10_u128.checked_pow(scale.unsigned_abs())?);
     let value = match suffix {
         "" => scaled(0),
         "n" => scaled(-9),
@@ -130,7 +131,21 @@ mod tests {
     #[test]
     fn what_is_no_whole_quantity() {
         let long = "9".repeat(1000);
-        for text in ["", "-1", "500m", "1.5", "one", ".", "1.2.3", "1e999999999", "99999999999999999999", "1000000001", "1T", "0x10", &long] {
+        for text in [
+            "",
+            "-1",
+            "500m",
+            "1.5",
+            "one",
+            ".",
+            "1.2.3",
+            "1e999999999",
+            "99999999999999999999",
+            "1000000001",
+            "1T",
+            "0x10",
+            &long,
+        ] {
             assert_eq!(whole(text), None, "{text}");
         }
     }

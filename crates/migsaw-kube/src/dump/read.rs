@@ -24,7 +24,9 @@ pub(super) fn read(source: &Source<'_>) -> Result<Collection, DumpError> {
 fn unpack(file: &str, bytes: &[u8]) -> Result<Vec<u8>, DumpError> {
     let mut text = Vec::new();
     let mut unpacked = flate2::read::MultiGzDecoder::new(bytes).take(MOST_BYTES + 1);
-    unpacked.read_to_end(&mut text).map_err(|error| DumpError::Gzip { file: file.to_owned(), reason: error.to_string() })?;
+    unpacked
+        .read_to_end(&mut text)
+        .map_err(|error| DumpError::Gzip { file: file.to_owned(), reason: error.to_string() })?;
     if text.len() as u64 > MOST_BYTES {
         return Err(DumpError::TooLarge { file: file.to_owned(), most: MOST_BYTES });
     }
@@ -35,7 +37,7 @@ fn read_text(file: &str, bytes: &[u8]) -> Result<Collection, DumpError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let offset = error.valid_up_to();
-        let line = 1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count();
+        let line = 1 + crate::text::line_breaks(&bytes[..offset]);
         let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
         DumpError::NotUtf8 { file: file.to_owned(), offset, line, utf16 }
     })?;
@@ -55,7 +57,9 @@ fn read_json(file: &str, text: &str) -> Result<Collection, DumpError> {
     let mut found = Collection::default();
     let mut documents = serde_json::Deserializer::from_str(text);
     loop {
-        ObjectSeed { into: &mut found, kind: None }.deserialize(&mut documents).map_err(|error| json_error(file, &error))?;
+        ObjectSeed { into: &mut found, kind: None }
+            .deserialize(&mut documents)
+            .map_err(|error| json_error(file, &error))?;
         found.end_document();
         if documents.end().is_ok() {
             return Ok(found);
@@ -88,7 +92,8 @@ fn read_yaml(file: &str, text: &str) -> Result<Collection, DumpError> {
         },
         with_snippet: false,
     };
-    let documents: Vec<Document> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| yaml_error(file, &error))?;
+    let documents: Vec<Document> =
+        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| yaml_error(file, &error))?;
     let mut found = Collection::default();
     let empty = documents.is_empty();
     for document in documents {

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::quantity::whole;
+use super::quantity::{MOST, whole};
 use super::wire::{Container, GpuResources, PodSpec};
 
 /// A quantity that is no whole number of devices.
@@ -20,11 +20,15 @@ pub(super) struct BadQuantity {
 /// The GPU resources a pod asks for, those with zero left out.
 pub(super) fn of_pod(pod: &PodSpec) -> Result<BTreeMap<String, u64>, BadQuantity> {
     let all = pod.containers.iter().chain(&pod.init_containers);
-    let named = all.flat_map(|c| c.resources.requests.0.keys().chain(c.resources.limits.0.keys())).chain(pod.overhead.0.keys());
-    let names: BTreeSet<&String> = named.collect();
+    let keys =
+        all.flat_map(|c| c.resources.requests.0.keys().chain(c.resources.limits.0.keys())).chain(pod.overhead.0.keys());
+    let names: BTreeSet<&String> = keys.collect();
     let mut total = BTreeMap::new();
     for name in names {
         let amount = amount_of(pod, name)?;
+        if amount > MOST {
+            return Err(BadQuantity { resource: name.clone(), text: amount.to_string() });
+        }
         if amount > 0 {
             total.insert(name.clone(), amount);
         }
@@ -111,16 +115,25 @@ mod tests {
             r#"{"overhead":{"nvidia.com/gpu":1},"containers":[{"resources":{"requests":{"nvidia.com/gpu":2},"limits":{"nvidia.com/gpu":2}}}]}"#,
             &[("gpu", 3)],
         );
-        check("other resources", r#"{"containers":[{"resources":{"limits":{"nvidia.com/gpumem":5,"amd.com/gpu":1}}}]}"#, &[]);
+        check(
+            "other resources",
+            r#"{"containers":[{"resources":{"limits":{"nvidia.com/gpumem":5,"amd.com/gpu":1}}}]}"#,
+            &[],
+        );
     }
 
     #[test]
     fn odd_quantities_are_named() {
-        for (text, shown) in [(r#""99999999999999999999""#, "99999999999999999999"), ("-1", "-1"), ("0.5", "0.5"), (r#""two""#, "two")] {
+        for (text, shown) in
+            [(r#""99999999999999999999""#, "99999999999999999999"), ("-1", "-1"), ("0.5", "0.5"), (r#""two""#, "two")]
+        {
             let pod = format!(r#"{{"containers":[{{"resources":{{"limits":{{"nvidia.com/gpu":{text}}}}}}}]}}"#);
             let pod: PodSpec = serde_json::from_str(&pod).unwrap();
             let error = of_pod(&pod).unwrap_err();
             assert_eq!((error.resource.as_str(), error.text.as_str()), ("nvidia.com/gpu", shown));
         }
+        let billion = container("gpu", 1_000_000_000);
+        let pod: PodSpec = serde_json::from_str(&format!(r#"{{"containers":[{billion},{billion}]}}"#)).unwrap();
+        assert_eq!(of_pod(&pod).unwrap_err().text, "2000000000");
     }
 }

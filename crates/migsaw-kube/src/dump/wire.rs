@@ -149,14 +149,14 @@ pub(super) struct SpreadConstraint {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 pub(super) struct Affinity {
-    #[serde(deserialize_with = "nullable")]
-    pub(super) node_affinity: NodeAffinity,
-    #[serde(deserialize_with = "nullable")]
-    pub(super) pod_affinity: PodAffinity,
-    #[serde(deserialize_with = "nullable")]
-    pub(super) pod_anti_affinity: PodAffinity,
+    #[serde(rename = "nodeAffinity", deserialize_with = "nullable")]
+    pub(super) node: NodeAffinity,
+    #[serde(rename = "podAffinity", deserialize_with = "nullable")]
+    pub(super) pod: PodAffinity,
+    #[serde(rename = "podAntiAffinity", deserialize_with = "nullable")]
+    pub(super) pod_anti: PodAffinity,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -323,7 +323,9 @@ impl Visitor<'_> for GpuKey {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Option<String>, E> {
-        let wanted = key.strip_prefix("nvidia.com/").is_some_and(|name| name.starts_with("mig-") || name == "gpu" || name == "gpu.shared");
+        let wanted = key
+            .strip_prefix("nvidia.com/")
+            .is_some_and(|name| name.starts_with("mig-") || name == "gpu" || name == "gpu.shared");
         Ok(wanted.then(|| key.to_owned()))
     }
 }

@@ -15,7 +15,13 @@ struct Part {
 }
 
 impl Collection {
-    pub(super) fn add_workload(&mut self, kind: WorkloadKind, metadata: &Metadata, spec: WorkloadSpec, status: &Status) {
+    pub(super) fn add_workload(
+        &mut self,
+        kind: WorkloadKind,
+        metadata: &Metadata,
+        spec: WorkloadSpec,
+        status: &Status,
+    ) {
         let namespace = metadata.namespace.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".to_owned());
         let owner = Owner { name: metadata.name.clone(), kind: kind.as_str().to_owned(), part: String::new() };
         if let Some(above) = counted_by(kind, metadata) {

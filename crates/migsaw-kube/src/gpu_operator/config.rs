@@ -39,9 +39,9 @@ fn entry(configuration: &Configuration) -> Entry {
     let rules = if all_off {
         vec![rule(Vec::new(), Devices::All, None)]
     } else if models.len() > 1 && models.iter().all(|model| !model.pci_devices.is_empty()) {
-        models.iter().flat_map(|model| rules(gpus, filters([model.as_ref()]), |m| m == *model)).collect()
+        models.iter().flat_map(|model| rules(gpus, &filters([model.as_ref()]), |m| m == *model)).collect()
     } else {
-        rules(gpus, Vec::new(), |_| true)
+        rules(gpus, &[], |_| true)
     };
     Entry { name: configuration.name.clone(), rules, line: 0 }
 }
@@ -50,7 +50,11 @@ fn entry(configuration: &Configuration) -> Entry {
 type Target = Option<BTreeMap<ProfileName, u32>>;
 
 /// Rules for the GPUs of a node that are of these models.
-fn rules(gpus: &[(Arc<Model>, Option<Counts>)], filter: Vec<DeviceFilter>, of: impl Fn(&Arc<Model>) -> bool) -> Vec<Rule> {
+fn rules(
+    gpus: &[(Arc<Model>, Option<Counts>)],
+    filter: &[DeviceFilter],
+    of: impl Fn(&Arc<Model>) -> bool,
+) -> Vec<Rule> {
     let mut by_target: Vec<(Target, BTreeSet<u32>)> = Vec::new();
     for (index, (model, counts)) in (0..).zip(gpus) {
         if !of(model) {
@@ -66,7 +70,7 @@ fn rules(gpus: &[(Arc<Model>, Option<Counts>)], filter: Vec<DeviceFilter>, of: i
     }
     let uniform = by_target.len() == 1;
     let devices = |indices| if uniform { Devices::All } else { Devices::Indices(indices) };
-    by_target.into_iter().map(|(target, indices)| rule(filter.clone(), devices(indices), target)).collect()
+    by_target.into_iter().map(|(target, indices)| rule(filter.to_vec(), devices(indices), target)).collect()
 }
 
 fn named(model: &Model, counts: &Counts) -> BTreeMap<ProfileName, u32> {

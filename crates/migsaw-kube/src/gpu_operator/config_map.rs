@@ -16,7 +16,9 @@ pub struct ConfigMap {
 
 /// The `ConfigMap` is larger than Kubernetes stores.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the ConfigMap would have {bytes} bytes, but Kubernetes stores at most {most} (leave out the standard entries, or plan with fewer node configurations)")]
+#[error(
+    "the ConfigMap would have {bytes} bytes, but Kubernetes stores at most {most} (leave out the standard entries, or plan with fewer node configurations)"
+)]
 pub struct ConfigMapTooLarge {
     /// Size of `config.yaml`.
     pub bytes: usize,

@@ -40,7 +40,9 @@ impl NodeLabels {
     /// A shell script of `kubectl label` commands, many nodes in each. A node that does not exist is
     /// an error of its command, and nothing else.
     pub fn to_script(&self) -> String {
-        let mut text = String::from("#!/bin/sh\n# Tells MIG Manager what to make of each node. Drain a node before its label changes.\nset -eu\n");
+        let mut text = String::from(
+            "#!/bin/sh\n# Tells MIG Manager what to make of each node. Drain a node before its label changes.\nset -eu\n",
+        );
         for (configuration, nodes) in &self.nodes {
             for nodes in nodes.chunks(NODES_PER_COMMAND) {
                 text.push_str("kubectl label --overwrite node");
@@ -82,6 +84,8 @@ impl NodeLabels {
 
 /// A word of a shell command.
 fn shell(word: &str) -> String {
-    let plain = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')) && !word.starts_with('-');
+    let plain = !word.is_empty()
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        && !word.starts_with('-');
     if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

@@ -24,8 +24,11 @@ pub fn standard_entries(catalog: &Catalog) -> Vec<Entry> {
     if !balanced.is_empty() {
         entries.push(entry("all-balanced", filtered(balanced)));
     }
-    let names: BTreeSet<&ProfileName> =
-        models.iter().flat_map(|model| &model.profiles).flat_map(|profile| std::iter::once(&profile.name).chain(&profile.aliases)).collect();
+    let names: BTreeSet<&ProfileName> = models
+        .iter()
+        .flat_map(|model| &model.profiles)
+        .flat_map(|profile| std::iter::once(&profile.name).chain(&profile.aliases))
+        .collect();
     for name in names {
         let full = models.iter().filter_map(|model| {
             let most = most(model, model.profile(name)?);

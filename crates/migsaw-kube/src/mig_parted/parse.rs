@@ -1,4 +1,4 @@
-//! Reads a configuration file, as strictly as mig-parted does (its `api/spec/v1`).
+//! Judges the tree of a configuration file, as strictly as mig-parted does (its `api/spec/v1`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,140 +9,17 @@ use super::config::{Config, DeviceFilter, Devices, Entry, Rule};
 use super::error::{ConfigError, ConfigErrors, ConfigProblem};
 use super::tree::{Tree, line};
 
-/// The key of a `ConfigMap` under which MIG Manager finds the file.
-pub(crate) const CONFIG_KEY: &str = "config.yaml";
-
-impl Config {
-    /// Reads a configuration file, YAML or JSON, bare or in a `ConfigMap` under the key `config.yaml`.
-    ///
-    /// # Errors
-    /// [`ConfigErrors`] lists everything that mig-parted would refuse; if the file is not even YAML,
-    /// the first place where that shows.
-    ///
-    /// ```
-    /// use migsaw_kube::mig_parted::Config;
-    /// let config = Config::read(b"
-    /// version: v1
-    /// mig-configs:
-    ///   halves:
-    ///   - devices: all
-    ///     mig-enabled: true
-    ///     mig-devices: {3g.40gb: 2}
-    /// ")?;
-    /// assert_eq!(config.entries[0].name, "halves");
-    /// let errors = Config::read(b"version: v1\nmig-configs: {}\nmode: x").unwrap_err();
-    /// assert_eq!(errors.0.len(), 2);
-    /// # Ok::<(), migsaw_kube::mig_parted::ConfigErrors>(())
-    /// ```
-    pub fn read(bytes: &[u8]) -> Result<Config, ConfigErrors> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let offset = error.valid_up_to();
-            let line = 1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count() as u64;
-            one(line, ConfigProblem::NotUtf8 { offset })
-        })?;
-        let mut documents = documents(text)?;
-        if documents.len() > 1 {
-            // Manifests often stand behind each other in a file.
-            let found = documents.len();
-            documents.retain(|document| is_config_map(&document.value) && embedded(&document.value).is_some());
-            if documents.len() != 1 {
-                return Err(one(0, ConfigProblem::SeveralDocuments { found }));
-            }
-        }
-        let Some(document) = documents.pop() else { return Ok(Config::default()) };
-        if !is_config_map(&document.value) {
-            return Reader::read(&document);
-        }
-        let Some(inner) = embedded(&document.value) else {
-            let keys = match document.value.get("data").map(|data| &data.value) {
-                Some(Tree::Map(entries)) => entries.iter().map(|(key, _)| key.value.clone()).collect(),
-                _ => Vec::new(),
-            };
-            return Err(one(line(&document), ConfigProblem::NoConfigKey { keys }));
-        };
-        read_embedded(text, inner)
-    }
-}
-
-fn documents(text: &str) -> Result<Vec<Spanned<Tree>>, ConfigErrors> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_events: 50_000_000, max_nodes: 20_000_000 },
-        with_snippet: false,
-    };
-    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
-        let at = error.location().map_or(0, |place| place.line());
-        one(at, ConfigProblem::Syntax { reason: crate::yaml::reason(&error) })
-    })
-}
-
-fn one(line: u64, problem: ConfigProblem) -> ConfigErrors {
-    ConfigErrors(vec![ConfigError { line, problem }])
-}
-
-fn is_config_map(document: &Tree) -> bool {
-    matches!(document.get("kind").map(|kind| &kind.value), Some(Tree::Text(kind)) if kind == "ConfigMap")
-}
-
-fn embedded(config_map: &Tree) -> Option<&Spanned<Tree>> {
-    config_map.get("data")?.value.get(CONFIG_KEY)
-}
-
-/// Reads the file inside a `ConfigMap`; lines are those of the outer file where it stands there line
-/// by line.
-fn read_embedded(outer: &str, inner: &Spanned<Tree>) -> Result<Config, ConfigErrors> {
-    let text = match &inner.value {
-        Tree::Text(text) => text.as_str(),
-        Tree::Null => "",
-        other => {
-            let place = format!("`{CONFIG_KEY}` of the ConfigMap");
-            return Err(one(line(inner), ConfigProblem::Type { place, expected: "a string", found: other.kind() }));
-        }
-    };
-    let begin = inner.referenced.span().byte_offset().and_then(|at| outer.get(usize::try_from(at).ok()?..));
-    let block = text.contains('\n') && begin.is_some_and(|rest| !rest.starts_with(['"', '\'']));
-    let blank = text.len() - text.trim_start_matches('\n').len();
-    let before = line(inner).saturating_sub(1).saturating_sub(blank as u64);
-    let moved = |line: u64| match (block, line) {
-        (_, 0) => 0,
-        (true, line) => line + before,
-        (false, _) => self::line(inner),
-    };
-    let read = documents(text).and_then(|mut documents| match (documents.len(), documents.pop()) {
-        (_, None) => Ok(Config::default()),
-        (1, Some(document)) => Reader::read(&document),
-        (found, _) => Err(one(0, ConfigProblem::SeveralDocuments { found })),
-    });
-    match read {
-        Ok(mut config) => {
-            for entry in &mut config.entries {
-                entry.line = moved(entry.line);
-                for rule in &mut entry.rules {
-                    rule.line = moved(rule.line);
-                }
-            }
-            Ok(config)
-        }
-        Err(mut errors) => {
-            for error in &mut errors.0 {
-                error.line = moved(error.line);
-            }
-            Err(errors)
-        }
-    }
-}
-
 const FILE_FIELDS: &[&str] = &["version", "mig-configs"];
 const RULE_FIELDS: &[&str] = &["device-filter", "devices", "mig-enabled", "mig-devices"];
 
 /// Walks the tree and collects what is wrong.
 #[derive(Default)]
-struct Reader {
+pub(super) struct Reader {
     errors: Vec<ConfigError>,
 }
 
 impl Reader {
-    fn read(document: &Spanned<Tree>) -> Result<Config, ConfigErrors> {
+    pub(super) fn read(document: &Spanned<Tree>) -> Result<Config, ConfigErrors> {
         let mut reader = Reader::default();
         let config = reader.file(document);
         reader.errors.sort_by_key(|error| error.line);
@@ -169,7 +46,12 @@ impl Reader {
         };
         self.unknown_fields("the file", fields, FILE_FIELDS);
         match document.value.get("version") {
-            None => self.add(line(document), ConfigProblem::MissingField { place: "the file".to_owned(), field: "version" }),
+            None => {
+                self.add(
+                    line(document),
+                    ConfigProblem::MissingField { place: "the file".to_owned(), field: "version" },
+                );
+            }
             Some(version) => match &version.value {
                 Tree::Text(text) if text == "v1" => {}
                 Tree::Text(text) => {
@@ -194,7 +76,12 @@ impl Reader {
         Config { entries: entries.iter().map(|(name, rules)| self.entry(name, rules)).collect() }
     }
 
-    fn unknown_fields(&mut self, place: &str, fields: &[(Spanned<String>, Spanned<Tree>)], known: &'static [&'static str]) {
+    fn unknown_fields(
+        &mut self,
+        place: &str,
+        fields: &[(Spanned<String>, Spanned<Tree>)],
+        known: &'static [&'static str],
+    ) {
         for (field, _) in fields.iter().filter(|(field, _)| !known.contains(&field.value.as_str())) {
             let name = field.value.chars().take(80).collect();
             self.add(line(field), ConfigProblem::UnknownField { place: place.to_owned(), field: name, known });
@@ -220,7 +107,8 @@ impl Reader {
         };
         let at = line(rule);
         self.unknown_fields(place, fields, RULE_FIELDS);
-        let device_filter = rule.value.get("device-filter").map(|filter| self.filter(place, filter)).unwrap_or_default();
+        let device_filter =
+            rule.value.get("device-filter").map(|filter| self.filter(place, filter)).unwrap_or_default();
         let devices = rule.value.get("devices");
         let enabled = rule.value.get("mig-enabled");
         for (field, value) in [("devices", devices), ("mig-enabled", enabled)] {
@@ -229,12 +117,12 @@ impl Reader {
             }
         }
         let devices = devices.map_or(Devices::All, |devices| self.devices(place, devices));
-        let mig_enabled = enabled.and_then(|enabled| match enabled.value {
-            Tree::Bool(value) => Some(value),
-            _ => {
-                self.wrong_type(format!("`mig-enabled` of {place}"), "true or false", enabled);
-                None
+        let mig_enabled = enabled.and_then(|enabled| {
+            if let Tree::Bool(value) = enabled.value {
+                return Some(value);
             }
+            self.wrong_type(format!("`mig-enabled` of {place}"), "true or false", enabled);
+            None
         });
         // A null map is none at all.
         let map = rule.value.get("mig-devices").filter(|map| !matches!(map.value, Tree::Null));
@@ -263,12 +151,12 @@ impl Reader {
             Tree::Null => Vec::new(),
             Tree::List(list) => list
                 .iter()
-                .filter_map(|item| match &item.value {
-                    Tree::Text(text) => Some(DeviceFilter(text.clone())),
-                    _ => {
-                        self.wrong_type(format!("each item of {name}"), "a string in quotes", item);
-                        None
+                .filter_map(|item| {
+                    if let Tree::Text(text) = &item.value {
+                        return Some(DeviceFilter(text.clone()));
                     }
+                    self.wrong_type(format!("each item of {name}"), "a string in quotes", item);
+                    None
                 })
                 .collect(),
             _ => {
@@ -313,7 +201,8 @@ impl Reader {
         let mut judged = true;
         for (profile, count) in entries {
             let parsed = profile.value.parse::<ProfileName>();
-            let place_of_count = format!("the count of {} in {place}", profile.value.chars().take(80).collect::<String>());
+            let place_of_count =
+                format!("the count of {} in {place}", profile.value.chars().take(80).collect::<String>());
             let number = self.number(&place_of_count, count);
             if number.is_none() && !matches!(count.value, Tree::Integer(_) | Tree::Number(_)) {
                 self.wrong_type(place_of_count, "a number", count);

@@ -115,7 +115,10 @@ impl FindingKind {
     pub fn is_error(&self) -> bool {
         matches!(
             self,
-            FindingKind::Device(_) | FindingKind::DoesNotFit(_) | FindingKind::NoOrder { .. } | FindingKind::NoModel { .. }
+            FindingKind::Device(_)
+                | FindingKind::DoesNotFit(_)
+                | FindingKind::NoOrder { .. }
+                | FindingKind::NoModel { .. }
         )
     }
 
@@ -147,8 +150,12 @@ impl fmt::Display for FindingKind {
                 write!(f, "no known model has {}", and(&names))
             }
             FindingKind::Disputed { evidence } => write!(f, "sources disagree whether this can be created: {evidence}"),
-            FindingKind::UnknownDevice { filter } => write!(f, "no known model has the PCI id {filter}: not judged there"),
-            FindingKind::ModelWithoutGeometry { filter, reason } => write!(f, "not judged for the PCI id {filter}: {reason}"),
+            FindingKind::UnknownDevice { filter } => {
+                write!(f, "no known model has the PCI id {filter}: not judged there")
+            }
+            FindingKind::ModelWithoutGeometry { filter, reason } => {
+                write!(f, "not judged for the PCI id {filter}: {reason}")
+            }
             FindingKind::MalformedFilter { filter } => {
                 write!(f, "the device filter `{filter}` is malformed and matches no GPU (expected like 0x233010DE)")
             }
@@ -156,7 +163,10 @@ impl fmt::Display for FindingKind {
                 write!(f, "later rules override this one, but mig-parted applies it first and fails: {reason}")
             }
             FindingKind::ZeroCount { profile } => {
-                write!(f, "the count of {profile} is 0, so mig-parted never sees the configuration as applied (leave it out)")
+                write!(
+                    f,
+                    "the count of {profile} is 0, so mig-parted never sees the configuration as applied (leave it out)"
+                )
             }
         }
     }
@@ -201,34 +211,20 @@ fn judge(entry: &Entry, catalog: &Catalog, asked: Option<&[Arc<Model>]>) -> Entr
     for rule in &entry.rules {
         findings.extend(remarks(rule, catalog).into_iter().map(|kind| Finding { line: rule.line, model: None, kind }));
     }
-    let mut assumed = false;
-    let models: Vec<Arc<Model>> = match asked {
-        Some(asked) => asked.iter().filter(|model| applies(entry, model)).cloned().collect(),
-        None => {
-            let unfiltered: BTreeSet<&ProfileName> =
-                entry.rules.iter().filter(|rule| rule.device_filter.is_empty()).flat_map(names).collect();
-            assumed = !unfiltered.is_empty();
-            let has_all = |model: &Model| unfiltered.iter().all(|name| model.profile(&name.gpu_instance()).is_some());
-            let filtered = |model: &Model| entry.rules.iter().any(|rule| !rule.device_filter.is_empty() && rule.admits(model));
-            let chosen: Vec<Arc<Model>> =
-                catalog.models().filter(|model| filtered(model) || (assumed && has_all(model))).cloned().collect();
-            if assumed && !catalog.models().any(|model| has_all(model)) {
-                let rule = entry.rules.iter().find(|rule| rule.device_filter.is_empty() && !rule.mig_devices.is_empty());
-                let profiles = unfiltered.into_iter().cloned().collect();
-                let kind = FindingKind::NoModel { profiles };
-                findings.push(Finding { line: rule.map_or(entry.line, |rule| rule.line), model: None, kind });
-                Vec::new()
-            } else {
-                chosen
-            }
-        }
+    let (models, models_assumed) = match asked {
+        Some(asked) => (asked.iter().filter(|model| applies(entry, model)).cloned().collect(), false),
+        None => of_catalog(entry, catalog, &mut findings),
     };
     let mut seen: BTreeSet<(usize, String)> = BTreeSet::new();
     for model in &models {
         for (rule, effective) in rules_on(entry, model) {
             let judged = &entry.rules[rule];
             for kind in creatable(judged, model) {
-                let kind = if effective || !kind.is_error() { kind } else { FindingKind::Overridden { reason: kind.to_string() } };
+                let kind = if effective || !kind.is_error() {
+                    kind
+                } else {
+                    FindingKind::Overridden { reason: kind.to_string() }
+                };
                 if seen.insert((rule, format!("{}: {kind}", model.id))) {
                     findings.push(Finding { line: judged.line, model: Some(model.id.clone()), kind });
                 }
@@ -240,9 +236,27 @@ fn judge(entry: &Entry, catalog: &Catalog, asked: Option<&[Arc<Model>]>) -> Entr
         name: entry.name.clone(),
         line: entry.line,
         models: models.iter().map(|model| model.id.clone()).collect(),
-        models_assumed: assumed,
+        models_assumed,
         findings,
     }
+}
+
+/// The models an entry is for if nobody says so: those its filters name, and those that have what its
+/// other rules name. Also whether there are such other rules.
+fn of_catalog(entry: &Entry, catalog: &Catalog, findings: &mut Vec<Finding>) -> (Vec<Arc<Model>>, bool) {
+    let unfiltered = || entry.rules.iter().filter(|rule| rule.device_filter.is_empty());
+    let profiles: BTreeSet<&ProfileName> = unfiltered().flat_map(names).collect();
+    let assumed = !profiles.is_empty();
+    let has_all = |model: &Model| profiles.iter().all(|name| model.profile(&name.gpu_instance()).is_some());
+    if assumed && !catalog.models().any(|model| has_all(model)) {
+        let line = unfiltered().find(|rule| !rule.mig_devices.is_empty()).map_or(entry.line, |rule| rule.line);
+        let profiles = profiles.into_iter().cloned().collect();
+        findings.push(Finding { line, model: None, kind: FindingKind::NoModel { profiles } });
+        return (Vec::new(), assumed);
+    }
+    let filtered = |model: &Model| entry.rules.iter().any(|rule| !rule.device_filter.is_empty() && rule.admits(model));
+    let chosen = catalog.models().filter(|model| filtered(model) || (assumed && has_all(model)));
+    (chosen.cloned().collect(), assumed)
 }
 
 fn applies(entry: &Entry, model: &Model) -> bool {
@@ -264,7 +278,9 @@ fn remarks(rule: &Rule, catalog: &Catalog) -> Vec<FindingKind> {
         }
         match catalog.by_device_filter(filter.device()) {
             None => found.push(FindingKind::UnknownDevice { filter: text() }),
-            Some(Err(error)) => found.push(FindingKind::ModelWithoutGeometry { filter: text(), reason: error.to_string() }),
+            Some(Err(error)) => {
+                found.push(FindingKind::ModelWithoutGeometry { filter: text(), reason: error.to_string() });
+            }
             Some(Ok(_)) => {}
         }
     }
@@ -278,7 +294,13 @@ fn remarks(rule: &Rule, catalog: &Catalog) -> Vec<FindingKind> {
 /// A filter may let only some boards of a model through, so boards are told apart by their PCI ids.
 fn rules_on(entry: &Entry, model: &Model) -> BTreeMap<usize, bool> {
     let boards: BTreeSet<Vec<usize>> = if model.pci_devices.is_empty() {
-        BTreeSet::from([entry.rules.iter().enumerate().filter(|(_, r)| r.device_filter.is_empty()).map(|(i, _)| i).collect()])
+        BTreeSet::from([entry
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| r.device_filter.is_empty())
+            .map(|(i, _)| i)
+            .collect()])
     } else {
         let of_board = |device: &str| {
             let admitted = entry.rules.iter().enumerate().filter(|(_, rule)| rule.admits_device(device));

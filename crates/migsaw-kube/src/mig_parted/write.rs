@@ -41,7 +41,9 @@ fn write_rule(f: &mut fmt::Formatter<'_>, rule: &Rule) -> fmt::Result {
         (true, true) => f.write_str("      mig-devices: {}\n"),
         (_, false) => {
             f.write_str("      mig-devices:\n")?;
-            rule.mig_devices.iter().try_for_each(|(name, count)| writeln!(f, "        {}: {count}", quoted(&name.to_string())))
+            rule.mig_devices
+                .iter()
+                .try_for_each(|(name, count)| writeln!(f, "        {}: {count}", quoted(&name.to_string())))
         }
     }
 }

@@ -1,0 +1,48 @@
+//! What demands are called.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use migsaw::demand::{Demand, Eligibility, NodeSelector, Request, Together};
+
+use super::demands::{Key, Wanted};
+
+/// Demands with names that differ within a namespace.
+pub(super) fn named(counts: BTreeMap<Key, u64>) -> Vec<Demand> {
+    let mut kinds: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for key in counts.keys() {
+        kinds.entry((key.namespace.clone(), key.name.clone())).or_default().insert(key.kind.clone());
+    }
+    let mut taken = BTreeSet::new();
+    let mut demands = Vec::with_capacity(counts.len());
+    for (key, count) in counts {
+        let kinds = &kinds[&(key.namespace.clone(), key.name.clone())];
+        let base = if kinds.len() > 1 { format!("{}-{}", key.name, key.kind.to_lowercase()) } else { key.name };
+        let mut name = base.clone();
+        let mut number = 2;
+        while !taken.insert((key.namespace.clone(), name.clone())) {
+            name = format!("{base}-{number}");
+            number += 1;
+        }
+        let (request, strategy) = match key.wanted {
+            Wanted::Slices(instances, strategy) => {
+                (Request::Profiles { instances, together: Together::Node }, Some(strategy))
+            }
+            Wanted::Whole(gpus) => (Request::WholeGpus { gpus }, None),
+        };
+        demands.push(Demand {
+            name,
+            namespace: Some(key.namespace),
+            count,
+            priority: key.priority,
+            request,
+            eligible: Eligibility {
+                pools: None,
+                selector: NodeSelector { terms: key.terms },
+                tolerations: key.tolerations,
+                strategy,
+            },
+            max_per_node: key.max_per_node,
+        });
+    }
+    demands
+}
