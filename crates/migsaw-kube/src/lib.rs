@@ -5,6 +5,31 @@
 //! - [`dump`] reads what `kubectl get nodes,pods -A -o json` prints, and manifests, as a planning problem.
 //! - [`gpu_operator`] writes a plan as the GPU Operator takes it.
 //! - [`mig_parted`] reads, judges and writes the files MIG Manager applies.
+//!
+//! ```
+//! use migsaw::geometry::Catalog;
+//! use migsaw_kube::dump::{DumpOptions, Source, read_dump};
+//! use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config};
+//!
+//! let cluster = b"
+//! kind: Node
+//! metadata:
+//!   name: gpu-1
+//!   labels: {nvidia.com/gpu.product: NVIDIA-A30, nvidia.com/gpu.count: '2', nvidia.com/mig.strategy: mixed}
+//! ---
+//! kind: Pod
+//! metadata: {name: llm, namespace: team-a}
+//! spec: {containers: [{resources: {limits: {nvidia.com/mig-2g.12gb: 3}}}]}
+//! ";
+//! let catalog = Catalog::builtin();
+//! let source = Source { name: "cluster.yaml", bytes: cluster };
+//! let problem = read_dump(&[source], &catalog, &DumpOptions::default())?.problem;
+//! let plan = migsaw::plan::plan(&problem, &migsaw::plan::Options::default())?;
+//! let manifest = ConfigMap::new(plan_config(&problem, &plan, Some(&catalog))).to_yaml()?;
+//! assert!(manifest.contains("\"2g.12gb\": 2"));
+//! assert!(NodeLabels::new(&problem, &plan).to_script().contains("gpu-1 nvidia.com/mig.config=migsaw-"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod dump;
 pub mod gpu_operator;

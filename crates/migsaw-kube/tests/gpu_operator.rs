@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use migsaw::fleet::{Fleet, GpuGroup, NodeGroup, NodeNames, Pool, Strategy};
 use migsaw::geometry::{Catalog, Counts, Layout, Model};
-use migsaw::plan::{GpuTarget, Plan, PlannedNodes, Status};
+use migsaw::plan::{GpuTarget, Options, Plan, PlannedNodes, Status};
 use migsaw::problem::Problem;
+use migsaw_kube::dump::{DumpOptions, Source, read_dump};
 use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config, standard_entries};
 use migsaw_kube::mig_parted::{Config, Devices, Entry, validate};
 
@@ -133,6 +134,20 @@ fn plans_come_back_as_they_were() {
         assert_eq!(plan.nodes.iter().map(|group| group.nodes.len()).sum::<usize>(), 26, "{round}");
         round_trip(&problem, &plan);
     }
+}
+
+#[test]
+fn a_dump_becomes_a_plan_becomes_a_config_map() {
+    let catalog = Catalog::builtin();
+    let source = Source { name: "cluster.json", bytes: include_bytes!("data/cluster.json") };
+    let problem = read_dump(&[source], &catalog, &DumpOptions::default()).unwrap().problem;
+    let plan = migsaw::plan::plan(&problem, &Options::default()).unwrap();
+    assert_eq!(migsaw::check::check(&problem, &plan), []);
+    round_trip(&problem, &plan);
+    let served = plan.served(problem.demands.len());
+    let unserved: Vec<&str> =
+        problem.demands.iter().zip(served).filter(|(d, n)| d.count > *n).map(|(d, _)| d.name.as_str()).collect();
+    assert_eq!(unserved, ["typo"], "the profile nobody has");
 }
 
 fn two_nodes(gpus: &[(&str, u32)], targets: &[&str]) -> (Problem, Plan) {

@@ -182,9 +182,9 @@ fn candidate<'a>(
 
 fn unavailable(node: &Node) -> Option<(WarningCode, &'static str)> {
     if node.cordoned {
-        return Some((WarningCode::NodeCordoned, "is cordoned and was left out"));
+        return Some((WarningCode::NodeCordoned, "is cordoned and was left out; pods on it count all the same"));
     }
-    (!node.ready).then_some((WarningCode::NodeNotReady, "is not ready and was left out"))
+    (!node.ready).then_some((WarningCode::NodeNotReady, "is not ready and was left out; pods on it count all the same"))
 }
 
 /// What to know about a node that is planned.
