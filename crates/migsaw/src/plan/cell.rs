@@ -139,7 +139,11 @@ impl Cell {
     }
 
     /// Nodes that all become the same: `members` gives pool, class and number, of classes that look alike.
-    pub(super) fn identical(compiled: &Compiled<'_>, members: &[(usize, usize, i64)], capabilities: &mut Capabilities) -> Cell {
+    pub(super) fn identical(
+        compiled: &Compiled<'_>,
+        members: &[(usize, usize, i64)],
+        capabilities: &mut Capabilities,
+    ) -> Cell {
         let (pool, class, _) = members[0];
         let shape = &compiled.pools[pool];
         let mut boards: Vec<BoardStock> = shape.boards.iter().map(|b| BoardStock::empty(&b.model)).collect();

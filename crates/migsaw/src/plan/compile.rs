@@ -108,7 +108,8 @@ impl<'a> Compiled<'a> {
         let mut pools: Vec<PoolShape> = problem.fleet.pools.iter().map(|pool| PoolShape::new(pool, priced)).collect();
         let flows = flows(problem, &levels, &pools);
         for (pool, shape) in problem.fleet.pools.iter().zip(&mut pools) {
-            shape.offers = flows.iter().enumerate().filter_map(|(i, flow)| shape.offer(i, flow, problem, pool)).collect();
+            shape.offers =
+                flows.iter().enumerate().filter_map(|(i, flow)| shape.offer(i, flow, problem, pool)).collect();
             shape.mark_wanted();
         }
         Compiled { problem, pools, flows, levels, priced }
@@ -117,12 +118,6 @@ impl<'a> Compiled<'a> {
     /// Units asked for, by flow and level.
     pub(super) fn asked(&self) -> Vec<Vec<i64>> {
         self.flows.iter().map(|flow| flow.counts.clone()).collect()
-    }
-
-    /// Whether some flow has a rule that acts within a node or a GPU.
-    pub(super) fn has_node_rules(&self) -> bool {
-        let single = self.pools.iter().any(|pool| pool.strategy == Strategy::Single);
-        single || self.flows.iter().any(Flow::has_node_rule)
     }
 }
 
@@ -134,14 +129,6 @@ impl NodeClass {
 }
 
 impl Flow {
-    fn has_node_rule(&self) -> bool {
-        let large = match self.shape {
-            Shape::Whole { gpus } => gpus > 1,
-            Shape::Slices { instances, .. } => instances > 1,
-        };
-        large || self.max_per_node.is_some()
-    }
-
     pub(super) fn is_together_on_gpu(&self) -> bool {
         matches!(self.shape, Shape::Slices { together: Together::Gpu, instances } if instances > 1)
     }

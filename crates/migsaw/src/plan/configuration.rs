@@ -48,9 +48,7 @@ impl Plan {
             })
             .collect();
         let distinct: Vec<Configuration> = by_name.into_values().collect();
-        let index = |name: &String| {
-            distinct.binary_search_by(|c| c.name.cmp(name)).expect("every name was entered")
-        };
+        let index = |name: &String| distinct.binary_search_by(|c| c.name.cmp(name)).expect("every name was entered");
         let of_nodes = names.iter().map(index).collect();
         Configurations { distinct, of_nodes }
     }

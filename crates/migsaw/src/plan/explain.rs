@@ -1,8 +1,8 @@
 //! Why something is not served, and the smallest change that would serve it.
 
+use super::Options;
 use super::compile::Compiled;
 use super::outcome::{Plan, Unserved, UnservedCode};
-use super::Options;
 
 pub(super) fn unserved(compiled: &Compiled<'_>, plan: &Plan, _options: &Options<'_>) -> Vec<Unserved> {
     let served = plan.served(compiled.problem.demands.len());

@@ -93,7 +93,8 @@ impl DemandQueues {
     fn split(&mut self, loads: &[Load], most: u32) -> (u32, Vec<DemandLoad>) {
         let mut needed: BTreeMap<usize, i64> = BTreeMap::new();
         loads.iter().for_each(|load| *needed.entry(load.flow).or_insert(0) += load.units);
-        let lasting = needed.iter().map(|(&flow, units)| self.by_flow[flow].front().map_or(0, |(_, left)| left / units));
+        let lasting =
+            needed.iter().map(|(&flow, units)| self.by_flow[flow].front().map_or(0, |(_, left)| left / units));
         let same = lasting.min().unwrap_or(i64::from(most)).clamp(1, i64::from(most));
         let mut split = Vec::new();
         for load in loads {
@@ -134,7 +135,12 @@ impl Load {
 }
 
 /// Assigns the units to GPUs of the node.
-fn shares(compiled: &Compiled<'_>, shape: &PoolShape, build: &NodeBuild, loads: Vec<DemandLoad>) -> Option<Vec<Serving>> {
+fn shares(
+    compiled: &Compiled<'_>,
+    shape: &PoolShape,
+    build: &NodeBuild,
+    loads: Vec<DemandLoad>,
+) -> Option<Vec<Serving>> {
     let mut room = Room::new(shape, build);
     let mut order: Vec<usize> = (0..loads.len()).collect();
     let on_gpu = |load: &DemandLoad| compiled.flows[load.load.flow].is_together_on_gpu();
@@ -156,7 +162,8 @@ fn shares(compiled: &Compiled<'_>, shape: &PoolShape, build: &NodeBuild, loads: 
             }
             Shape::Slices { .. } => room.instances(load.lines.iter().flatten())?,
         };
-        let serving = serves.entry(*demand).or_insert_with(|| Serving { demand: *demand, units: 0, shares: Vec::new() });
+        let serving =
+            serves.entry(*demand).or_insert_with(|| Serving { demand: *demand, units: 0, shares: Vec::new() });
         serving.units += u32::try_from(*units).ok()?;
         serving.shares.extend(shares);
     }
@@ -189,7 +196,8 @@ impl<'a> Room<'a> {
             (rest.expect("bundles are among what was added"), gpu.bundles.clone())
         };
         let state = &shape.classes[build.class].state;
-        let whole = (0..build.gpus.len()).rev().filter(|&i| state[i] == GpuState::Idle && build.gpus[i].added.is_empty());
+        let whole =
+            (0..build.gpus.len()).rev().filter(|&i| state[i] == GpuState::Idle && build.gpus[i].added.is_empty());
         Room { shape, gpus: build.gpus.iter().map(free).collect(), whole: whole.collect() }
     }
 
@@ -204,7 +212,11 @@ impl<'a> Room<'a> {
             while let Some(at) = sets.iter().position(|set| *set == bundle).filter(|_| units > 0) {
                 sets.swap_remove(at);
                 units -= 1;
-                shares.extend(bundle.iter().map(|(id, n)| GpuShare { gpu: number(gpu), profile: Some(id), instances: n.into() }));
+                shares.extend(bundle.iter().map(|(id, n)| GpuShare {
+                    gpu: number(gpu),
+                    profile: Some(id),
+                    instances: n.into(),
+                }));
             }
         }
         (units == 0).then_some(shares)
@@ -212,7 +224,8 @@ impl<'a> Room<'a> {
 
     fn units_on_gpus(&mut self, kind: Kind, instances: i64, mut units: i64) -> Option<Vec<GpuShare>> {
         let mut shares = Vec::new();
-        for (gpu, (free, _)) in self.gpus.iter_mut().enumerate().filter(|(i, _)| self.shape.board_of[*i] == kind.board) {
+        for (gpu, (free, _)) in self.gpus.iter_mut().enumerate().filter(|(i, _)| self.shape.board_of[*i] == kind.board)
+        {
             let fit = units.min(i64::from(free[kind.profile]) / instances);
             if fit > 0 {
                 units -= fit;

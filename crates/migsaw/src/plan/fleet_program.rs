@@ -42,8 +42,13 @@ pub(super) struct CellVars {
 
 pub(super) enum Capacity {
     /// With, by board, the sets of instances that must share a GPU.
-    Mixed { boards: Vec<BoardVars>, bundles: Vec<Vec<Counts>> },
-    Single { names: Vec<(ProfileName, Var)>, off: Var },
+    Mixed {
+        boards: Vec<BoardVars>,
+        bundles: Vec<Vec<Counts>>,
+    },
+    Single {
+        names: Vec<(ProfileName, Var)>,
+    },
 }
 
 /// Units of a flow at a member, per copy.
@@ -92,7 +97,12 @@ impl Use {
 
 impl FleetProgram {
     /// `asked` gives the units asked for, by flow and level.
-    pub(super) fn new(compiled: &Compiled<'_>, cells: &[Cell], formulation: Formulation, asked: &[Vec<i64>]) -> FleetProgram {
+    pub(super) fn new(
+        compiled: &Compiled<'_>,
+        cells: &[Cell],
+        formulation: Formulation,
+        asked: &[Vec<i64>],
+    ) -> FleetProgram {
         let mut program = Program::default();
         let mut totals = vec![Sum::new(); compiled.flows.len()];
         let mut cost = Sum::new();
@@ -188,7 +198,8 @@ impl CellBuilder<'_> {
         };
         let first = cell.boards.first().map(|b| b.model.profiles.iter()).into_iter().flatten();
         let names: Vec<ProfileName> = first.map(|p| p.name.clone()).filter(free_to_cut).collect();
-        let names: Vec<(ProfileName, Var)> = names.into_iter().map(|name| (name, self.program.var(cell.nodes))).collect();
+        let names: Vec<(ProfileName, Var)> =
+            names.into_iter().map(|name| (name, self.program.var(cell.nodes))).collect();
         let off = self.program.var(if cell.is_pinned() { 0 } else { cell.nodes });
         let mut nodes = Sum::of(names.iter().map(|(_, var)| (*var, 1)));
         if cell.is_pinned() {
@@ -220,7 +231,7 @@ impl CellBuilder<'_> {
             whole.add_term(off, -per_node);
             self.program.at_most(whole, 0);
         }
-        CellVars { capacity: Capacity::Single { names, off }, uses }
+        CellVars { capacity: Capacity::Single { names }, uses }
     }
 
     /// The profiles some member's demand accepts on a board.
@@ -238,7 +249,8 @@ impl CellBuilder<'_> {
     fn bundles(&self, board: usize) -> Vec<Counts> {
         let offers = (0..self.cell.members.len()).flat_map(|member| self.offers(member));
         let on_gpu = offers.filter(|offer| self.compiled.flows[offer.flow].is_together_on_gpu());
-        let mut found: Vec<Counts> = on_gpu.flat_map(|o| o.ways.iter().filter_map(|way| way.on_one_gpu(board))).collect();
+        let mut found: Vec<Counts> =
+            on_gpu.flat_map(|o| o.ways.iter().filter_map(|way| way.on_one_gpu(board))).collect();
         found.sort_unstable();
         found.dedup();
         found
@@ -260,7 +272,8 @@ impl CellBuilder<'_> {
                     uses.extend(self.uses_on_one_gpu(offer, flow, bundles));
                 }
                 Shape::Slices { .. } => {
-                    let usable = offer.ways.iter().filter(|way| way.lines.len() == 1 || self.cell.strategy == Strategy::Mixed);
+                    let usable =
+                        offer.ways.iter().filter(|way| way.lines.len() == 1 || self.cell.strategy == Strategy::Mixed);
                     for way in usable {
                         uses.extend(self.use_on_node(offer.flow, flow, &way.lines));
                     }

@@ -59,7 +59,13 @@ pub(super) struct BoardVars {
 impl Formulation {
     /// Adds variables and rows for what `stock` can hold. `wanted` says which profiles matter;
     /// `bundles` are instances that must share one GPU.
-    pub(super) fn describe(self, program: &mut Program, stock: &BoardStock, wanted: &[bool], bundles: &[Counts]) -> BoardVars {
+    pub(super) fn describe(
+        self,
+        program: &mut Program,
+        stock: &BoardStock,
+        wanted: &[bool],
+        bundles: &[Counts],
+    ) -> BoardVars {
         let cut = program.var(stock.idle);
         let gpus: i64 = stock.idle + stock.pinned.iter().map(|(_, n)| n).sum::<i64>();
         let mut total: Vec<Option<Var>> = Vec::new();
@@ -97,7 +103,14 @@ fn weighted(normal: &[u8], vars: &[Option<Var>]) -> Sum {
     Sum::of(normal.iter().zip(vars).filter_map(|(&a, var)| Some((((*var)?), i64::from(a)))))
 }
 
-fn polytope(p: &mut Program, stock: &BoardStock, idle: &Capability, normals: &[Vec<u8>], cut: Var, total: &[Option<Var>]) {
+fn polytope(
+    p: &mut Program,
+    stock: &BoardStock,
+    idle: &Capability,
+    normals: &[Vec<u8>],
+    cut: Var,
+    total: &[Option<Var>],
+) {
     for normal in normals {
         let fixed: i64 = stock.pinned.iter().map(|(capability, n)| n * capability.support(normal)).sum();
         let mut sum = weighted(normal, total);
@@ -106,7 +119,14 @@ fn polytope(p: &mut Program, stock: &BoardStock, idle: &Capability, normals: &[V
     }
 }
 
-fn facets(p: &mut Program, stock: &BoardStock, idle: &Capability, normals: &[Vec<u8>], cut: Var, total: &[Option<Var>]) {
+fn facets(
+    p: &mut Program,
+    stock: &BoardStock,
+    idle: &Capability,
+    normals: &[Vec<u8>],
+    cut: Var,
+    total: &[Option<Var>],
+) {
     let mut sums: Vec<Sum> = total.iter().map(|var| Sum::of(var.map(|v| (v, 1)))).collect();
     let classes = std::iter::once((idle, None)).chain(stock.pinned.iter().map(|(c, n)| (&**c, Some(*n))));
     for (capability, count) in classes {

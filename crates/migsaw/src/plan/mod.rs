@@ -21,9 +21,7 @@ use std::time::Duration;
 
 pub use configuration::{ALL_DISABLED, Configuration, Configurations};
 pub use formulation::Formulation;
-pub use outcome::{
-    GpuShare, GpuTarget, Plan, PlannedNodes, Serving, Status, Tier, TierName, Unserved, UnservedCode,
-};
+pub use outcome::{GpuShare, GpuTarget, Plan, PlannedNodes, Serving, Status, Tier, TierName, Unserved, UnservedCode};
 pub use solver::Backend;
 
 use crate::problem::{InputProblem, Problem, Subject};
@@ -44,6 +42,16 @@ impl Budget for Unlimited {
     }
 }
 
+/// How far to go down the tiers of the objective.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// Units served and cost; the rest of the plan is right but not sought.
+    ServedAndCost,
+    /// All tiers.
+    #[default]
+    All,
+}
+
 /// How to plan.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
@@ -53,11 +61,18 @@ pub struct Options<'a> {
     pub formulation: Formulation,
     /// Which solver is used.
     pub backend: Backend,
+    /// How far to go down the tiers.
+    pub depth: Depth,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Options { budget: &Unlimited, formulation: Formulation::default(), backend: Backend::default() }
+        Options {
+            budget: &Unlimited,
+            formulation: Formulation::default(),
+            backend: Backend::default(),
+            depth: Depth::default(),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::compile::{Compiled, Kind, PoolShape, Shape};
 use super::fleet_program::{Capacity, CellVars, Use};
 use super::formulation::BoardVars;
 use super::peel::{Piece, peel};
-use crate::fleet::GpuState;
+use crate::fleet::{GpuState, Strategy};
 use crate::geometry::{Capability, Counts};
 
 /// Some nodes of a pool that become the same and serve the same flows.
@@ -61,7 +61,12 @@ pub(super) fn pieces(cell: &Cell, vars: &CellVars, values: &[i64]) -> Option<Vec
                     };
                     let share = |gpus: i64| gpus / cell.nodes.max(1) * nodes;
                     let pinned = stock.pinned.iter().enumerate();
-                    pieces.extend(pinned.map(|(i, (c, n))| Piece { class: Some(i), added: only(c), bundles: Vec::new(), gpus: share(*n) }));
+                    pieces.extend(pinned.map(|(i, (c, n))| Piece {
+                        class: Some(i),
+                        added: only(c),
+                        bundles: Vec::new(),
+                        gpus: share(*n),
+                    }));
                     let added = only(stock.model.idle_capability());
                     pieces.push(Piece { class: None, added, bundles: Vec::new(), gpus: share(stock.idle) });
                 }
@@ -205,7 +210,10 @@ impl Queues {
             GpuState::Pinned(layout) => {
                 let stock = &cell.boards[board];
                 let capability = capabilities.beside(&stock.model, layout);
-                let index = stock.pinned.iter().position(|(known, _)| Arc::ptr_eq(known, &capability) || *known == capability)?;
+                let index = stock
+                    .pinned
+                    .iter()
+                    .position(|(known, _)| Arc::ptr_eq(known, &capability) || *known == capability)?;
                 Some(Some((board, Some(index))))
             }
         };
@@ -221,33 +229,25 @@ impl Queues {
         capabilities: &mut Capabilities,
     ) -> Option<Vec<GpuBuild>> {
         let sources = Queues::sources(shape, cell, class, capabilities)?;
-        Some(sources.iter().map(|source| source.and_then(|key| self.next(key)).unwrap_or_default()).collect())
+        let mut next = |key| {
+            let build = self.at(key, 0).cloned();
+            self.skip(key, 1);
+            build
+        };
+        Some(sources.iter().map(|source| source.and_then(&mut next).unwrap_or_default()).collect())
     }
 
-    fn next(&mut self, key: (usize, Option<usize>)) -> Option<GpuBuild> {
-        let queue = self.by_class.get_mut(&key)?;
-        let (build, left) = queue.last_mut()?;
-        let build = build.clone();
-        *left -= 1;
-        if *left == 0 {
-            queue.pop();
-        }
-        Some(build)
-    }
-
-    /// How many nodes that draw like this one can be filled the same: each of their queues has one front
-    /// that lasts for them, or is empty.
-    fn alike(&self, drawn: &BTreeMap<(usize, Option<usize>), i64>, most: i64) -> i64 {
-        let lasting = drawn.iter().filter_map(|(key, gpus)| {
-            let (_, left) = self.by_class.get(key)?.last()?;
-            Some(left / gpus)
-        });
-        lasting.min().unwrap_or(most).clamp(1, most)
+    /// The next of a queue, and how often it is there.
+    fn front(&self, key: (usize, Option<usize>)) -> Option<(&GpuBuild, i64)> {
+        self.by_class.get(&key)?.last().map(|(build, left)| (build, *left))
     }
 }
 
-/// The nodes of a pooled cell whose flows have no rules within a node: GPUs are filled in the order of
-/// the nodes, units follow where their instances are.
+/// The nodes of a pooled cell, one after the other: whole GPUs first, then the GPUs cut, then the units
+/// whose instances are there. Equal nodes are made at once.
+///
+/// Units with a rule within a node may find no place this way although there is one; they stay in
+/// `Pending`.
 pub(super) fn build_pooled(
     compiled: &Compiled<'_>,
     cell: &Cell,
@@ -260,7 +260,7 @@ pub(super) fn build_pooled(
     let shape = &compiled.pools[member.pool];
     let bundles = bundles_of(vars);
     let mut queues = Queues::new(shape, &pieces(cell, vars, values)?, &bundles);
-    let mut units = UnitQueues::new(compiled, loads(&vars.uses[0], &bundles, values));
+    let mut pending = Pending::new(compiled, loads(&vars.uses[0], &bundles, values));
     let mut built = Vec::new();
     let classes = match cell.class {
         Some(class) => class..class + 1,
@@ -268,43 +268,57 @@ pub(super) fn build_pooled(
     };
     for class in classes {
         let sources = Queues::sources(shape, cell, class, capabilities)?;
-        let mut drawn = BTreeMap::new();
-        sources.iter().flatten().for_each(|key| *drawn.entry(*key).or_insert(0) += 1);
         let mut left = shape.classes[class].count;
-        while left > 0 {
-            let alike = queues.alike(&drawn, left);
-            let before = alike - 1;
-            let gpus: Vec<GpuBuild> =
-                sources.iter().map(|source| source.and_then(|key| queues.next(key)).unwrap_or_default()).collect();
-            for (key, n) in &drawn {
-                queues.skip(*key, n * before);
+        while left > 0 && !(queues.is_empty() && pending.is_empty()) {
+            let idle = sources.iter().flatten().filter(|(_, class)| class.is_none()).count();
+            let (mut loads, mut same) = match shape.strategy {
+                // Once some GPU is to be cut, all of the node are.
+                Strategy::Single if queues.front((0, None)).is_some() => (Vec::new(), left),
+                _ => pending.take_whole(i64::try_from(idle).ok()?, left),
+            };
+            let mut whole: i64 = loads.iter().map(|load: &Load| load.whole(compiled)).sum();
+            let mut drawn: BTreeMap<(usize, Option<usize>), i64> = BTreeMap::new();
+            let mut gpus = Vec::new();
+            for source in &sources {
+                let for_whole = whole > 0 && matches!(source, Some((_, None)));
+                whole -= i64::from(for_whole);
+                let build = source.filter(|_| !for_whole).and_then(|key| {
+                    let n = drawn.entry(key).or_insert(0);
+                    *n += 1;
+                    queues.at(key, *n - 1)
+                });
+                gpus.push(build.cloned().unwrap_or_default());
             }
-            left -= alike;
-            let mut nodes = alike;
-            while nodes > 0 {
-                let idle = |i: usize| shape.classes[class].state[i] == GpuState::Idle && gpus[i].added.is_empty();
-                let whole = i64::try_from((0..gpus.len()).filter(|&i| idle(i)).count()).ok()?;
-                let (same, loads) = units.load(&gpus, &shape.board_of, whole, nodes);
-                if loads.is_empty() && gpus.iter().all(|gpu| gpu.added.is_empty()) {
-                    if queues.is_empty() && units.is_empty() {
-                        return Some(built);
-                    }
-                    // An untouched node between used ones keeps its place in the order.
-                    free.take(member.pool, class, same)?.into_iter().for_each(|nodes| {
-                        built.push(NodeBuild { pool: member.pool, class, nodes: vec![nodes], gpus: gpus.clone(), loads: Vec::new() });
-                    });
-                } else {
-                    let taken = free.take(member.pool, class, same)?;
-                    built.push(NodeBuild { pool: member.pool, class, nodes: taken, gpus: gpus.clone(), loads });
+            for (key, gpus) in &drawn {
+                if let Some((_, there)) = queues.front(*key) {
+                    same = same.min((there / gpus).max(1));
                 }
-                nodes -= same;
             }
+            let (slices, lasting) = pending.slices(compiled, &gpus, &shape.board_of, same);
+            let same = same.min(lasting).max(1);
+            loads.extend(slices);
+            pending.remove(&loads, same);
+            drawn.iter().for_each(|(key, n)| queues.skip(*key, n * same));
+            let nodes = free.take(member.pool, class, same)?;
+            built.push(NodeBuild { pool: member.pool, class, nodes, gpus, loads: loads.into_iter().collect() });
+            left -= same;
         }
     }
-    (queues.is_empty() && units.is_empty()).then_some(built)
+    queues.is_empty().then_some(built)
 }
 
 impl Queues {
+    /// What the `n`-th GPU from now on would get.
+    fn at(&self, key: (usize, Option<usize>), mut n: i64) -> Option<&GpuBuild> {
+        for (build, left) in self.by_class.get(&key)?.iter().rev() {
+            if n < *left {
+                return Some(build);
+            }
+            n -= left;
+        }
+        None
+    }
+
     fn skip(&mut self, key: (usize, Option<usize>), mut gpus: i64) {
         while gpus > 0 {
             let Some(queue) = self.by_class.get_mut(&key) else { return };
@@ -323,76 +337,177 @@ impl Queues {
     }
 }
 
-/// Units without rules within a node, waiting for instances of each kind; the next is at the end.
-struct UnitQueues {
-    by_kind: BTreeMap<Kind, Vec<(usize, i64)>>,
-    whole: Vec<(usize, i64)>,
+impl Load {
+    /// The GPUs it takes as a whole.
+    pub(super) fn whole(&self, compiled: &Compiled<'_>) -> i64 {
+        match compiled.flows[self.flow].shape {
+            Shape::Whole { gpus } => gpus * self.units,
+            Shape::Slices { .. } => 0,
+        }
+    }
 }
 
-impl UnitQueues {
-    fn new(compiled: &Compiled<'_>, loads: Vec<Load>) -> UnitQueues {
-        let mut queues = UnitQueues { by_kind: BTreeMap::new(), whole: Vec::new() };
-        for load in loads.into_iter().rev() {
-            if matches!(compiled.flows[load.flow].shape, Shape::Whole { .. }) {
-                queues.whole.push((load.flow, load.units));
-            }
-            for (kind, n) in load.lines.into_iter().flatten().filter(|(_, n)| *n > 0) {
-                queues.by_kind.entry(kind).or_default().push((load.flow, n));
+/// Units still to be given to nodes.
+struct Pending {
+    /// Whole GPUs: flow, GPUs of one unit, units; the largest first.
+    whole: Vec<(usize, i64, i64)>,
+    /// Slices, those with rules first.
+    slices: Vec<PendingUnits>,
+}
+
+struct PendingUnits {
+    flow: usize,
+    /// Instances of one unit, each of any of the kinds.
+    lines: Vec<(Vec<Kind>, i64)>,
+    bundle: Option<(usize, Counts)>,
+    left: i64,
+}
+
+impl Pending {
+    fn new(compiled: &Compiled<'_>, loads: Vec<Load>) -> Pending {
+        let mut pending = Pending { whole: Vec::new(), slices: Vec::new() };
+        for load in loads {
+            let flow = &compiled.flows[load.flow];
+            match flow.shape {
+                Shape::Whole { gpus } => pending.whole.push((load.flow, gpus, load.units)),
+                Shape::Slices { instances: 1, .. } => {
+                    let kinds = load.lines.into_iter().flatten().filter(|(_, n)| *n > 0);
+                    pending.slices.extend(kinds.map(|(kind, left)| PendingUnits {
+                        flow: load.flow,
+                        lines: vec![(vec![kind], 1)],
+                        bundle: None,
+                        left,
+                    }));
+                }
+                Shape::Slices { .. } => {
+                    let line = |kinds: &Vec<(Kind, i64)>| {
+                        let each = kinds.iter().map(|(_, n)| n).sum::<i64>() / load.units;
+                        (kinds.iter().filter(|(_, n)| *n > 0).map(|(kind, _)| *kind).collect(), each)
+                    };
+                    let lines = load.lines.iter().map(line).collect();
+                    pending.slices.push(PendingUnits { flow: load.flow, lines, bundle: load.bundle, left: load.units });
+                }
             }
         }
-        queues
+        pending.whole.sort_by_key(|&(flow, gpus, _)| (std::cmp::Reverse(gpus), flow));
+        let rules = |units: &PendingUnits| {
+            let flow = &compiled.flows[units.flow];
+            (flow.max_per_node.is_some(), units.lines.iter().map(|line| line.1).sum::<i64>())
+        };
+        pending.slices.sort_by_key(|units| (std::cmp::Reverse(rules(units)), units.flow));
+        pending
     }
 
     fn is_empty(&self) -> bool {
-        self.whole.is_empty() && self.by_kind.values().all(Vec::is_empty)
+        self.whole.is_empty() && self.slices.is_empty()
     }
 
-    /// What a node of these GPUs serves, and how many of `most` such nodes serve the same.
-    fn load(&mut self, gpus: &[GpuBuild], board_of: &[usize], whole: i64, most: i64) -> (i64, Vec<Load>) {
+    /// Whole units for a node with so many idle GPUs, and how many of `most` nodes can have the same.
+    fn take_whole(&self, mut idle: i64, most: i64) -> (Vec<Load>, i64) {
+        let mut same = most;
+        let mut loads = Vec::new();
+        for &(flow, gpus, left) in &self.whole {
+            let units = (idle / gpus).min(left);
+            if units > 0 {
+                idle -= units * gpus;
+                same = same.min(left / units);
+                loads.push(Load { flow, units, lines: Vec::new(), bundle: None });
+            }
+        }
+        (loads, same)
+    }
+
+    /// Units for a node of these GPUs, and how many of `most` such nodes can have the same.
+    fn slices(&self, compiled: &Compiled<'_>, gpus: &[GpuBuild], board_of: &[usize], most: i64) -> (Vec<Load>, i64) {
         let mut room: BTreeMap<Kind, i64> = BTreeMap::new();
+        let mut sets: BTreeMap<(usize, Counts), i64> = BTreeMap::new();
         for (gpu, &board) in gpus.iter().zip(board_of) {
             for (profile, n) in gpu.added.iter() {
                 *room.entry(Kind { board, profile }).or_insert(0) += i64::from(n);
             }
-        }
-        let mut same = most;
-        let fronts = room.iter().filter_map(|(kind, n)| Some((self.by_kind.get(kind)?.last()?.1, *n)));
-        let whole_front = self.whole.last().filter(|_| whole > 0).map(|(_, left)| (*left, whole));
-        for (left, each) in fronts.chain(whole_front) {
-            same = same.min((left / each).max(1));
-        }
-        let mut by_flow: BTreeMap<usize, Load> = BTreeMap::new();
-        let empty = |flow| Load { flow, units: 0, lines: vec![Vec::new()], bundle: None };
-        for (kind, n) in room {
-            for (flow, each) in draw(self.by_kind.entry(kind).or_default(), n, same) {
-                let load = by_flow.entry(flow).or_insert_with(|| empty(flow));
-                load.units += each;
-                load.lines[0].push((kind, each));
+            for &bundle in &gpu.bundles {
+                *sets.entry((board, bundle)).or_insert(0) += 1;
+                for (profile, n) in bundle.iter() {
+                    *room.entry(Kind { board, profile }).or_insert(0) -= i64::from(n);
+                }
             }
         }
-        for (flow, each) in draw(&mut self.whole, whole, same) {
-            by_flow.entry(flow).or_insert_with(|| empty(flow)).units += each;
+        let mut here: BTreeMap<usize, i64> = BTreeMap::new();
+        let mut same = most;
+        let mut loads = Vec::new();
+        for pending in &self.slices {
+            if room.values().all(|&n| n == 0) && sets.is_empty() {
+                break;
+            }
+            let of_flow = here.entry(pending.flow).or_insert(0);
+            let most =
+                compiled.flows[pending.flow].max_per_node.map_or(i64::MAX, |most| most - *of_flow).min(pending.left);
+            let (units, lines) = match pending.bundle {
+                Some(bundle) => {
+                    let there = sets.entry(bundle).or_insert(0);
+                    let units = most.min(*there);
+                    *there -= units;
+                    (units, Vec::new())
+                }
+                None => pending.fill(&mut room, most),
+            };
+            if units > 0 {
+                *of_flow += units;
+                same = same.min(pending.left / units);
+                loads.push(Load { flow: pending.flow, units, lines, bundle: pending.bundle });
+            }
         }
-        (same, by_flow.into_values().collect())
+        (loads, same.max(1))
+    }
+
+    /// Takes the loads of so many nodes off.
+    fn remove(&mut self, loads: &[Load], nodes: i64) {
+        for load in loads {
+            let mut units = load.units * nodes;
+            if let Some(entry) = self.whole.iter_mut().find(|entry| entry.0 == load.flow) {
+                entry.2 -= units;
+                continue;
+            }
+            let uses = |pending: &PendingUnits| {
+                let kinds = load.lines.iter().flatten().filter(|(_, n)| *n > 0).map(|(kind, _)| kind);
+                pending.flow == load.flow
+                    && pending.bundle == load.bundle
+                    && kinds.into_iter().all(|kind| pending.lines.iter().any(|line| line.0.contains(kind)))
+            };
+            for pending in self.slices.iter_mut().filter(|pending| uses(pending)) {
+                let n = units.min(pending.left);
+                pending.left -= n;
+                units -= n;
+            }
+        }
+        self.whole.retain(|entry| entry.2 > 0);
+        self.slices.retain(|pending| pending.left > 0);
     }
 }
 
-/// Takes `each` per node for `same` nodes from the front, over several entries only for a single node.
-fn draw(queue: &mut Vec<(usize, i64)>, mut each: i64, same: i64) -> Vec<(usize, i64)> {
-    let mut drawn = Vec::new();
-    while each > 0 {
-        let Some((flow, left)) = queue.last_mut() else { break };
-        let n = each.min(*left / same);
-        if n > 0 {
-            drawn.push((*flow, n));
+impl PendingUnits {
+    /// Takes room for up to `most` units, with their instances by line and kind.
+    fn fill(&self, room: &mut BTreeMap<Kind, i64>, most: i64) -> (i64, Vec<Vec<(Kind, i64)>>) {
+        let there = |kind: &Kind, room: &BTreeMap<Kind, i64>| room.get(kind).copied().unwrap_or(0);
+        let fits = self.lines.iter().map(|(kinds, each)| kinds.iter().map(|k| there(k, room)).sum::<i64>() / each);
+        let units = fits.min().unwrap_or(0).min(most).max(0);
+        let mut lines = Vec::new();
+        for (kinds, each) in &self.lines {
+            let mut wanted = units * each;
+            let mut line = Vec::new();
+            for kind in kinds {
+                let n = wanted.min(there(kind, room));
+                if n > 0 {
+                    *room.entry(*kind).or_insert(0) -= n;
+                    line.push((*kind, n));
+                }
+                wanted -= n;
+            }
+            if wanted > 0 {
+                return (0, Vec::new());
+            }
+            lines.push(line);
         }
-        *left -= n * same;
-        each -= n;
-        if *left == 0 {
-            queue.pop();
-        } else if n == 0 || same > 1 {
-            break;
-        }
+        (units, lines)
     }
-    drawn
 }

@@ -66,20 +66,53 @@ impl Optimum {
     }
 }
 
-/// Reaches the targets on the cells with the most spare slices; `None` if that was not found possible.
-pub(super) fn reach(fleet: &mut FleetProgram, targets: &Targets, solver: &Solver<'_>) -> Option<(Vec<i64>, Reached)> {
+/// Whether some cells reach the targets.
+pub(super) enum Attempt {
+    /// They do, with these values.
+    Reached(Vec<i64>),
+    /// They cannot.
+    Impossible,
+    /// Neither was found within the limits.
+    Undecided,
+}
+
+/// Makes the targets constraints of the program.
+pub(super) fn require(fleet: &mut FleetProgram, targets: &Targets) {
     for (level, &served) in targets.served.iter().enumerate() {
         fleet.program.at_least(fleet.served_at(level), served);
     }
     fleet.program.at_most(fleet.cost.clone(), targets.cost);
-    let outcome = solver.maximise(&fleet.program, &fleet.spare, None);
+}
+
+/// Looks for any values that keep the program's constraints.
+pub(super) fn attempt(fleet: &FleetProgram, solver: &Solver<'_>) -> Attempt {
+    let outcome = solver.maximise(&fleet.program, &Sum::new(), None);
+    match outcome.values {
+        Some(values) => Attempt::Reached(values),
+        None if outcome.is_infeasible() => Attempt::Impossible,
+        None => Attempt::Undecided,
+    }
+}
+
+/// The most spare slices under the program's constraints, from `start` on.
+pub(super) fn most_spare(
+    fleet: &FleetProgram,
+    start: Option<&[i64]>,
+    solver: &Solver<'_>,
+) -> Option<(Vec<i64>, Reached)> {
+    let outcome = solver.maximise(&fleet.program, &fleet.spare, start);
     let values = outcome.values?;
     let value = i64::try_from(fleet.spare.value(&values)).ok()?;
     Some((values, Reached { value, bound: outcome.bound.unwrap_or(value).max(value) }))
 }
 
 /// Solves one tier and holds its value fixed from then on.
-fn step(fleet: &mut FleetProgram, objective: &Sum, values: &mut Option<Vec<i64>>, solver: &Solver<'_>) -> Option<Reached> {
+fn step(
+    fleet: &mut FleetProgram,
+    objective: &Sum,
+    values: &mut Option<Vec<i64>>,
+    solver: &Solver<'_>,
+) -> Option<Reached> {
     let outcome = solver.maximise(&fleet.program, objective, values.as_deref());
     let best = outcome.values?;
     let value = i64::try_from(objective.value(&best)).ok()?;

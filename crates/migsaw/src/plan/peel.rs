@@ -48,11 +48,13 @@ pub(super) fn peel(stock: &BoardStock, cut: i64, mut total: Vec<i64>) -> Option<
         while left > 0 {
             let times = |(q, losses): &&(Counts, Vec<i64>)| {
                 let by_total = q.iter().map(|(id, n)| total[id.index()] / i64::from(n)).min().unwrap_or(left);
-                let by_slack = losses.iter().zip(&slacks).filter(|(loss, _)| **loss > 0).map(|(loss, s)| s / loss).min();
+                let by_slack =
+                    losses.iter().zip(&slacks).filter(|(loss, _)| **loss > 0).map(|(loss, s)| s / loss).min();
                 left.min(by_total).min(by_slack.unwrap_or(left)).max(0)
             };
             // The choice that settles most at once keeps the number of different layouts small.
-            let units = |q: &Counts| q.iter().map(|(id, n)| i64::from(stock.model.get(id).size) * i64::from(n)).sum::<i64>();
+            let units =
+                |q: &Counts| q.iter().map(|(id, n)| i64::from(stock.model.get(id).size) * i64::from(n)).sum::<i64>();
             let best = choices.iter().max_by_key(|c| (times(c) * units(&c.0), times(c)))?;
             let n = times(&best);
             if n == 0 {

@@ -5,19 +5,18 @@
 //! each such program is small. Which cells to try is decided in [`super::templates`]. Where all
 //! candidates with so many cells were tried without success, that is the proof that more are needed.
 
-use std::time::Duration;
-
 use super::Options;
-use super::PlanError;
 use super::cell::{Capabilities, Cell};
 use super::compile::Compiled;
 use super::finish::finish;
 use super::fleet_program::FleetProgram;
 use super::nodes::{FreeNodes, NodeBuild, build_identical, build_pooled};
-use super::optimise::{Optimum, Reached, Targets, optimise, reach};
+use super::optimise::{Attempt, Optimum, Reached, Targets, attempt, most_spare, optimise, require};
 use super::outcome::PlannedNodes;
 use super::solver::Solver;
 use super::templates::{self, Template};
+use super::{Depth, PlanError, tiers};
+use crate::fleet::GpuState;
 
 /// Nodes for a plan, with what is known about how good they are.
 pub(super) struct Assembled {
@@ -31,18 +30,62 @@ pub(super) struct Assembled {
     pub(super) spare_bound: i64,
 }
 
+/// Nodes filled in their order.
+struct Filled {
+    built: Vec<NodeBuild>,
+    free: FreeNodes,
+    /// By flow and level.
+    served: Vec<Vec<i64>>,
+    /// Whether all units the relaxation serves found their place.
+    is_whole: bool,
+    spare_bound: i64,
+}
+
+impl Assembled {
+    fn targets(&self) -> Targets {
+        Targets { served: self.served.iter().map(|reached| reached.value).collect(), cost: self.cost.value }
+    }
+
+    /// Whether more is served, the highest levels first, or as much at less cost.
+    fn is_better_than(&self, served: &[i64], cost: i64) -> bool {
+        let mine: Vec<i64> = self.served.iter().map(|reached| reached.value).collect();
+        (mine.as_slice(), -self.cost.value) > (served, -cost)
+    }
+}
+
 /// A solved program over identical cells.
 struct Solution {
     cells: Vec<Cell>,
     fleet: FleetProgram,
     values: Vec<i64>,
-    spare: Reached,
+}
+
+/// What became of a list of templates.
+enum Tried {
+    Solved(Solution),
+    Impossible,
+    Undecided,
+}
+
+/// A solution with few cells in use, and what is known of better ones.
+struct Fewest {
+    /// `None` if nothing better was found.
+    solution: Option<Solution>,
+    /// No solution has fewer cells in use.
+    bound: i64,
+    /// Most spare slices with so few cells; `None` if not all were compared.
+    spare_bound: Option<i64>,
 }
 
 /// Most programs tried in the search for few configurations.
-const MAX_CANDIDATES: usize = 400;
-/// Longest time one candidate may take.
-const CANDIDATE_TIME: Duration = Duration::from_secs(5);
+const MAX_CANDIDATES: usize = 300;
+/// Most of them whose spare slices are compared.
+const MAX_COMPARED: usize = 24;
+/// Most branch and bound nodes for a candidate, for a comparison of spare slices, and for what decides
+/// how good the plan is.
+const CANDIDATE_NODES: u64 = 200;
+const SPARE_NODES: u64 = 1_000;
+const NODES: u64 = 20_000;
 
 pub(super) struct Search<'a> {
     pub(super) compiled: &'a Compiled<'a>,
@@ -55,83 +98,148 @@ impl Search<'_> {
     pub(super) fn run(&mut self) -> Result<Option<Assembled>, PlanError> {
         let pooled = Cell::pooled(self.compiled, &mut self.capabilities);
         let asked = self.compiled.asked();
-        let solver = self.solver(None);
+        let solver = self.solver(NODES);
         let relaxed = optimise(self.compiled, &pooled, self.options.formulation, &asked, &solver);
         let Some(relaxed) = relaxed else { return Ok(None) };
+        let filled = self.fill_in_order(&pooled, &relaxed)?;
         let assembled = match templates::complete(self.compiled) {
-            Some(complete) => self.assemble(&pooled, &relaxed, &complete)?,
-            None if self.compiled.has_node_rules() => self.in_parts(&pooled, &relaxed)?,
-            None => self.unpool(&pooled, &relaxed)?,
+            Some(complete) if !filled.is_whole => self.improve(&pooled, &relaxed, filled, &complete)?,
+            _ => self.keep(&pooled, &relaxed, filled)?,
         };
-        Ok(Some(assembled))
+        if self.options.depth == Depth::ServedAndCost {
+            return Ok(Some(assembled));
+        }
+        self.simplify(&pooled, assembled).map(Some)
     }
 
-    fn solver(&self, limit: Option<Duration>) -> Solver<'_> {
-        Solver { backend: self.options.backend, budget: self.options.budget, limit }
+    fn solver(&self, nodes: u64) -> Solver<'_> {
+        Solver { backend: self.options.backend, budget: self.options.budget, nodes }
     }
 
-    /// Fills the GPUs in the order of the nodes with what the relaxation found; right where no flow has a
-    /// rule within a node.
-    fn unpool(&mut self, pooled: &[Cell], relaxed: &Optimum) -> Result<Assembled, PlanError> {
+    /// Fills the nodes in their order with what the relaxation found. All of it finds its place unless
+    /// rules within a node are in the way.
+    fn fill_in_order(&mut self, pooled: &[Cell], relaxed: &Optimum) -> Result<Filled, PlanError> {
         let mut spacious = FleetProgram::new(self.compiled, pooled, self.options.formulation, &self.compiled.asked());
-        let most_spare = reach(&mut spacious, &relaxed.targets(), &self.solver(Some(CANDIDATE_TIME)));
-        let (values, spare) = match &most_spare {
-            Some((values, spare)) => (values, *spare),
-            None => (&relaxed.values, Reached { value: 0, bound: i64::MAX }),
-        };
-        let program = if most_spare.is_some() { &spacious } else { &relaxed.program };
+        require(&mut spacious, &relaxed.targets());
+        let found = most_spare(&spacious, Some(&relaxed.values), &self.solver(SPARE_NODES));
+        let found = found.map(|(values, spare)| (values, spare.bound));
+        let (values, spare_bound) = found.unwrap_or_else(|| (relaxed.values.clone(), i64::MAX));
         let mut free = FreeNodes::new(self.compiled);
         let mut built = Vec::new();
-        for (cell, vars) in pooled.iter().zip(&program.cells) {
-            let nodes = build_pooled(self.compiled, cell, vars, values, &mut free, &mut self.capabilities);
+        for (cell, vars) in pooled.iter().zip(&spacious.cells) {
+            let nodes = build_pooled(self.compiled, cell, vars, &values, &mut free, &mut self.capabilities);
             built.extend(nodes.ok_or_else(|| internal("totals could not be split into layouts"))?);
         }
-        let nodes = finish(self.compiled, built, free, &program.served(values));
-        Ok(Assembled {
-            nodes: nodes.ok_or_else(|| internal("units could not be given to GPUs"))?,
-            served: relaxed.served.clone(),
-            cost: relaxed.cost,
-            configurations_bound: self.fewest_configurations(&relaxed.targets()),
-            spare_bound: spare.bound,
-        })
+        let wanted = spacious.served(&values);
+        let served = self.served(&built, &wanted);
+        let is_whole = served == wanted;
+        Ok(Filled { built, free, served, is_whole, spare_bound })
+    }
+
+    /// Units served by the nodes, at most those wanted, the highest levels first.
+    fn served(&self, built: &[NodeBuild], wanted: &[Vec<i64>]) -> Vec<Vec<i64>> {
+        let mut there = vec![0; self.compiled.flows.len()];
+        for node in built {
+            let nodes: i64 = node.nodes.iter().map(|range| i64::from(range.end - range.start)).sum();
+            node.loads.iter().for_each(|load| there[load.flow] += load.units * nodes);
+        }
+        let by_level = |(levels, mut left): (&Vec<i64>, i64)| {
+            let take = |&n: &i64| {
+                let taken = n.min(left);
+                left -= taken;
+                taken
+            };
+            levels.iter().map(take).collect()
+        };
+        wanted.iter().zip(there).map(by_level).collect()
+    }
+
+    /// The nodes filled in order, judged by the relaxation.
+    fn keep(&mut self, pooled: &[Cell], relaxed: &Optimum, filled: Filled) -> Result<Assembled, PlanError> {
+        let at = |level: usize| filled.served.iter().map(|levels| levels[level]).sum::<i64>();
+        let reached = |(level, relaxed): (usize, &Reached)| Reached { value: at(level), bound: relaxed.bound };
+        let served: Vec<Reached> = relaxed.served.iter().enumerate().map(reached).collect();
+        let cost = if filled.is_whole {
+            relaxed.cost
+        } else {
+            let values: Vec<i64> = served.iter().map(|reached| reached.value).collect();
+            let cost = self.cost_of(&filled.built);
+            Reached { value: cost, bound: self.least_cost(pooled, &values).min(cost) }
+        };
+        let nodes = finish(self.compiled, filled.built, filled.free, &filled.served);
+        let nodes = nodes.ok_or_else(|| internal("units could not be given to GPUs"))?;
+        Ok(Assembled { nodes, served, cost, configurations_bound: 0, spare_bound: filled.spare_bound })
+    }
+
+    /// Cost of the GPUs that are cut or serve as a whole, those pinned left out.
+    fn cost_of(&self, built: &[NodeBuild]) -> i64 {
+        let of_node = |node: &NodeBuild| {
+            let shape = &self.compiled.pools[node.pool];
+            let state = &shape.classes[node.class].state;
+            let cut =
+                node.gpus.iter().zip(state).filter(|(gpu, state)| **state == GpuState::Idle && !gpu.added.is_empty());
+            let whole: i64 = node.loads.iter().map(|load| load.whole(self.compiled)).sum();
+            let nodes: i64 = node.nodes.iter().map(|range| i64::from(range.end - range.start)).sum();
+            (i64::try_from(cut.count()).expect("few GPUs per node") + whole) * nodes * shape.cost
+        };
+        built.iter().map(of_node).sum()
     }
 
     /// Finds identical cells that reach the relaxation's targets, or the best there are.
-    fn assemble(&mut self, pooled: &[Cell], relaxed: &Optimum, complete: &[Template]) -> Result<Assembled, PlanError> {
-        let mut served = relaxed.served.clone();
-        let mut cost = relaxed.cost;
-        let mut targets = relaxed.targets();
-        let mut base = self.try_templates(complete, &targets);
-        if base.is_none() {
-            let exact = templates::every_node(self.compiled);
-            let list = exact.as_deref().unwrap_or(complete);
-            let cells = self.cells(list);
-            let asked = self.compiled.asked();
-            let solver = self.solver(None);
-            let best = optimise(self.compiled, &cells, self.options.formulation, &asked, &solver)
-                .ok_or_else(|| internal("serving nothing was not found possible"))?;
-            targets = best.targets();
-            let joined = |own: &Reached, relaxed: &Reached| {
-                let bound = if exact.is_some() { own.bound.min(relaxed.bound) } else { relaxed.bound };
-                Reached { value: own.value, bound: bound.max(own.value) }
-            };
-            served = best.served.iter().zip(&relaxed.served).map(|(own, relaxed)| joined(own, relaxed)).collect();
-            let own_bound = if exact.is_some() { Some(best.cost.bound) } else { None };
-            let bound = own_bound.unwrap_or_else(|| self.least_cost(pooled, &targets.served));
-            cost = Reached { value: targets.cost, bound: bound.min(targets.cost) };
-            base = self.try_templates(list, &targets);
-            if base.is_none() {
-                let spare = best.program.spare.value(&best.values);
-                let spare = Reached { value: i64::try_from(spare).unwrap_or(0), bound: i64::MAX };
-                base = Some(Solution { cells, fleet: best.program, values: best.values, spare });
-            }
+    fn improve(
+        &mut self,
+        pooled: &[Cell],
+        relaxed: &Optimum,
+        filled: Filled,
+        complete: &[Template],
+    ) -> Result<Assembled, PlanError> {
+        let targets = relaxed.targets();
+        if let Tried::Solved(solution) = self.solve(complete, &targets, NODES) {
+            let nodes = self.nodes(&solution)?;
+            let (served, cost) = (relaxed.served.clone(), relaxed.cost);
+            return Ok(Assembled { nodes, served, cost, configurations_bound: 0, spare_bound: filled.spare_bound });
         }
-        let base = base.ok_or_else(|| internal("the targets were lost"))?;
-        let spare_bound = self.relaxed_spare(pooled, &targets);
-        let (solution, configurations_bound, all_tried) = self.fewest(base, &targets, cost.is_proven());
-        let spare_bound = if all_tried { solution.spare.bound.min(spare_bound) } else { spare_bound };
+        let exact = templates::every_node(self.compiled);
+        let cells = self.cells(exact.as_deref().unwrap_or(complete));
+        let asked = self.compiled.asked();
+        let best = optimise(self.compiled, &cells, self.options.formulation, &asked, &self.solver(NODES));
+        let kept = self.keep(pooled, relaxed, filled)?;
+        let Some(best) = best else { return Ok(kept) };
+        let bound = |own: &Reached, relaxed: &Reached| {
+            if exact.is_some() { own.bound.min(relaxed.bound) } else { relaxed.bound }
+        };
+        let own = best.served.iter().zip(&relaxed.served);
+        let served: Vec<Reached> =
+            own.map(|(own, r)| Reached { value: own.value, bound: bound(own, r).max(own.value) }).collect();
+        let values: Vec<i64> = served.iter().map(|reached| reached.value).collect();
+        let least = if exact.is_some() { best.cost.bound } else { self.least_cost(pooled, &values) };
+        let cost = Reached { value: best.cost.value, bound: least.min(best.cost.value) };
+        if kept.is_better_than(&values, cost.value) {
+            let served = kept
+                .served
+                .iter()
+                .zip(&served)
+                .map(|(kept, own)| Reached { value: kept.value, bound: own.bound.max(kept.value) });
+            return Ok(Assembled { served: served.collect(), ..kept });
+        }
+        let solution = Solution { cells, fleet: best.program, values: best.values };
         let nodes = self.nodes(&solution)?;
-        Ok(Assembled { nodes, served, cost, configurations_bound, spare_bound })
+        Ok(Assembled { nodes, served, cost, configurations_bound: 0, spare_bound: i64::MAX })
+    }
+
+    /// Serves the same at the same cost with fewer configurations and more to spare, as far as the search
+    /// goes, and proves what it can.
+    fn simplify(&mut self, pooled: &[Cell], assembled: Assembled) -> Result<Assembled, PlanError> {
+        let targets = assembled.targets();
+        let relaxed_spare = self.relaxed_spare(pooled, &targets).min(assembled.spare_bound);
+        let base = tiers::configurations(self.compiled.problem, &assembled.nodes);
+        let found = self.fewest(usize::try_from(base).unwrap_or(usize::MAX), &targets, assembled.cost.is_proven());
+        let nodes = match &found.solution {
+            Some(solution) => self.nodes(solution)?,
+            None => assembled.nodes,
+        };
+        let spare_bound = found.spare_bound.map_or(relaxed_spare, |bound| bound.min(relaxed_spare));
+        Ok(Assembled { nodes, configurations_bound: found.bound, spare_bound, ..assembled })
     }
 
     fn cells(&mut self, templates: &[Template]) -> Vec<Cell> {
@@ -139,55 +247,80 @@ impl Search<'_> {
         cells.collect()
     }
 
-    fn try_templates(&mut self, templates: &[Template], targets: &Targets) -> Option<Solution> {
+    fn solve(&mut self, templates: &[Template], targets: &Targets, nodes: u64) -> Tried {
         let cells = self.cells(templates);
         let mut fleet = FleetProgram::new(self.compiled, &cells, self.options.formulation, &self.compiled.asked());
-        let (values, spare) = reach(&mut fleet, targets, &self.solver(Some(CANDIDATE_TIME)))?;
-        Some(Solution { cells, fleet, values, spare })
+        require(&mut fleet, targets);
+        match attempt(&fleet, &self.solver(nodes)) {
+            Attempt::Reached(values) => Tried::Solved(Solution { cells, fleet, values }),
+            Attempt::Impossible => Tried::Impossible,
+            Attempt::Undecided => Tried::Undecided,
+        }
     }
 
-    /// The solution with the fewest cells in use, the bound on that number, and whether every way to have
-    /// so few was tried.
-    fn fewest(&mut self, base: Solution, targets: &Targets, cost_is_proven: bool) -> (Solution, i64, bool) {
-        let least = self.fewest_configurations(targets);
-        let mut best = base;
-        let mut most = self.configurations(&best);
-        if targets.cost == 0 {
-            return (best, least, true);
+    /// The same cells with the most spare slices, and the bound on those.
+    fn roomiest(&self, mut solution: Solution) -> (Solution, Reached) {
+        let found = most_spare(&solution.fleet, Some(&solution.values), &self.solver(SPARE_NODES));
+        match found {
+            Some((values, spare)) => {
+                solution.values = values;
+                (solution, spare)
+            }
+            None => (solution, Reached { value: 0, bound: i64::MAX }),
         }
-        let Some(groups) = templates::groups(self.compiled) else { return (best, least, false) };
+    }
+
+    /// A solution with the fewest cells in use, at most `most`.
+    fn fewest(&mut self, most: usize, targets: &Targets, cost_is_proven: bool) -> Fewest {
+        let mut bound = self.fewest_configurations(targets);
+        let groups = templates::groups(self.compiled).filter(|_| targets.cost > 0);
         let cost = cost_is_proven.then_some(targets.cost);
         let mut tried = 0;
+        let mut is_proof = true;
         for count in 1..=most {
-            let mut found: Option<Solution> = None;
-            let candidates = templates::candidates(self.compiled, &groups, count, cost, MAX_CANDIDATES - tried);
+            let Some(groups) = &groups else { break };
+            let candidates = templates::candidates(self.compiled, groups, count, cost, MAX_CANDIDATES - tried);
+            let mut solved = Vec::new();
+            let mut all_decided = candidates.are_all;
             for list in &candidates.lists {
                 tried += 1;
-                if let Some(solution) = self.try_templates(list, targets)
-                    && found.as_ref().is_none_or(|old| old.spare.value < solution.spare.value)
-                {
-                    found = Some(solution);
+                match self.solve(list, targets, CANDIDATE_NODES) {
+                    Tried::Solved(solution) => solved.push(solution),
+                    Tried::Impossible => {}
+                    Tried::Undecided => all_decided = false,
                 }
-                if self.options.budget.remaining().is_zero() {
+                if solved.len() >= MAX_COMPARED || self.options.budget.remaining().is_zero() {
+                    all_decided = false;
                     break;
                 }
             }
-            let complete = candidates.are_all && !self.options.budget.remaining().is_zero();
-            if let Some(found) = found {
-                let bound = i64::try_from(count).unwrap_or(i64::MAX);
-                return (found, bound, complete);
+            if is_proof {
+                bound = bound.max(i64::try_from(count).unwrap_or(i64::MAX));
             }
-            if !complete {
-                let bound = i64::try_from(count).unwrap_or(i64::MAX).max(least);
-                best = self.descend(best, targets, &mut most);
-                return (best, bound.min(i64::try_from(most).unwrap_or(i64::MAX)), false);
+            is_proof &= all_decided;
+            let compared = solved.into_iter().map(|solution| self.roomiest(solution));
+            let best = compared
+                .reduce(|a, b| if b.1.value > a.1.value { (b.0, join(a.1, b.1)) } else { (a.0, join(a.1, b.1)) });
+            if let Some((solution, spare)) = best {
+                return Fewest { solution: Some(solution), bound, spare_bound: all_decided.then_some(spare.bound) };
+            }
+            if !candidates.are_all {
+                break;
             }
         }
-        (best, i64::try_from(most).unwrap_or(i64::MAX), false)
+        let start = templates::complete(self.compiled).map(|complete| self.solve(&complete, targets, CANDIDATE_NODES));
+        let solution = match start {
+            Some(Tried::Solved(start)) => {
+                let best = self.descend(start, targets);
+                (self.configurations(&best) < most).then(|| self.roomiest(best).0)
+            }
+            _ => None,
+        };
+        Fewest { solution, bound, spare_bound: None }
     }
 
     /// Replaces the cells of one pool at a time by fewer, as long as that works.
-    fn descend(&mut self, start: Solution, targets: &Targets, most: &mut usize) -> Solution {
+    fn descend(&mut self, start: Solution, targets: &Targets) -> Solution {
         let mut best = start;
         for pool in 0..self.compiled.pools.len() {
             let (mine, others): (Vec<Template>, Vec<Template>) =
@@ -195,13 +328,12 @@ impl Search<'_> {
             if mine.len() < 2 {
                 continue;
             }
-            let gpus = self.gpus_cut(&best, pool);
+            let gpus = self.gpus_used(&best, pool);
             for list in templates::shorter(self.compiled, pool, mine.len(), gpus) {
                 let all: Vec<Template> = others.iter().cloned().chain(list).collect();
-                if let Some(solution) = self.try_templates(&all, targets)
-                    && self.configurations(&solution) < *most
+                if let Tried::Solved(solution) = self.solve(&all, targets, CANDIDATE_NODES)
+                    && self.configurations(&solution) < self.configurations(&best)
                 {
-                    *most = self.configurations(&solution);
                     best = solution;
                     break;
                 }
@@ -211,13 +343,16 @@ impl Search<'_> {
     }
 
     fn used_templates(&self, solution: &Solution) -> Vec<Template> {
-        let used = solution.cells.iter().zip(&solution.fleet.cells).filter(|(cell, vars)| {
-            cell.is_pinned() || vars.is_used(&solution.values)
-        });
-        used.map(|(cell, _)| Template { members: cell.members.iter().map(|m| (m.pool, m.class, m.weight)).collect() }).collect()
+        let used = solution
+            .cells
+            .iter()
+            .zip(&solution.fleet.cells)
+            .filter(|(cell, vars)| cell.is_pinned() || vars.is_used(&solution.values));
+        used.map(|(cell, _)| Template { members: cell.members.iter().map(|m| (m.pool, m.class, m.weight)).collect() })
+            .collect()
     }
 
-    fn gpus_cut(&self, solution: &Solution, pool: usize) -> i64 {
+    fn gpus_used(&self, solution: &Solution, pool: usize) -> i64 {
         let cells = solution.cells.iter().zip(&solution.fleet.cells);
         cells
             .filter(|(cell, _)| cell.members[0].pool == pool)
@@ -232,14 +367,16 @@ impl Search<'_> {
 
     /// What no plan with these targets can have fewer of.
     fn fewest_configurations(&self, targets: &Targets) -> i64 {
-        let pinned = self.compiled.pools.iter().any(|pool| pool.classes.iter().any(super::compile::NodeClass::is_pinned));
+        let pinned =
+            self.compiled.pools.iter().any(|pool| pool.classes.iter().any(super::compile::NodeClass::is_pinned));
         let used = targets.served.iter().any(|&served| served > 0);
         i64::from(pinned || used)
     }
 
     fn relaxed_spare(&self, pooled: &[Cell], targets: &Targets) -> i64 {
         let mut fleet = FleetProgram::new(self.compiled, pooled, self.options.formulation, &self.compiled.asked());
-        reach(&mut fleet, targets, &self.solver(Some(CANDIDATE_TIME))).map_or(i64::MAX, |(_, spare)| spare.bound)
+        require(&mut fleet, targets);
+        most_spare(&fleet, None, &self.solver(SPARE_NODES)).map_or(i64::MAX, |(_, spare)| spare.bound)
     }
 
     /// A bound on the cost of serving so many units.
@@ -249,7 +386,7 @@ impl Search<'_> {
             fleet.program.at_least(fleet.served_at(level), served);
         }
         let objective = fleet.cost.negated();
-        let outcome = self.solver(Some(CANDIDATE_TIME)).maximise(&fleet.program, &objective, None);
+        let outcome = self.solver(SPARE_NODES).maximise(&fleet.program, &objective, None);
         outcome.bound.map_or(0, |bound| -bound)
     }
 
@@ -268,44 +405,11 @@ impl Search<'_> {
         }
         Ok(built)
     }
+}
 
-    /// Serves what is possible part by part of the fleet, where there are too many different nodes for
-    /// one program and flows have rules within a node.
-    fn in_parts(&mut self, pooled: &[Cell], relaxed: &Optimum) -> Result<Assembled, PlanError> {
-        let mut asked = self.compiled.asked();
-        let mut served: Vec<Vec<i64>> = asked.iter().map(|levels| vec![0; levels.len()]).collect();
-        let mut free = FreeNodes::new(self.compiled);
-        let mut built = Vec::new();
-        let mut cost = 0;
-        for part in templates::parts(self.compiled) {
-            let cells = self.cells(&part);
-            let best = optimise(self.compiled, &cells, self.options.formulation, &asked, &self.solver(Some(CANDIDATE_TIME)));
-            let Some(best) = best else { break };
-            let here = best.program.served(&best.values);
-            for ((asked, total), here) in asked.iter_mut().zip(&mut served).zip(&here) {
-                for ((asked, total), here) in asked.iter_mut().zip(total).zip(here) {
-                    *asked -= here;
-                    *total += here;
-                }
-            }
-            cost += best.cost.value;
-            let spare = Reached { value: 0, bound: i64::MAX };
-            let solution = Solution { cells, fleet: best.program, values: best.values, spare };
-            built.extend(self.build(&solution, &mut free)?);
-        }
-        let by_level = |level: usize| served.iter().map(|levels| levels[level]).sum();
-        let values: Vec<i64> = (0..self.compiled.levels.len()).map(by_level).collect();
-        let bound = self.least_cost(pooled, &values).min(cost);
-        let targets = Targets { served: values.clone(), cost };
-        let reached = values.iter().zip(&relaxed.served).map(|(&value, r)| Reached { value, bound: r.bound.max(value) });
-        Ok(Assembled {
-            served: reached.collect(),
-            cost: Reached { value: cost, bound },
-            configurations_bound: self.fewest_configurations(&targets),
-            spare_bound: self.relaxed_spare(pooled, &targets),
-            nodes: finish(self.compiled, built, free, &served).ok_or_else(|| internal("units could not be given to GPUs"))?,
-        })
-    }
+/// The better value, and the bound on both.
+fn join(a: Reached, b: Reached) -> Reached {
+    Reached { value: a.value.max(b.value), bound: a.bound.max(b.bound) }
 }
 
 fn internal(what: &str) -> PlanError {

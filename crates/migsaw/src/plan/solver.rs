@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use good_lp::{Expression, ProblemVariables, ResolutionError, Solution as _, SolverModel, Variable, variable};
-use good_lp::{WithInitialSolution as _, WithMipGap as _, WithTimeLimit as _};
+use good_lp::{Expression, ProblemVariables, SolverModel, Variable, variable};
+use microlp::{SolveOptions, TerminationReason};
 
 use super::Budget;
 use super::program::{Compare, Program, Sum};
@@ -47,8 +47,9 @@ impl Outcome {
 pub(super) struct Solver<'a> {
     pub(super) backend: Backend,
     pub(super) budget: &'a dyn Budget,
-    /// Longest time for one program.
-    pub(super) limit: Option<Duration>,
+    /// Most branch and bound nodes for one program: unlike a time, it leaves the answer the same
+    /// whenever it is asked.
+    pub(super) nodes: u64,
 }
 
 /// What a backend said.
@@ -68,7 +69,9 @@ impl Solver<'_> {
         if let Some(start) = start {
             best.keep(start.to_vec());
         }
-        let trivial = clamp(objective.terms().iter().map(|&(v, c)| i128::from(c.max(0)) * i128::from(program.uppers()[v.0])).sum());
+        let trivial = clamp(
+            objective.terms().iter().map(|&(v, c)| i128::from(c.max(0)) * i128::from(program.uppers()[v.0])).sum(),
+        );
         if program.uppers().is_empty() || best.keep(vec![0; program.uppers().len()]) == Some(trivial) {
             let feasible = best.values.is_some();
             return Outcome { bound: feasible.then_some(trivial), values: best.values };
@@ -85,15 +88,14 @@ impl Solver<'_> {
         }
         if relaxed.len() > LARGE {
             let fixed = relaxed.iter().map(|&value| (value - value.round()).abs() < 1e-7).collect();
-            let question = Question { integers: true, bound: Some(bound), start: None, fixed: Some((&relaxed, fixed)) };
+            let question = Question { integers: true, bound: Some(bound), fixed: Some((&relaxed, fixed)) };
             if let Answer::Values { values, .. } = self.ask(program, objective, &question)
                 && best.keep(rounded(&values)) >= Some(bound)
             {
                 return Outcome { values: best.values, bound: Some(bound) };
             }
         }
-        let start = best.values.clone();
-        let question = Question { integers: true, bound: Some(bound), start: start.as_deref(), fixed: None };
+        let question = Question { integers: true, bound: Some(bound), fixed: None };
         match self.ask(program, objective, &question) {
             Answer::Values { values, finished } => {
                 let claimed = rounded(&values);
@@ -108,7 +110,7 @@ impl Solver<'_> {
     }
 
     fn ask(&self, program: &Program, objective: &Sum, question: &Question<'_>) -> Answer {
-        let left = self.budget.remaining().min(self.limit.unwrap_or(Duration::MAX));
+        let left = self.budget.remaining();
         if left.is_zero() {
             return Answer::Nothing;
         }
@@ -136,40 +138,60 @@ impl Solver<'_> {
             }
         });
         let gap = question.bound.map_or(0.0, |bound| 0.9 / float(bound.abs().max(1)));
-        #[expect(clippy::cast_possible_truncation, reason = "a tolerance needs no precision")]
-        let gap = gap.min(0.5) as f32;
-        let start = question.start.map(|values| handles.iter().copied().zip(values.iter().map(|&v| float(v))).collect::<Vec<_>>());
-        let solved = match self.backend {
+        let gap = gap.min(0.5);
+        match self.backend {
             Backend::Microlp => {
                 let model = rows.fold(unsolved.using(good_lp::solvers::microlp::microlp), SolverModel::with);
-                let model = if left < Duration::from_secs(1 << 30) { model.with_time_limit(left.as_secs_f64()) } else { model };
-                let model = match start {
-                    Some(start) => model.with_initial_solution(start),
-                    None => model,
-                };
-                let solved = model.with_mip_gap(gap).map_err(|e| ResolutionError::Str(e.to_string())).and_then(SolverModel::solve);
-                solved.map(|s| (handles.iter().map(|&v| s.value(v)).collect(), finished(s.status())))
+                let mut options = SolveOptions::default();
+                options.time_limit = (left < FOREVER).then_some(left);
+                options.node_limit = Some(self.nodes);
+                options.mip_gap = gap;
+                match model.as_inner().solve_with(options).map(microlp::SolveOutcome::into_solution) {
+                    Ok(Ok(solution)) => Answer::Values {
+                        values: solution.iter().map(|(_, value)| value).collect(),
+                        finished: matches!(
+                            solution.termination_reason(),
+                            TerminationReason::ProvenOptimal | TerminationReason::MipGap
+                        ),
+                    },
+                    Err(microlp::Error::Infeasible) => Answer::Infeasible,
+                    Ok(Err(_)) | Err(_) => Answer::Nothing,
+                }
             }
             #[cfg(feature = "highs")]
-            Backend::Highs => {
-                let model = rows.fold(unsolved.using(good_lp::solvers::highs::highs), SolverModel::with);
-                let model = model.set_threads(1);
-                let model = if left < Duration::from_secs(1 << 30) { good_lp::WithTimeLimit::with_time_limit(model, left.as_secs_f64()) } else { model };
-                let model = match start {
-                    Some(start) => model.with_initial_solution(start),
-                    None => model,
-                };
-                let solved = model.with_mip_gap(gap).map_err(|e| ResolutionError::Str(e.to_string())).and_then(SolverModel::solve);
-                solved.map(|s| (handles.iter().map(|&v| s.value(v)).collect(), finished(s.status())))
-            }
-        };
-        match solved {
-            Ok((values, finished)) => Answer::Values { values, finished },
-            Err(ResolutionError::Infeasible) => Answer::Infeasible,
+            Backend::Highs => self.ask_highs(unsolved, rows, gap, left, &handles),
+        }
+    }
+
+    #[cfg(feature = "highs")]
+    fn ask_highs(
+        &self,
+        unsolved: good_lp::variable::UnsolvedProblem,
+        rows: impl Iterator<Item = good_lp::Constraint>,
+        gap: f64,
+        left: Duration,
+        handles: &[Variable],
+    ) -> Answer {
+        use good_lp::solvers::{Solution as _, SolutionStatus};
+        let model = rows.fold(unsolved.using(good_lp::solvers::highs::highs), SolverModel::with);
+        let nodes = i32::try_from(self.nodes).unwrap_or(i32::MAX);
+        let mut model = model.set_threads(1).set_option("mip_max_nodes", nodes).set_option("mip_rel_gap", gap);
+        if left < FOREVER {
+            model = good_lp::WithTimeLimit::with_time_limit(model, left.as_secs_f64());
+        }
+        match model.solve() {
+            Ok(solution) => Answer::Values {
+                values: handles.iter().map(|&v| solution.value(v)).collect(),
+                finished: !matches!(solution.status(), SolutionStatus::TimeLimit),
+            },
+            Err(good_lp::ResolutionError::Infeasible) => Answer::Infeasible,
             Err(_) => Answer::Nothing,
         }
     }
 }
+
+/// A time limit beyond which there is none.
+const FOREVER: Duration = Duration::from_secs(1 << 30);
 
 /// The best values that passed the exact check.
 struct Best<'a> {
@@ -194,14 +216,13 @@ struct Question<'a> {
     integers: bool,
     /// A bound already known: a solution less than one below it is as good as any.
     bound: Option<i64>,
-    start: Option<&'a [i64]>,
     /// Values, and which of them to hold fixed.
     fixed: Option<(&'a [f64], Vec<bool>)>,
 }
 
 impl Question<'_> {
     fn relaxation() -> Question<'static> {
-        Question { integers: false, bound: None, start: None, fixed: None }
+        Question { integers: false, bound: None, fixed: None }
     }
 
     fn range(&self, i: usize, upper: i64) -> (f64, f64) {
@@ -210,11 +231,6 @@ impl Question<'_> {
             _ => (0.0, float(upper)),
         }
     }
-}
-
-fn finished(status: good_lp::solvers::SolutionStatus) -> bool {
-    // A gap below one is as good as none, since every objective is an integer.
-    !matches!(status, good_lp::solvers::SolutionStatus::TimeLimit)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "coefficients and counts stay far below 2^52")]

@@ -76,22 +76,9 @@ fn doubling(count: i64) -> Vec<i64> {
 /// One cell per node: the problem itself; `None` if there are too many.
 pub(super) fn every_node(compiled: &Compiled<'_>) -> Option<Vec<Template>> {
     let total: i64 = classes(compiled).map(|(_, _, class)| class.count).sum();
-    let each = |(pool, index, class): (usize, usize, &NodeClass)| (0..class.count).map(move |_| Template::one(pool, index, 1));
+    let each =
+        |(pool, index, class): (usize, usize, &NodeClass)| (0..class.count).map(move |_| Template::one(pool, index, 1));
     (total <= MAX_NODES).then(|| classes(compiled).flat_map(each).collect())
-}
-
-/// The fleet cut into parts small enough for a program each.
-pub(super) fn parts(compiled: &Compiled<'_>) -> Vec<Vec<Template>> {
-    let mut parts: Vec<Vec<Template>> = vec![Vec::new()];
-    for (pool, index, class) in classes(compiled) {
-        let weights = doubling(class.count);
-        if parts.last().is_none_or(|part| part.len() + weights.len() > MAX_CELLS / 2) {
-            parts.push(Vec::new());
-        }
-        let part = parts.last_mut().expect("there is at least one part");
-        part.extend(weights.into_iter().map(|weight| Template::one(pool, index, weight)));
-    }
-    parts
 }
 
 /// The idle nodes by looks; `None` if something is pinned, where looks do not decide.
@@ -147,11 +134,13 @@ fn options(groups: &[Group]) -> Option<Vec<(usize, Template)>> {
             if extended > MAX_OPTIONS {
                 return None;
             }
-            weights = weights.iter().flat_map(|w| (0..=count).map(move |n| w.iter().copied().chain([n]).collect())).collect();
+            weights =
+                weights.iter().flat_map(|w| (0..=count).map(move |n| w.iter().copied().chain([n]).collect())).collect();
         }
         for weights in weights.into_iter().filter(|w| w.iter().any(|&n| n > 0)) {
             let members = group.classes.iter().zip(weights).filter(|(_, n)| *n > 0);
-            options.push((index, Template { members: members.map(|(&(pool, class, _), n)| (pool, class, n)).collect() }));
+            options
+                .push((index, Template { members: members.map(|(&(pool, class, _), n)| (pool, class, n)).collect() }));
         }
     }
     (options.len() <= MAX_OPTIONS).then_some(options)

@@ -5,7 +5,7 @@ use super::compile::Compiled;
 use super::optimise::Reached;
 use super::outcome::{GpuTarget, Plan, PlannedNodes, Status, Tier, TierName};
 use super::search::{Assembled, Search};
-use super::{Options, PlanError, explain};
+use super::{Depth, Options, PlanError, explain};
 use crate::fleet::GpuState;
 use crate::problem::Problem;
 
@@ -18,7 +18,10 @@ pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, Pla
         Some(assembled) => assembled,
         None => nothing(&compiled)?,
     };
-    let tiers = tiers(problem, &compiled, &assembled);
+    let mut tiers = tiers(problem, &compiled, &assembled);
+    if options.depth == Depth::ServedAndCost {
+        tiers.truncate(compiled.levels.len() + 1);
+    }
     let status = status(&assembled, &tiers, is_decided);
     let mut plan = Plan { status, tiers, nodes: assembled.nodes, unserved: Vec::new() };
     plan.unserved = explain::unserved(&compiled, &plan, options);
@@ -43,7 +46,11 @@ fn nothing(compiled: &Compiled<'_>) -> Result<Assembled, PlanError> {
 fn tiers(problem: &Problem, compiled: &Compiled<'_>, assembled: &Assembled) -> Vec<Tier> {
     let levels = compiled.levels.iter().zip(&assembled.served);
     let mut tiers: Vec<Tier> = levels
-        .map(|(&priority, reached)| Tier { name: TierName::Served { priority }, value: reached.value, bound: reached.bound })
+        .map(|(&priority, reached)| Tier {
+            name: TierName::Served { priority },
+            value: reached.value,
+            bound: reached.bound,
+        })
         .collect();
     let pinned = pinned_cost(compiled);
     tiers.push(Tier {
@@ -74,7 +81,7 @@ fn pinned_cost(compiled: &Compiled<'_>) -> i64 {
 }
 
 /// Distinct configurations among nodes with a GPU in use.
-fn configurations(problem: &Problem, nodes: &[PlannedNodes]) -> i64 {
+pub(super) fn configurations(problem: &Problem, nodes: &[PlannedNodes]) -> i64 {
     let in_use: Vec<PlannedNodes> = nodes.iter().filter(|group| group.gpus_used() > 0).cloned().collect();
     let plan = Plan { status: Status::Unknown, tiers: Vec::new(), nodes: in_use, unserved: Vec::new() };
     i64::try_from(plan.configurations(problem).distinct.len()).expect("fewer configurations than nodes")
