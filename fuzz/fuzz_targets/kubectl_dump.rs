@@ -1,0 +1,31 @@
+//! What a dump says makes sense, can be said as a scenario, and does not depend on the order of files.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use migsaw::document::scenario::{ScenarioDocument, parse};
+use migsaw::geometry::Catalog;
+use migsaw::problem::InputProblem;
+use migsaw_kube::dump::{DumpOptions, Source, read_dump};
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
+
+fuzz_target!(|bytes: &[u8]| {
+    let options = DumpOptions { include_unavailable: bytes.len() % 2 == 1, ..DumpOptions::default() };
+    let source = Source { name: "dump", bytes };
+    let Ok(dump) = read_dump(&[source], &CATALOG, &options) else { return };
+    let problem = dump.problem;
+    let problems = problem.validate();
+    if problems.iter().any(|(_, problem)| matches!(problem, InputProblem::EmptyFleet)) {
+        return;
+    }
+    assert_eq!(problems, [], "a dump that reads makes sense");
+    let printed = ScenarioDocument::new(&problem).to_text();
+    let again = parse(&printed, &CATALOG).unwrap_or_else(|problems| panic!("{problems}\n{printed}"));
+    assert_eq!(again.demands, problem.demands);
+
+    let empty = Source { name: "more", bytes: b"{\"kind\": \"List\", \"items\": []}" };
+    let with_more = read_dump(&[empty, source], &CATALOG, &options).expect("an empty list adds no error");
+    assert_eq!(with_more.problem, problem);
+});

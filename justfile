@@ -1,0 +1,71 @@
+# One recipe per check; `.ci/run` runs them all on a clean clone.
+
+# List the recipes.
+default:
+    @just --list
+
+# Everything continuous integration runs.
+ci:
+    .ci/run
+
+# The code is formatted.
+fmt:
+    cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
+
+# No lint warns.
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The documentation builds without warnings.
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# All tests.
+test:
+    cargo test --workspace
+
+# The oldest Rust the crates promise (needs rustup).
+msrv:
+    cargo +1.90 check --workspace --locked
+
+# Each crate with each of its features, one by one: a workspace build hides missing ones.
+features:
+    cargo check -p migsaw
+    cargo check -p migsaw --features highs
+    cargo check -p migsaw-kube
+    cargo check -p migsaw-report
+    cargo check -p migsaw-cli
+    cargo check -p migsaw-cli --features highs
+
+# The planner against HiGHS on the naive program (needs cmake and libclang).
+highs:
+    cargo test -p migsaw-tests --features highs --test naive
+
+# Licences, sources and duplicate versions of what we depend on (needs cargo-deny).
+deny:
+    cargo deny check licenses bans sources
+
+# Each fuzz target for so many seconds.
+fuzz seconds="60" *targets:
+    fuzz/run {{ seconds }} {{ targets }}
+
+# The fuzz targets as briefly as in CI.
+fuzz-brief: (fuzz "15")
+
+# Measure; results in target/criterion.
+bench *filter:
+    cargo bench -p migsaw-benches -- {{ filter }}
+
+# Time, gap and memory over 20 seeds of a mixed fleet.
+scale gpus="100000":
+    cargo run --release -p migsaw-benches --bin scale -- {{ gpus }}
+
+# Each bench once, small.
+bench-test:
+    cargo bench -p migsaw-benches -- --test
+
+# Take the present output as the right one in the golden files; review the diff like code.
+golden:
+    INSTA_UPDATE=always cargo test -p migsaw-report
+    MIGSAW_README=update cargo test -p migsaw-cli --test readme
