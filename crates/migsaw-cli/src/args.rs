@@ -75,7 +75,7 @@ pub(crate) struct ProblemArgs {
     pub(crate) scenario: Option<PathBuf>,
     /// What `kubectl get nodes,pods -A -o json` prints, or manifests: files, folders of files, `-` for
     /// stdin
-    #[arg(long, value_name = "DUMP", num_args = 1.., conflicts_with = "scenario", help_heading = "Input")]
+    #[arg(long, value_name = "DUMP", num_args = 1.., help_heading = "Input")]
     pub(crate) from: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) geometry: GeometryArgs,
@@ -95,8 +95,8 @@ pub(crate) struct GeometryArgs {
 #[derive(Debug, Args)]
 #[command(after_help = PLAN_EXAMPLES)]
 pub(crate) struct PlanArgs {
-    /// A scenario file, as with -f
-    #[arg(value_name = "SCENARIO", conflicts_with_all = ["scenario", "from"])]
+    /// A scenario file, the same as with -f
+    #[arg(value_name = "SCENARIO", conflicts_with = "scenario")]
     pub(crate) positional: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) problem: ProblemArgs,

@@ -141,16 +141,26 @@ impl Problem {
     }
 }
 
-/// The part of a line around a column, harmless, and where the column is in it.
+/// The part of a line around a column, one harmless character for each, and where the column is in it.
 fn window(line: &str, column: usize) -> (String, usize) {
     let from = if column + 10 > MOST_QUOTED { column - MOST_QUOTED / 2 } else { 0 };
     let characters: Vec<char> = line.chars().skip(from).take(MOST_QUOTED + 1).collect();
-    let shown: String = characters.iter().take(MOST_QUOTED).collect();
-    let before: String = characters.iter().take(column - from).collect();
-    // A tab is one character in the file and would be several on the screen.
-    let harmless = |text: &str| clean(&text.replace('\t', " ")).into_owned();
-    let (lead, tail) = (if from > 0 { "…" } else { "" }, if characters.len() > MOST_QUOTED { "…" } else { "" });
-    (format!("{lead}{}{tail}", harmless(&shown)), lead.chars().count() + harmless(&before).chars().count())
+    let mut shown: String = characters.iter().take(MOST_QUOTED).map(|&c| harmless(c)).collect();
+    if characters.len() > MOST_QUOTED {
+        shown.push('…');
+    }
+    // Behind the end there is nothing to point at but the end.
+    let at = (column - from).min(characters.len());
+    if from > 0 { (format!("…{shown}"), at + 1) } else { (shown, at) }
+}
+
+fn harmless(c: char) -> char {
+    match c {
+        // One character in the file, it would be several on the screen.
+        '\t' => ' ',
+        c if clean(c.encode_utf8(&mut [0; 4])).chars().count() == 1 => c,
+        _ => char::REPLACEMENT_CHARACTER,
+    }
 }
 
 #[cfg(test)]

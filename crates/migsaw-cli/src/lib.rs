@@ -47,6 +47,8 @@ impl Answer {
     }
 }
 
+/// The code of arguments that are not understood.
+const USAGE: &str = "usage";
 /// Exit code of a failure.
 const FAILURE: u8 = 2;
 
@@ -91,6 +93,7 @@ fn usage(error: &clap::Error, io: &mut Io<'_>) -> u8 {
         if mistake { (&mut io.stderr, terminal.color_stderr()) } else { (&mut io.stdout, terminal.color_stdout()) };
     let text = error.render();
     let text = if color { text.ansi().to_string() } else { text.to_string() };
+    let text = if mistake { text.replacen("error:", &format!("error[{USAGE}]:"), 1) } else { text };
     // Nobody is left to tell if this fails.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     if mistake { FAILURE } else { 0 }

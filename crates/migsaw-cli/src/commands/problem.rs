@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use migsaw::document::{MAX_TEXT, scenario};
-use migsaw::geometry::{Catalog, GeometryFile, GeometryFileError, GeometryProblem, Model};
+use migsaw::geometry::{Catalog, GeometryFile, GeometryFileError, GeometryProblem, Model, ModelError};
 use migsaw::problem::Problem;
 use migsaw_kube::dump::{self, DumpError, DumpOptions, Source};
 use migsaw_report::{Tone, clean, counted};
@@ -49,7 +49,11 @@ fn wrong_geometry(error: &GeometryFileError, input: &Input) -> Failure {
 /// The model a name means.
 pub(crate) fn model(catalog: &Catalog, name: &str) -> Result<Arc<Model>, Failure> {
     catalog.model(name).map_err(|error| {
-        Failure::from(Wrong::new(error.code(), error.to_string()).help("`migsaw geometry list` shows the models"))
+        let help = match error {
+            ModelError::Refused { .. } => "give its geometry with `--geometry FILE`",
+            _ => "`migsaw geometry list` shows the models",
+        };
+        Failure::from(Wrong::new(error.code(), error.to_string()).help(help))
     })
 }
 
@@ -57,6 +61,16 @@ pub(crate) fn model(catalog: &Catalog, name: &str) -> Result<Arc<Model>, Failure
 pub(crate) fn read(args: &ProblemArgs, positional: Option<&Path>, io: &mut Io<'_>) -> Result<Problem> {
     let catalog = catalog(&args.geometry, io)?;
     match positional.or(args.scenario.as_deref()) {
+        Some(_) if !args.from.is_empty() => {
+            let wrong = Wrong::new(
+                "scenario-and-dump",
+                "a scenario and --from each give a fleet and a demand, so only one of them can be planned",
+            );
+            Err(Failure::from(
+                wrong.help("leave one out; manifests of further pods can be given to --from beside the dump"),
+            )
+            .into())
+        }
         Some(path) => read_scenario(path, &catalog, io),
         None if args.from.is_empty() => {
             let help = "give a scenario (`-f scenario.yaml`), or what kubectl prints (`kubectl get nodes,pods -A -o json | migsaw plan --from -`)";

@@ -62,6 +62,10 @@ pub(super) fn run(mut args: ValidateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let catalog = problem::catalog(&args.geometry, io)?;
     let models = models(&args.model, &catalog)?;
     let input = input::read(&path, "configuration", MOST_BYTES, io)?;
+    if input.bytes.trim_ascii().is_empty() {
+        let wrong = Wrong::new("empty-file", "the file is empty (expected `version: v1` and `mig-configs`)");
+        return Err(Failure::from(wrong.in_file(&input.name)).into());
+    }
     let config = Config::read(&input.bytes).map_err(|errors| wrong(&errors, &input))?;
     let report = validate(&config, &catalog, models.as_deref());
     match args.format {
@@ -134,7 +138,14 @@ fn text(report: &Report, style: Style) -> String {
     let wrong = report.entries.iter().filter(|entry| !entry.is_valid()).count() as u64;
     let all = counted(report.entries.len() as u64, "configuration");
     let mut lines = vec![if wrong == 0 {
-        style.paint(Tone::Good, format!("all of {all} can be created"))
+        style.paint(
+            Tone::Good,
+            if report.entries.len() == 1 {
+                "the configuration can be created".to_owned()
+            } else {
+                format!("all {all} can be created")
+            },
+        )
     } else {
         style.paint(Tone::Bad, format!("{wrong} of {all} cannot be created"))
     }];
@@ -154,6 +165,10 @@ fn text(report: &Report, style: Style) -> String {
             lines.push(format!("          {label}: {place}{}", clean(&finding.to_string())));
         }
     }
+    if report.entries.iter().any(|entry| entry.models_assumed) {
+        let note = "* without a device filter, so judged on every model that has its profiles (--model names others)";
+        lines.push(style.paint(Tone::Faint, note));
+    }
     lines.push(String::new());
     lines.join("\n")
 }
@@ -169,6 +184,5 @@ fn on(entry: &EntryReport) -> String {
     if entry.models.len() > MOST {
         names = format!("{names} and {} more", entry.models.len() - MOST);
     }
-    let assumed = if entry.models_assumed { ", which have its profiles" } else { "" };
-    format!("on {names}{assumed}")
+    format!("on {names}{}", if entry.models_assumed { " *" } else { "" })
 }

@@ -1,7 +1,9 @@
 //! The answer: line one, and how good it is.
 
+use std::collections::BTreeSet;
+
 use migsaw::fleet::{Cost, Pool};
-use migsaw::plan::{ALL_DISABLED, GpuTarget, Plan, PlannedNodes, Status, Tier, TierName};
+use migsaw::plan::{GpuTarget, Plan, PlannedNodes, Status, Tier, TierName};
 use migsaw::problem::Problem;
 
 use crate::number::{counted, grouped};
@@ -83,15 +85,13 @@ fn gap(tier: &Tier) -> String {
 fn footing(problem: &Problem, plan: &Plan) -> String {
     let nodes: u64 = problem.fleet.pools.iter().map(|pool| u64::from(pool.node_count())).sum();
     let used: u64 = plan.nodes.iter().filter(|group| in_use(group)).map(|group| u64::from(group.node_count())).sum();
-    let configurations = plan.configurations(problem).distinct;
-    let cut = configurations.iter().filter(|c| c.name != ALL_DISABLED).count();
+    let of_nodes = plan.configurations(problem).of_nodes;
+    let in_use = plan.nodes.iter().zip(of_nodes).filter(|(group, _)| in_use(group));
+    let configurations: BTreeSet<usize> = in_use.map(|(_, configuration)| configuration).collect();
     let mut parts = vec![
         format!("{} of {} in use", grouped(used), counted(nodes, "node")),
-        counted(cut as u64, "node configuration"),
+        counted(configurations.len() as u64, "node configuration"),
     ];
-    if cut == 0 {
-        parts.pop();
-    }
     if let Some(tier) = plan.tiers.iter().find(|tier| tier.name == TierName::Cost) {
         parts.push(format!("cost {}", Cost { micros: tier.value }));
     }

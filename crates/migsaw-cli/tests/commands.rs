@@ -1,0 +1,277 @@
+//! What the commands answer, and with which exit code.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::fs;
+
+use common::{binary, example, file, migsaw, migsaw_with, scenario};
+use serde_json::Value;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn plan_answers_in_line_one_and_says_yes() {
+    let ran = migsaw(&["plan", &example("inference.yaml")]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.starts_with("162 of 162 served on "), "{}", ran.out);
+    assert!(ran.out.lines().next().unwrap().ends_with("of 64 GPUs, proven optimal"), "{}", ran.out);
+    assert!(ran.out.contains("--out plan"), "{}", ran.out);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn plan_says_no_if_something_is_not_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, "s.yaml", scenario("- {name: x, profile: 4g.24gb, count: 7}"));
+    let ran = migsaw(&["plan", "-f", &path, "--format", "json"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let plan = json(&ran.out);
+    assert_eq!((plan["kind"].as_str(), plan["status"].as_str()), (Some("Plan"), Some("optimal")));
+    assert_eq!(plan["served"][0]["count"], 4);
+    assert_eq!((&plan["unserved"][0]["demand"], &plan["unserved"][0]["count"]), (&"x".into(), &3.into()));
+    assert!(plan["unserved"][0]["code"].is_string() && plan["unserved"][0]["reason"].is_string());
+    let text = migsaw(&["plan", "-f", &path]).out;
+    assert!(text.starts_with("4 of 7 served on 4 of 4 GPUs"), "{text}");
+    assert!(text.contains("3 short") && text.contains("Not served"), "{text}");
+}
+
+#[test]
+fn plan_reads_stdin_and_writes_yaml() {
+    let text = scenario("- {name: x, profile: 1g.6gb, count: 1}");
+    let ran = migsaw_with(&["plan", "-f", "-", "-o", "yaml"], text.as_bytes());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.starts_with("apiVersion: migsaw.io/v1alpha1\nkind: Plan\n"), "{}", ran.out);
+    assert!(migsaw_with(&["plan", "-", "--from", "x"], b"").err.contains("scenario-and-dump"));
+}
+
+#[test]
+fn plan_reads_dumps_of_several_files_and_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = json(&fs::read_to_string(example("dump.json")).unwrap());
+    let items = dump["items"].as_array().unwrap();
+    fs::create_dir(folder.path().join("nodes")).unwrap();
+    for (i, item) in items.iter().enumerate() {
+        let kind = item["kind"].as_str().unwrap();
+        let place = if kind == "Node" { "nodes/" } else { "" };
+        file(&folder, &format!("{place}{i}.json"), item.to_string());
+    }
+    file(&folder, "README.txt", "not data");
+    let whole = migsaw(&["plan", "--from", &example("dump.json")]);
+    let parts = migsaw(&["plan", "--from", folder.path().to_str().unwrap()]);
+    assert_eq!(whole.code, 0, "{}", whole.err);
+    assert!(whole.err.contains("read 2 nodes with 8 GPUs"), "{}", whole.err);
+    let answer = |text: &str| text.split("\nNext").next().unwrap().to_owned();
+    assert_eq!(answer(&whole.out), answer(&parts.out));
+    let stdin = fs::read(example("dump.json")).unwrap();
+    assert_eq!(answer(&migsaw_with(&["plan", "--from", "-"], &stdin).out), answer(&whole.out));
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    for format in ["text", "json", "yaml"] {
+        let once = || migsaw(&["plan", &example("mixed-fleet.yaml"), "-o", format]).out;
+        assert_eq!(once(), once(), "{format}");
+    }
+}
+
+#[test]
+fn out_writes_everything_and_check_agrees() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("plan");
+    let out = out.to_str().unwrap();
+    for name in ["inference.yaml", "mixed-fleet.yaml"] {
+        let ran = migsaw(&["plan", &example(name), "--out", out, "-o", "json"]);
+        assert!(ran.code < 2, "{}", ran.err);
+        assert!(ran.err.contains("kubectl apply -f"), "{}", ran.err);
+        let mut files: Vec<_> =
+            fs::read_dir(out).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        assert_eq!(files, ["mig-config.yaml", "node-labels.sh", "node-labels.yaml", "plan.json"]);
+        let plan = format!("{out}/plan.json");
+        assert_eq!(fs::read_to_string(&plan).unwrap(), ran.out);
+        let checked = migsaw(&["check", "-f", &example(name), &plan]);
+        assert_eq!((checked.code, checked.out.as_str()), (0, "the plan is right\n"), "{}", checked.err);
+        let validated = migsaw(&["validate", &format!("{out}/mig-config.yaml")]);
+        assert_eq!(validated.code, 0, "{}", validated.out);
+    }
+}
+
+#[test]
+fn check_lists_violations() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, "s.yaml", scenario("- {name: x, profile: 1g.6gb, count: 1}"));
+    let plan = "apiVersion: migsaw.io/v1alpha1\nkind: Plan\nnodes:\n\
+        - {name: a-0, gpus: [{index: 0, layout: [{profile: 2g.12gb, start: 1}]}, {index: 1, layout: []}]}\n\
+        - {name: a-1, gpus: [{index: 0, layout: []}, {index: 1, layout: []}]}\n";
+    let plan = file(&folder, "plan.yaml", plan);
+    let ran = migsaw(&["check", "-f", &path, &plan]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.out.starts_with("the plan is wrong: 1 violation\n"), "{}", ran.out);
+    assert!(ran.out.contains("illegal-start:"), "{}", ran.out);
+    let ran = migsaw(&["check", &plan, "-f", &path, "--format", "json"]);
+    assert_eq!(ran.code, 1);
+    let verdict = json(&ran.out);
+    assert_eq!((&verdict["right"], &verdict["violations"][0]["code"]), (&false.into(), &"illegal-start".into()));
+}
+
+#[test]
+fn geometry_fits_answers_with_places_or_reasons() {
+    for (args, code, said) in [
+        (&["H100-80GB", "1g.10gb=2,3g.40gb=1"][..], 0, "yes: 1g.10gb=2,3g.40gb=1 fits on H100-80GB"),
+        (&["H100", "1g.10gb=2"], 2, ""),
+        (&["A100-80GB", "3g.40gb=2,1g.10gb"], 1, "9 placement units of memory are needed, 8 of 8 are free"),
+        (&["A100-80GB", "3g.40gb", "--pinned", "1g.10gb@0,1g.10gb@6"], 1, "no start is left for 3g.40gb"),
+        (&["A100-80GB", "3g.40gb", "--pinned", "1g.10gb@3"], 0, "beside 1g.10gb@3"),
+        (&["NVIDIA-A30", "4g.24gb:1"], 0, "[4         ]"),
+    ] {
+        let ran = migsaw(&[&["geometry", "fits"], args].concat());
+        assert_eq!(ran.code, code, "{args:?}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains(said), "{args:?}: {}", ran.out);
+    }
+    let ran = migsaw(&[
+        "geometry",
+        "fits",
+        "H100-80GB",
+        "1g.10gb=2,3g.40gb=1",
+        "--pinned",
+        "1g.10gb@3,2g.20gb@4",
+        "--format",
+        "json",
+    ]);
+    let fit = json(&ran.out);
+    assert_eq!((ran.code, &fit["fits"]), (1, &false.into()));
+    assert!(fit["code"].is_string() && fit["reason"].is_string(), "{fit}");
+    let fit = json(&migsaw(&["geometry", "fits", "H100-80GB", "2g.20gb=1,1g.10gb=1", "--format", "json"]).out);
+    assert_eq!(fit["layout"]["counts"], serde_json::json!({"1g.10gb": 1, "2g.20gb": 1}));
+    assert_eq!(fit["creationOrder"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn geometry_knows_every_model_and_how_many_ways_to_cut_it() {
+    let list = json(&migsaw(&["geometry", "list", "-o", "json"]).out);
+    assert_eq!(list["kind"], "ModelList");
+    let refused: Vec<&str> = list["refused"].as_array().unwrap().iter().map(|r| r["id"].as_str().unwrap()).collect();
+    assert_eq!(refused, ["RTX-PRO-4500-32GB", "RTX-PRO-5000-48GB", "THOR-IGPU"]);
+    for model in list["models"].as_array().unwrap() {
+        let id = model["id"].as_str().unwrap();
+        for format in ["text", "json", "yaml"] {
+            let ran = migsaw(&["geometry", "show", id, "-o", format]);
+            assert_eq!(ran.code, 0, "{id}: {}", ran.err);
+            assert!(ran.out.contains(id), "{id}: {}", ran.out);
+        }
+    }
+    for (args, total) in [
+        (&["H100-80GB"][..], 2318),
+        (&["H100-80GB", "--counts"], 127),
+        (&["H100-80GB", "--maximal"], 239),
+        (&["H100-80GB", "--maximal", "--counts"], 44),
+        (&["A30"], 75),
+        (&["RTX-PRO-6000", "--maximal"], 302),
+    ] {
+        let ran = migsaw(&[&["geometry", "layouts", "-o", "json"], args].concat());
+        assert_eq!(json(&ran.out)["total"], total, "{args:?}");
+        let text = migsaw(&[&["geometry", "layouts"], args].concat()).out;
+        assert_eq!(text.lines().count() - 1, total, "{args:?}");
+    }
+}
+
+#[test]
+fn a_geometry_file_adds_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = r#"{"schema": "mig-geometry/1", "models": [{"id": "TEST-1", "profiles": [
+        {"name": "1g.4gb", "size_units": 1, "placements": [{"start": 0, "size": 1}, {"start": 1, "size": 1}]}]}]}"#;
+    let path = file(&folder, "models.json", model);
+    assert_eq!(migsaw(&["geometry", "fits", "TEST-1", "1g.4gb=2", "--geometry", &path]).code, 0);
+    assert_eq!(migsaw(&["geometry", "fits", "TEST-1", "1g.4gb=3", "--geometry", &path]).code, 1);
+    assert_eq!(migsaw(&["geometry", "fits", "TEST-1", "1g.4gb=2"]).code, 2);
+}
+
+#[test]
+fn validate_tells_what_mig_parted_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = |devices: &str| {
+        format!(
+            "version: v1\nmig-configs:\n  mine:\n  - devices: all\n    mig-enabled: true\n    mig-devices: {devices}\n"
+        )
+    };
+    let good = file(&folder, "good.yaml", config("{3g.40gb: 2}"));
+    let bad = file(&folder, "bad.yaml", config("{3g.40gb: 2, 1g.10gb: 1}"));
+    let ran = migsaw(&["validate", &good]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    for args in [
+        &["validate", &bad][..],
+        &["validate", &bad, "--model", "A100-80GB"],
+        &["validate", "--model", "A100-80GB", &bad],
+    ] {
+        let ran = migsaw(args);
+        assert_eq!(ran.code, 1, "{args:?}: {}{}", ran.out, ran.err);
+        assert!(ran.out.starts_with("1 of 1 configuration cannot be created"), "{}", ran.out);
+    }
+    let verdict = json(&migsaw(&["validate", &bad, "-o", "json", "--model", "H100-80GB"]).out);
+    assert_eq!(
+        (&verdict["valid"], &verdict["configs"][0]["findings"][0]["model"]),
+        (&false.into(), &"H100-80GB".into())
+    );
+    assert_eq!(migsaw(&["validate", &good, "--model", "A300"]).code, 2);
+}
+
+#[test]
+fn help_teaches_and_says_how_it_was_called() {
+    for command in [&[][..], &["plan"], &["check"], &["geometry"], &["validate"], &["completions"]] {
+        let ran = migsaw(&[command, &["--help"]].concat());
+        assert_eq!(ran.code, 0);
+        assert!(ran.out.contains("Examples:\n") && ran.out.contains("Usage: migsaw"), "{}", ran.out);
+        assert_eq!(ran.err, "");
+    }
+    let plugin = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("kubectl-migsaw"))
+        .args(["plan", "--help"])
+        .assert()
+        .code(0);
+    let text = String::from_utf8(plugin.get_output().stdout.clone()).unwrap();
+    assert!(text.contains("Usage: kubectl migsaw plan"), "{text}");
+    assert!(text.contains("  kubectl migsaw plan examples/inference.yaml"), "{text}");
+    binary().arg("--version").assert().code(0).stdout(format!("migsaw {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn completions_and_schemas_are_printed() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = migsaw(&["completions", shell]);
+        assert!(ran.code == 0 && ran.out.contains("geometry"), "{shell}");
+    }
+    for (name, field) in [("scenario", "fleet"), ("plan", "gpusUsed")] {
+        let schema = json(&migsaw(&["schema", name]).out);
+        assert!(schema["properties"][field].is_object(), "{name}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    use std::io::Read as _;
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("migsaw"))
+        .args(["geometry", "layouts", "H100-80GB", "-o", "json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 10];
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut first).unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn colour_comes_only_when_asked_for() {
+    let plain = migsaw(&["geometry", "fits", "A30", "1g.6gb"]).out;
+    let colored = migsaw(&["geometry", "fits", "A30", "1g.6gb", "--color", "always"]).out;
+    assert!(!plain.contains('\u{1b}') && colored.contains("\u{1b}["));
+    let ascii = migsaw(&["plan", &example("mixed-fleet.yaml"), "--ascii"]).out;
+    assert!(ascii.is_ascii(), "{ascii}");
+}
