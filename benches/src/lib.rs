@@ -1,1 +1,9 @@
-//! TODO
+//! What is measured: planning problems of a given size, from seeds.
+//!
+//! - [`mixes`]: one model, and four mixes of profiles;
+//! - [`mixed`]: six models in ten pools with something running, and a thousand demands with options.
+
+pub mod memory;
+pub mod mixed;
+pub mod mixes;
+pub mod planning;
