@@ -15,3 +15,6 @@ pub mod oracle;
 pub mod rng;
 pub mod solve;
 pub mod strategies;
+
+mod eligible;
+mod facts;

@@ -32,7 +32,9 @@ pub struct Size {
 
 impl Size {
     /// What the exhaustive oracle solves quickly.
-    pub const TINY: Size = Size { gpus: 4, gpus_per_node: 3, demands: 4, units: 6, node_rules: true };
+    pub const TINY: Size = Size { gpus: 4, gpus_per_node: 2, demands: 4, units: 6, node_rules: true };
+    /// More GPUs in a node than [`Size::TINY`] has, and less of everything else.
+    pub const DEEP: Size = Size { gpus: 3, gpus_per_node: 3, demands: 2, units: 4, node_rules: true };
     /// What an integer program for every GPU solves quickly.
     pub const SMALL: Size = Size { gpus: 6, gpus_per_node: 4, demands: 5, units: 10, node_rules: true };
     /// Without rules within a node.

@@ -9,8 +9,6 @@
 //! set of allowed configurations is tried, small ones first (`optimum`).
 
 mod capability;
-mod eligible;
-mod facts;
 mod node;
 mod serve;
 mod table;
@@ -20,7 +18,7 @@ use std::collections::BTreeMap;
 use migsaw::plan::TierName;
 use migsaw::problem::Problem;
 
-use facts::Facts;
+use crate::facts::Facts;
 use node::{Key, NodeChoices};
 use table::{Goal, Table};
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use migsaw::fleet::Strategy;
 
 use super::capability::vectors;
-use super::facts::{Facts, Gpu, Node};
+use crate::facts::{Facts, Gpu, Node};
 use super::serve::{Stock, has_tight_offers, merged, outcomes};
 use super::table::Table;
 

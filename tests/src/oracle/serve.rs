@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use migsaw::demand::Together;
 
-use super::facts::{Facts, Kind, Offer, PoolFacts, Vector};
+use crate::facts::{Facts, Kind, Offer, PoolFacts, Vector};
 use super::table::at;
 
 /// What is there to serve with: the added instances of each cut GPU, and GPUs with MIG off.

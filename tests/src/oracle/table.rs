@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::facts::{Facts, Vector};
+use crate::facts::{Facts, Vector};
 
 /// For each vector of units and cost the most that can be left over, ordered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

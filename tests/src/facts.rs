@@ -1,4 +1,4 @@
-//! The problem as the oracle reads it.
+//! The problem as the oracle and the naive program read it.
 
 use std::collections::BTreeMap;
 
@@ -7,57 +7,57 @@ use migsaw::fleet::{GpuState, Pool, Strategy};
 use migsaw::geometry::{Model, Placement, ProfileName};
 use migsaw::problem::Problem;
 
-use super::eligible::is_eligible;
+use crate::eligible::is_eligible;
 
 /// A profile of a model: `(index in Facts::models, index in Model::profiles)`.
-pub(super) type Kind = (usize, usize);
+pub(crate) type Kind = (usize, usize);
 
 /// Units served, one byte for each demand.
-pub(super) type Vector = u64;
+pub(crate) type Vector = u64;
 
-pub(super) struct Facts<'a> {
-    pub(super) models: Vec<&'a Model>,
+pub(crate) struct Facts<'a> {
+    pub(crate) models: Vec<&'a Model>,
     /// The demands that ask for anything.
-    pub(super) demands: Vec<&'a Demand>,
-    pub(super) priced: bool,
+    pub(crate) demands: Vec<&'a Demand>,
+    pub(crate) priced: bool,
     /// The priorities, highest first, and the place of each demand's among them.
-    pub(super) levels: Vec<i32>,
-    pub(super) level_of: Vec<usize>,
-    pub(super) pools: Vec<PoolFacts>,
-    pub(super) nodes: Vec<Node>,
+    pub(crate) levels: Vec<i32>,
+    pub(crate) level_of: Vec<usize>,
+    pub(crate) pools: Vec<PoolFacts>,
+    pub(crate) nodes: Vec<Node>,
 }
 
-pub(super) struct PoolFacts {
-    pub(super) strategy: Strategy,
-    pub(super) price: i64,
+pub(crate) struct PoolFacts {
+    pub(crate) strategy: Strategy,
+    pub(crate) price: i64,
     /// How each demand can be served here; `None` if it cannot.
-    pub(super) offers: Vec<Option<Offer>>,
+    pub(crate) offers: Vec<Option<Offer>>,
     /// The kinds some demand could use here.
-    pub(super) wanted: Vec<Kind>,
+    pub(crate) wanted: Vec<Kind>,
 }
 
-pub(super) enum Offer {
+pub(crate) enum Offer {
     Whole(u32),
     /// Any one of the ways; each is lines of so many instances of any of the kinds.
     Slices { together: Together, ways: Vec<Way> },
 }
 
-pub(super) type Way = Vec<(u32, Vec<Kind>)>;
+pub(crate) type Way = Vec<(u32, Vec<Kind>)>;
 
-pub(super) struct Node {
-    pub(super) pool: usize,
-    pub(super) gpus: Vec<Gpu>,
+pub(crate) struct Node {
+    pub(crate) pool: usize,
+    pub(crate) gpus: Vec<Gpu>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Gpu {
-    pub(super) model: usize,
-    pub(super) taken: bool,
-    pub(super) pinned: Vec<Placement>,
+pub(crate) struct Gpu {
+    pub(crate) model: usize,
+    pub(crate) taken: bool,
+    pub(crate) pinned: Vec<Placement>,
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn of(problem: &'a Problem) -> Facts<'a> {
+    pub(crate) fn of(problem: &'a Problem) -> Facts<'a> {
         let pools = &problem.fleet.pools;
         let by_id: BTreeMap<&str, &Model> =
             pools.iter().flat_map(|pool| &pool.gpus).map(|group| (group.model.id.as_str(), &*group.model)).collect();
@@ -76,7 +76,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Most units of each demand there may be.
-    pub(super) fn counts(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn counts(&self) -> impl Iterator<Item = u64> + '_ {
         self.demands.iter().map(|demand| demand.count)
     }
 }

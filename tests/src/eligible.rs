@@ -4,7 +4,7 @@ use migsaw::demand::{Demand, LabelRequirement, Operator};
 use migsaw::fleet::{Effect, Pool};
 
 /// Whether the demand may use the pool's nodes.
-pub(super) fn is_eligible(demand: &Demand, pool: &Pool) -> bool {
+pub(crate) fn is_eligible(demand: &Demand, pool: &Pool) -> bool {
     let e = &demand.eligible;
     let listed = e.pools.as_ref().is_none_or(|names| names.iter().any(|name| *name == pool.name));
     let strategy = e.strategy.is_none_or(|strategy| strategy == pool.strategy);

@@ -1,0 +1,73 @@
+//! The textbook program agrees with the oracle, and the planner with the textbook program on fleets that are
+//! too large for the oracle.
+
+use good_lp::{Solver, WithTimeLimit};
+use migsaw::plan::TierName;
+use migsaw::problem::Problem;
+use migsaw_tests::naive::{self, NoOptimum};
+use migsaw_tests::oracle;
+use migsaw_tests::solve::{solve, values};
+use migsaw_tests::strategies::{Size, seeded};
+
+fn cases(default: u64) -> u64 {
+    std::env::var("MIGSAW_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn first_tiers(tiers: Vec<(TierName, i64)>) -> Vec<(TierName, i64)> {
+    let first = |name: &TierName| matches!(name, TierName::Served { .. } | TierName::Gpus | TierName::Cost);
+    tiers.into_iter().filter(|(name, _)| first(name)).collect()
+}
+
+/// Compares on random problems; those the solver gives up are counted and must stay few.
+fn compare(size: Size, cases: u64, solver: impl Solver + Copy, right: impl Fn(&Problem) -> Vec<(TierName, i64)>) {
+    let mut given_up = 0;
+    for seed in 1_000_000..1_000_000 + cases {
+        let problem = seeded(seed, size);
+        match naive::optimum(&problem, solver) {
+            Ok(tiers) => assert_eq!(first_tiers(right(&problem)), tiers, "seed {seed}: {problem:#?}"),
+            Err(NoOptimum::Limit) => given_up += 1,
+            Err(NoOptimum::Failed(error)) => panic!("seed {seed}: {error}: {problem:#?}"),
+        }
+    }
+    assert!(given_up * 5 <= cases, "{given_up} of {cases} given up");
+}
+
+fn microlp(problem: good_lp::variable::UnsolvedProblem) -> impl good_lp::SolverModel {
+    good_lp::microlp(problem).with_time_limit(5)
+}
+
+#[test]
+fn agrees_with_the_oracle() {
+    compare(Size::TINY, cases(60), microlp, oracle::optimum);
+}
+
+#[test]
+fn the_planner_agrees() {
+    compare(Size::SMALL, cases(30), microlp, |problem| values(&solve(problem)));
+}
+
+#[test]
+fn the_planner_agrees_without_node_rules() {
+    compare(Size::FLAT, cases(30), microlp, |problem| values(&solve(problem)));
+}
+
+#[cfg(feature = "highs")]
+mod highs {
+    use super::*;
+
+    fn highs(problem: good_lp::variable::UnsolvedProblem) -> impl good_lp::SolverModel {
+        let model = good_lp::highs(problem).set_time_limit(20.0).set_threads(1);
+        model.set_mip_rel_gap(0.0).and_then(|model| model.set_mip_abs_gap(0.0)).expect("a gap of zero is allowed")
+    }
+
+    #[test]
+    fn agrees_with_the_oracle() {
+        compare(Size::TINY, cases(200), highs, oracle::optimum);
+    }
+
+    #[test]
+    fn the_planner_agrees() {
+        let larger = Size { gpus: 16, gpus_per_node: 8, demands: 6, units: 20, node_rules: true };
+        compare(larger, cases(200), highs, |problem| values(&solve(problem)));
+    }
+}
