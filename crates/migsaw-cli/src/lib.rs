@@ -103,3 +103,8 @@ fn usage(error: &clap::Error, io: &mut Io<'_>) -> u8 {
 pub fn definition() -> clap::Command {
     args::Cli::command()
 }
+
+/// README's Rust compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
