@@ -3,6 +3,7 @@
 mod cell;
 mod compile;
 mod configuration;
+mod distinct;
 mod explain;
 mod finish;
 mod fleet_program;

@@ -15,7 +15,7 @@ use super::optimise::{Attempt, Optimum, Reached, Targets, attempt, most_spare, o
 use super::outcome::PlannedNodes;
 use super::solver::Solver;
 use super::templates::{self, Template};
-use super::{Depth, PlanError, tiers};
+use super::{Depth, PlanError, distinct, tiers};
 use crate::fleet::GpuState;
 
 /// Nodes for a plan, with what is known about how good they are.
@@ -233,7 +233,7 @@ impl Search<'_> {
         let targets = assembled.targets();
         let relaxed_spare = self.relaxed_spare(pooled, &targets).min(assembled.spare_bound);
         let base = tiers::configurations(self.compiled.problem, &assembled.nodes);
-        let found = self.fewest(usize::try_from(base).unwrap_or(usize::MAX), &targets, assembled.cost.is_proven());
+        let found = self.fewest(pooled, usize::try_from(base).unwrap_or(usize::MAX), &targets, assembled.cost.is_proven());
         let nodes = match &found.solution {
             Some(solution) => self.nodes(solution)?,
             None => assembled.nodes,
@@ -271,8 +271,8 @@ impl Search<'_> {
     }
 
     /// A solution with the fewest cells in use, at most `most`.
-    fn fewest(&mut self, most: usize, targets: &Targets, cost_is_proven: bool) -> Fewest {
-        let mut bound = self.fewest_configurations(targets);
+    fn fewest(&mut self, pooled: &[Cell], most: usize, targets: &Targets, cost_is_proven: bool) -> Fewest {
+        let mut bound = self.fewest_configurations(pooled, targets);
         let groups = templates::groups(self.compiled).filter(|_| targets.cost > 0);
         let cost = cost_is_proven.then_some(targets.cost);
         let mut tried = 0;
@@ -366,11 +366,14 @@ impl Search<'_> {
     }
 
     /// What no plan with these targets can have fewer of.
-    fn fewest_configurations(&self, targets: &Targets) -> i64 {
-        let pinned =
-            self.compiled.pools.iter().any(|pool| pool.classes.iter().any(super::compile::NodeClass::is_pinned));
-        let used = targets.served.iter().any(|&served| served > 0);
-        i64::from(pinned || used)
+    fn fewest_configurations(&self, pooled: &[Cell], targets: &Targets) -> i64 {
+        let least = distinct::fewest(self.compiled, pooled, |is_left_out| {
+            let others: Vec<Cell> = pooled.iter().filter(|cell| !is_left_out(cell)).cloned().collect();
+            let mut fleet = FleetProgram::new(self.compiled, &others, self.options.formulation, &self.compiled.asked());
+            require(&mut fleet, targets);
+            matches!(attempt(&fleet, &self.solver(CANDIDATE_NODES)), Attempt::Impossible)
+        });
+        least.max(i64::from(targets.served.iter().any(|&served| served > 0)))
     }
 
     fn relaxed_spare(&self, pooled: &[Cell], targets: &Targets) -> i64 {
