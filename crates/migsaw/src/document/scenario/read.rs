@@ -42,17 +42,24 @@ use crate::problem::{InputProblem, Problem, Subject};
 /// Everything that is wrong with it, in the order of the text: syntax, form, and what makes no sense.
 /// "It doesn't fit" is not an error.
 pub fn parse(text: &str, catalog: &Catalog) -> Result<Problem, Diagnostics> {
-    let document = Node::parse(text)?;
+    // Places cost time and are needed for problems only.
+    match Node::parse_unplaced(text).map(|document| convert(&document, catalog)) {
+        Some(Ok(problem)) => Ok(problem),
+        _ => convert(&Node::parse(text)?, catalog),
+    }
+}
+
+fn convert(document: &Node, catalog: &Catalog) -> Result<Problem, Diagnostics> {
     let mut found = Diagnostics::new();
-    header::check_kind(&document, super::KIND)?;
-    shape::check(schema::scenario(), &document, &Path::root(), &mut found);
+    header::check_kind(document, super::KIND)?;
+    shape::check(schema::scenario(), document, &Path::root(), &mut found);
     header::name_version(&mut found);
 
-    let pools = items(&document, "fleet", "pool", &mut found);
-    let demands = items(&document, "demand", "name", &mut found);
+    let pools = items(document, "fleet", "pool", &mut found);
+    let demands = items(document, "demand", "name", &mut found);
     let fleet_is_whole = matches!(document.get("fleet").map(|node| &node.value), Some(Value::List(_)));
     let problem = assemble(pools, demands, fleet_is_whole, catalog, &mut found);
-    found.locate(&document);
+    found.locate(document);
     found.into_result()?;
     Ok(problem)
 }

@@ -92,6 +92,8 @@ fn json_is_read_as_well() {
 	"demand": [{"name": "\ud83d\ude00", "atLeast": {"memory": 1000000000}, "count": 1e0}]
 }"#;
     assert_eq!(refused(text), ["4:82 wrong-type demand[0].count"]);
+    let twice = text.replace("1e0", "1, \"count\": 1");
+    assert_eq!(refused(&twice), ["4:85 duplicate-key "]);
     let problem = read(&text.replace("1e0", "1")).unwrap();
     assert_eq!(problem.fleet.pools[0].name, "a-1/x");
     assert_eq!(problem.fleet.pools[0].cost_per_gpu.unwrap().micros, 100_000);
