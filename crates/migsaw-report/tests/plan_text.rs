@@ -267,12 +267,17 @@ fn outcomes_have_their_own_first_line() {
         (
             Status::Feasible,
             vec![tier(TierName::Gpus, 3, 2)],
-            "8 of 8 served on 2 of 4 GPUs, within 33.34% of the best (GPUs)",
+            "8 of 8 served on 2 of 4 GPUs, not proven: 2 GPUs might do",
         ),
         (
             Status::Feasible,
             vec![tier(TierName::Served { priority: 0 }, 99_999, 100_000)],
-            "8 of 8 served on 2 of 4 GPUs, within 0.01% of the best (served)",
+            "8 of 8 served on 2 of 4 GPUs, not proven: at most 1 more could be",
+        ),
+        (
+            Status::Feasible,
+            vec![tier(TierName::Gpus, 2, 2), tier(TierName::Configurations, 5, 2)],
+            "8 of 8 served on 2 of 4 GPUs, served and GPUs proven optimal",
         ),
     ] {
         let found = plan::answer(&problem, &Plan { status, tiers, ..plan.clone() });

@@ -32,7 +32,8 @@ pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
     let plan = solve(&problem, args, io)?;
     let served: u64 = plan.served(problem.demands.len()).iter().sum();
     let asked: u64 = problem.demands.iter().map(|demand| demand.count).sum();
-    let useful = !matches!(plan.status, Status::Infeasible | Status::Unknown);
+    // A plan that serves nothing would switch MIG off everywhere: nothing to hand out.
+    let useful = !matches!(plan.status, Status::Infeasible | Status::Unknown) && (served > 0 || asked == 0);
     match &args.out {
         Some(folder) if useful => write_files(folder, &problem, &plan, io)?,
         Some(folder) => say(io, &format!("nothing was written to `{}`: the plan serves nothing", folder.display())),
@@ -40,7 +41,7 @@ pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
     }
     match args.format {
         Format::Text => {
-            let next = if useful && args.out.is_none() { next_steps(args) } else { Vec::new() };
+            let next = next_steps(args, plan.status, useful);
             output::text(io, &migsaw_report::plan::text(&problem, &plan, &next, io.style()))?;
         }
         format => output::document(io, &PlanDocument::streamed(&problem, &plan), format)?,
@@ -111,8 +112,8 @@ fn apply(folder: &str, config_map: &str) -> Vec<String> {
     ]
 }
 
-/// What to do with a plan that was only shown.
-fn next_steps(args: &PlanArgs) -> Vec<String> {
+/// What to do with a plan that was shown.
+fn next_steps(args: &PlanArgs, status: Status, useful: bool) -> Vec<String> {
     let input = match args.positional.as_ref().or(args.problem.scenario.as_ref()) {
         Some(path) if is_stdin(path) => "-f -".to_owned(),
         Some(path) => word(&path.display().to_string()),
@@ -126,10 +127,16 @@ fn next_steps(args: &PlanArgs) -> Vec<String> {
         geometry.push_str(" --geometry ");
         geometry.push_str(&word(&path.display().to_string()));
     }
-    vec![
-        format!("migsaw plan {input}{geometry} --out plan"),
-        format!("kubectl apply -f plan/{CONFIG_MAP}   # then drain nodes and run plan/{SCRIPT}"),
-    ]
+    let mut steps = Vec::new();
+    if matches!(status, Status::Feasible | Status::Unknown) {
+        let longer = args.time_limit.as_secs().saturating_mul(10).max(60);
+        steps.push(format!("migsaw plan {input}{geometry} --time-limit {longer}s   # search longer"));
+    }
+    if useful && args.out.is_none() {
+        steps.push(format!("migsaw plan {input}{geometry} --out plan"));
+        steps.push(format!("kubectl apply -f plan/{CONFIG_MAP}   # then drain nodes and run plan/{SCRIPT}"));
+    }
+    steps
 }
 
 /// A word of a shell command, quoted where it has to be.

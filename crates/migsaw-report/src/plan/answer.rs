@@ -21,8 +21,8 @@ pub(super) fn text(problem: &Problem, plan: &Plan, style: Style) -> String {
     let mut page = Page::new(style);
     page.line(style.paint(tone, sentence(problem, plan)));
     page.line(style.paint(Tone::Faint, footing(problem, plan)));
-    for tier in plan.tiers.iter().filter(|tier| tier.value != tier.bound) {
-        page.wrapped(&format!("not proven: {}", gap(tier)), 2, 4);
+    for tier in open_tiers(&plan.tiers) {
+        page.wrapped(&format!("{} (gap {})", gap(tier), percent(tier)), 2, 4);
     }
     page.finish()
 }
@@ -43,25 +43,38 @@ pub(super) fn sentence(problem: &Problem, plan: &Plan) -> String {
 
 /// How far a plan that is not proven may be from the best.
 fn quality(tiers: &[Tier]) -> String {
-    match tiers.iter().find(|tier| tier.value != tier.bound) {
-        None => "not proven optimal".to_owned(),
-        Some(Tier { name: TierName::Configurations | TierName::Leftover, .. }) => {
-            let counted = tiers.iter().any(|tier| tier.name == TierName::Cost);
-            format!("served and {} proven optimal", if counted { "cost" } else { "GPUs" })
+    let open = |tier: &&Tier| tier.value != tier.bound;
+    let Some(first) = tiers.iter().find(open) else { return "not proven optimal".to_owned() };
+    let number = |n: i64| grouped(n.unsigned_abs());
+    match first.name {
+        TierName::Served { .. } => {
+            let served = tiers.iter().filter(|tier| matches!(tier.name, TierName::Served { .. }));
+            let more = served.map(|tier| tier.bound.saturating_sub(tier.value).max(0)).sum();
+            format!("not proven: at most {} more could be", number(more))
         }
-        Some(tier) => {
-            let best = u128::from(tier.value.unsigned_abs().max(tier.bound.unsigned_abs())).max(1);
-            let gap = u128::from(tier.value.abs_diff(tier.bound));
-            // Rounded up, so that the gap is never understated.
-            let hundredths = (gap * 10_000).div_ceil(best);
-            let what = match tier.name {
-                TierName::Served { .. } => "served",
-                TierName::Gpus => "GPUs",
-                _ => "cost",
-            };
-            format!("within {}.{:02}% of the best ({what})", hundredths / 100, hundredths % 100)
+        TierName::Gpus => format!("not proven: {} GPUs might do", number(first.bound)),
+        TierName::Cost => format!("not proven: it might cost {}", Cost { micros: first.bound }),
+        TierName::Configurations | TierName::Leftover => {
+            let priced = tiers.iter().any(|tier| tier.name == TierName::Cost);
+            format!("served and {} proven optimal", if priced { "cost" } else { "GPUs" })
         }
     }
+}
+
+/// The tiers that are not proven and worth a line: what follows an open tier that matters more says
+/// little.
+fn open_tiers(tiers: &[Tier]) -> impl Iterator<Item = &Tier> {
+    let minor = |tier: &Tier| matches!(tier.name, TierName::Configurations | TierName::Leftover);
+    let open = move |tier: &&Tier| tier.value != tier.bound;
+    let major_open = tiers.iter().filter(open).any(|tier| !minor(tier));
+    tiers.iter().filter(open).filter(move |tier| !(major_open && minor(tier)))
+}
+
+/// The gap in percent of the better value, rounded up so that it is never understated.
+fn percent(tier: &Tier) -> String {
+    let best = u128::from(tier.value.unsigned_abs().max(tier.bound.unsigned_abs())).max(1);
+    let hundredths = (u128::from(tier.value.abs_diff(tier.bound)) * 10_000).div_ceil(best);
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }
 
 fn gap(tier: &Tier) -> String {
