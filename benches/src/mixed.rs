@@ -55,11 +55,11 @@ fn free_slices(pool: &Pool) -> u64 {
     let models: Vec<&Arc<Model>> = pool.gpu_models().collect();
     let of_node = |group: &NodeGroup| -> u64 {
         let free = |(index, model): (usize, &&Arc<Model>)| match group.state(index) {
-            GpuState::Idle => u64::from(model.placement_units),
+            GpuState::Idle => u64::from(model.units),
             GpuState::Taken => 0,
             GpuState::Pinned(layout) => {
                 let used: u8 = layout.placements().iter().map(|p| model.get(p.profile).size).sum();
-                u64::from(model.placement_units - used)
+                u64::from(model.units - used)
             }
         };
         models.iter().enumerate().map(free).sum()
@@ -126,7 +126,7 @@ impl Draw {
         let model = Arc::clone(&pools[self.index(pools.len())].gpus[0].model);
         let profile = model.get(self.profile(&model));
         let (request, size) = match self.rng.below(10) {
-            0 => (Request::WholeGpus { gpus: 1 }, model.placement_units),
+            0 => (Request::WholeGpus { gpus: 1 }, model.units),
             1..=3 => {
                 let instances = BTreeMap::from([(profile.name.clone(), 1)]);
                 (Request::Profiles { instances, together: Together::Node }, profile.size)
