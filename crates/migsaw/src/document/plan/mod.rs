@@ -33,6 +33,7 @@
 
 mod claims;
 mod form;
+mod names;
 mod read;
 mod write;
 

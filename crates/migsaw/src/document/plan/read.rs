@@ -1,9 +1,9 @@
 //! From a plan's document, ours or hand-written, to the plan.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::form::{NodeForm, PlanDocument, PlannedGpuForm, ServingForm, TierForm, TierNameForm};
+use super::names::Names;
 use crate::document::diagnostic::{Diagnostic, Diagnostics, Position};
 use crate::document::node::{self, MAX_TEXT, Node};
 use crate::document::path::Path;
@@ -95,40 +95,6 @@ fn from_json(error: &serde_json::Error) -> Diagnostic {
     let code = if error.is_data() { code::WRONG_TYPE } else { code::SYNTAX };
     let diagnostic = Diagnostic::new(code, Path::root(), error.to_string());
     if error.line() > 0 { diagnostic.at(position) } else { diagnostic }
-}
-
-/// The problem's names.
-struct Names<'a> {
-    /// Pool and index of each node.
-    nodes: HashMap<String, (usize, u32)>,
-    demands: BTreeMap<(Option<&'a str>, &'a str), usize>,
-    /// Every demand by its name alone.
-    by_name: BTreeMap<&'a str, Vec<usize>>,
-    models: Vec<Vec<Arc<Model>>>,
-}
-
-impl<'a> Names<'a> {
-    fn of(problem: &'a Problem) -> Names<'a> {
-        let mut nodes = HashMap::new();
-        for (pool, p) in problem.fleet.pools.iter().enumerate() {
-            for (range, group) in p.node_ranges() {
-                nodes.extend(range.clone().map(|index| (group.names.get(index - range.start), (pool, index))));
-            }
-        }
-        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (index, demand) in problem.demands.iter().enumerate() {
-            by_name.entry(&demand.name).or_default().push(index);
-        }
-        let key = |(index, demand): (usize, &'a crate::demand::Demand)| {
-            ((demand.namespace.as_deref(), demand.name.as_str()), index)
-        };
-        Names {
-            nodes,
-            demands: problem.demands.iter().enumerate().map(key).collect(),
-            by_name,
-            models: problem.fleet.pools.iter().map(|pool| pool.gpu_models().cloned().collect()).collect(),
-        }
-    }
 }
 
 struct Reader<'a> {
@@ -285,34 +251,9 @@ impl Reader<'_> {
         serves
     }
 
-    /// The demand with this name. The namespace may be left out, or stand before the name, where that
-    /// leaves no doubt.
     fn demand(&mut self, name: &str, namespace: Option<&str>, path: impl FnOnce() -> Path) -> Option<usize> {
-        if let Some(&index) = self.names.demands.get(&(namespace, name)) {
-            return Some(index);
-        }
-        if namespace.is_none() {
-            let full = name.split_once('/').and_then(|(space, name)| self.names.demands.get(&(Some(space), name)));
-            if let Some(&index) = full {
-                return Some(index);
-            }
-            match self.names.by_name.get(name).map(Vec::as_slice) {
-                Some([index]) => return Some(*index),
-                Some([]) | None => {}
-                Some(several) => {
-                    let names: Vec<String> = several.iter().map(|&i| self.problem.demands[i].full_name()).collect();
-                    let message = format!("`{}` may be {} (give the namespace)", shortened(name), names.join(" or "));
-                    self.add(code::AMBIGUOUS_DEMAND, path(), message);
-                    return None;
-                }
-            }
-        }
-        let full = namespace.map_or(name.to_owned(), |namespace| format!("{namespace}/{name}"));
-        let nearest =
-            crate::geometry::nearest(&full, self.problem.demands.iter().map(crate::demand::Demand::full_name));
-        let message = format!("the scenario has no demand `{}` (nearest: {})", shortened(&full), nearest.join(", "));
-        self.add(code::UNKNOWN_DEMAND, path(), message);
-        None
+        let found = self.names.demand(self.problem, name, namespace);
+        found.map_err(|(code, message)| self.add(code, path(), message)).ok()
     }
 
     fn tiers(&mut self, forms: &[TierForm]) -> Vec<Tier> {
@@ -373,6 +314,6 @@ fn answers_to(model: &Model, name: &str) -> bool {
     names.any(|known| known.eq_ignore_ascii_case(name))
 }
 
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     text.chars().take(80).collect()
 }

@@ -6,8 +6,8 @@
 #![doc = include_str!("example.yaml")]
 //! ```
 //!
-//! Durable rules: unknown fields are refused, JSON is read as well, and all problems of a file are
-//! reported at once, each with its line.
+//! JSON is read as well. Unknown fields are refused, and a field without a value counts as left out. All
+//! problems of a file are reported at once, each with its line.
 
 mod demand;
 mod form;
