@@ -18,7 +18,7 @@ pub fn compress(names: &[String]) -> Vec<String> {
     for name in names {
         folds.add(name);
     }
-    folds.print()
+    folds.print().into_iter().map(|(text, _)| text).collect()
 }
 
 /// Names as they are folded together.
@@ -64,14 +64,14 @@ impl Folds {
         self.folds[at].runs.push(run);
     }
 
-    /// Each fold as text, unsafe characters neutralised.
-    pub(crate) fn print(self) -> Vec<String> {
+    /// Each fold as text, unsafe characters neutralised, with how many names it stands for.
+    pub(crate) fn print(self) -> Vec<(String, u64)> {
         self.folds.into_iter().map(Fold::print).collect()
     }
 }
 
 impl Fold {
-    fn print(mut self) -> String {
+    fn print(mut self) -> (String, u64) {
         let (prefix, suffix, width) = (clean(&self.prefix), clean(&self.suffix), self.width);
         self.runs.sort_unstable();
         let mut joined: Vec<(u64, u64)> = Vec::new();
@@ -81,7 +81,8 @@ impl Fold {
                 _ => joined.push((first, last)),
             }
         }
-        match joined[..] {
+        let count = joined.iter().map(|(first, last)| last - first + 1).sum::<u64>().max(1);
+        let text = match joined[..] {
             [] => prefix.into_owned(),
             [(one, last)] if one == last => format!("{prefix}{one:0width$}{suffix}"),
             _ => {
@@ -93,7 +94,8 @@ impl Fold {
                 let runs: Vec<String> = joined.iter().map(run).collect();
                 format!("{prefix}[{}]{suffix}", runs.join(","))
             }
-        }
+        };
+        (text, count)
     }
 }
 
@@ -147,6 +149,34 @@ mod tests {
         check(&["n99999999999999999999"], &["n99999999999999999999"]);
         check(&["b-2", "a", "b-1"], &["b-[1,2]", "a"]);
         check(&["x\u{1b}[1", "x\u{1b}[2"], &[r"x\u{1b}[[1,2]"]);
+    }
+
+    /// The names a fold stands for.
+    fn expand(fold: &str) -> Vec<String> {
+        let Some((prefix, rest)) = fold.split_once('[') else { return vec![fold.to_owned()] };
+        let (runs, suffix) = rest.split_once(']').unwrap();
+        let mut names = Vec::new();
+        for run in runs.split(',') {
+            let (first, last) = run.split_once('-').unwrap_or((run, run));
+            let width = if first.starts_with('0') { first.len() } else { 0 };
+            for n in first.parse::<u64>().unwrap()..=last.parse().unwrap() {
+                names.push(format!("{prefix}{n:0width$}{suffix}"));
+            }
+        }
+        names
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_name_is_lost_or_invented(names in proptest::collection::vec("[ab]{0,1}-?0?[0-9]{0,2}(\\.x1)?", 0..20)) {
+            let mut expanded: Vec<String> = compress(&names).iter().flat_map(|fold| expand(fold)).collect();
+            let mut names = names;
+            names.sort();
+            names.dedup();
+            expanded.sort();
+            expanded.dedup();
+            proptest::prop_assert_eq!(expanded, names);
+        }
     }
 
     #[test]

@@ -129,8 +129,8 @@ fn next_steps(args: &PlanArgs, status: Status, useful: bool) -> Vec<String> {
     }
     let mut steps = Vec::new();
     if matches!(status, Status::Feasible | Status::Unknown) {
-        let longer = args.time_limit.as_secs().saturating_mul(10).max(60);
-        steps.push(format!("migsaw plan {input}{geometry} --time-limit {longer}s   # search longer"));
+        let longer = (args.time_limit.as_secs().saturating_mul(10) / 60).max(1);
+        steps.push(format!("migsaw plan {input}{geometry} --time-limit {longer}m   # search longer"));
     }
     if useful && args.out.is_none() {
         steps.push(format!("migsaw plan {input}{geometry} --out plan"));

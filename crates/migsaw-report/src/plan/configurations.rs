@@ -2,23 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use migsaw::fleet::NodeNames;
 use migsaw::plan::{ALL_DISABLED, Configuration, GpuTarget, Plan, PlannedNodes};
 use migsaw::problem::Problem;
 
-use crate::names::{Folds, listed};
+use super::nodes::NodeIndex;
 use crate::number::{counted, grouped};
 use crate::page::Page;
 use crate::style::{Style, Tone};
 
 /// Most configurations shown, those of most nodes first.
 const MOST: usize = 20;
-/// Most nodes whose names are looked at; the rest is only counted.
-const MOST_NAMES: u64 = 4096;
 
 /// The configurations, most nodes first and nodes without MIG last, each with its nodes and what every
 /// GPU becomes.
-pub(super) fn text(problem: &Problem, plan: &Plan, style: Style) -> String {
+pub(super) fn text(problem: &Problem, plan: &Plan, index: &NodeIndex<'_>, style: Style) -> String {
     let configurations = plan.configurations(problem);
     let mut groups: BTreeMap<usize, Vec<&PlannedNodes>> = BTreeMap::new();
     for (group, &configuration) in plan.nodes.iter().zip(&configurations.of_nodes) {
@@ -35,12 +32,12 @@ pub(super) fn text(problem: &Problem, plan: &Plan, style: Style) -> String {
         let head = format!("  {}  {}: ", style.paint(Tone::Strong, &configuration.name), counted(nodes, "node"));
         let used = configuration.name.chars().count() + 4 + counted(nodes, "node").len() + 2;
         let room = style.columns().saturating_sub(used);
-        let names = names(problem, groups);
-        let short = names.first().is_none_or(|first| first.chars().count() <= room);
-        let line = if short { format!("{head}{}", listed(&names, room)) } else { head.trim_end().to_owned() };
-        page.line(line);
-        if !short {
-            page.line(format!("    {}", listed(&names, style.columns() - 4)));
+        let names = index.names(groups, room);
+        if names.chars().count() <= room {
+            page.line(format!("{head}{names}"));
+        } else {
+            page.line(head.trim_end());
+            page.line(format!("    {}", index.names(groups, style.columns() - 4)));
         }
         gpus(problem, configuration, groups, &mut page);
     }
@@ -91,36 +88,4 @@ fn gpus(problem: &Problem, configuration: &Configuration, groups: &[&PlannedNode
     if others > 0 {
         page.line(format!("    on {} of these nodes at other starts", grouped(others)));
     }
-}
-
-/// The nodes' names, folded.
-fn names(problem: &Problem, groups: &[&PlannedNodes]) -> Vec<String> {
-    let mut folds = Folds::default();
-    let mut spelled = 0;
-    let mut left_out = 0;
-    for group in groups {
-        for (range, nodes) in problem.fleet.pools[group.pool].node_ranges() {
-            let start = range.start.max(group.nodes.start);
-            let end = range.end.min(group.nodes.end);
-            if start >= end {
-                continue;
-            }
-            match &nodes.names {
-                NodeNames::Numbered { prefix, first, .. } => {
-                    let number = |index: u32| u64::from(*first) + u64::from(index - range.start);
-                    folds.add_numbered(prefix, number(start), number(end - 1));
-                }
-                NodeNames::Listed(_) if spelled < MOST_NAMES => {
-                    (start..end).for_each(|index| folds.add(&nodes.names.get(index - range.start)));
-                    spelled += u64::from(end - start);
-                }
-                NodeNames::Listed(_) => left_out += u64::from(end - start),
-            }
-        }
-    }
-    let mut folded = folds.print();
-    if left_out > 0 {
-        folded.push(format!("{} more", grouped(left_out)));
-    }
-    folded
 }

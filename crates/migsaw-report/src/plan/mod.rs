@@ -3,6 +3,7 @@
 mod answer;
 mod configurations;
 mod demands;
+mod nodes;
 mod pools;
 mod stranded;
 mod unserved;
@@ -13,6 +14,7 @@ use migsaw::problem::Problem;
 
 use crate::page::Page;
 use crate::style::Style;
+use nodes::NodeIndex;
 use usage::Usage;
 
 /// A plan for people.
@@ -33,14 +35,15 @@ use usage::Usage;
 /// # Panics
 /// If the plan is not one for the problem, as [`migsaw::check::check`] judges.
 pub fn text(problem: &Problem, plan: &Plan, next: &[String], style: Style) -> String {
-    let usage = Usage::of(problem, plan);
+    let index = NodeIndex::of(problem);
+    let usage = Usage::of(problem, plan, &index);
     let mut page = Page::new(style);
     page.push(&answer::text(problem, plan, style));
     let sections = [
         demands::text(problem, plan, style),
         unserved::text(problem, plan, style),
         pools::text(problem, &usage, style),
-        configurations::text(problem, plan, style),
+        configurations::text(problem, plan, &index, style),
         stranded::text(&usage, style),
         steps(next, style),
     ];

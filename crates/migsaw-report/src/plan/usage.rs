@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use migsaw::fleet::GpuState;
-use migsaw::geometry::{Layout, Model, ProfileId, Stranded};
+use migsaw::geometry::{Counts, Layout, Model, ProfileId, Stranded};
 use migsaw::plan::{GpuTarget, Plan, PlannedNodes};
 use migsaw::problem::Problem;
 
+use super::nodes::NodeIndex;
 use crate::bar::Part;
 
 /// A GPU counts so much, whatever its model; divisible by any usual number of placement units.
@@ -35,51 +36,61 @@ pub(super) struct StrandedKind {
     pub(super) stranded: Stranded,
 }
 
+/// What layouts strand, found out once for each; `None` for what is no layout of its model.
+type Known = BTreeMap<(String, Layout), Option<Stranded>>;
+
 impl Usage {
-    pub(super) fn of(problem: &Problem, plan: &Plan) -> Usage {
-        let mut usage =
-            Usage { pools: vec![PoolUsage::default(); problem.fleet.pools.len()], stranded: BTreeMap::new() };
-        let mut known: BTreeMap<(String, Layout), Stranded> = BTreeMap::new();
+    pub(super) fn of(problem: &Problem, plan: &Plan, index: &NodeIndex<'_>) -> Usage {
+        let pools = vec![PoolUsage::default(); problem.fleet.pools.len()];
+        let mut usage = Usage { pools, stranded: BTreeMap::new() };
+        let mut known = Known::new();
         for group in &plan.nodes {
-            usage.add(problem, group, &mut known);
+            // Nodes planned alike may have been in different states.
+            for (within, state) in index.parts(group) {
+                let nodes = u64::from(within.end - within.start);
+                for (gpu, model) in problem.fleet.pools[group.pool].gpu_models().enumerate() {
+                    usage.add(group, gpu, model, state.state(gpu), nodes, &mut known);
+                }
+            }
         }
         usage
     }
 
-    fn add(&mut self, problem: &Problem, group: &PlannedNodes, known: &mut BTreeMap<(String, Layout), Stranded>) {
-        let pool = &problem.fleet.pools[group.pool];
-        let entry = &mut self.pools[group.pool];
-        // Nodes planned alike may have been in different states.
-        for (range, state) in pool.node_ranges() {
-            let nodes = u64::from(range.end.min(group.nodes.end).saturating_sub(range.start.max(group.nodes.start)));
-            if nodes == 0 {
-                continue;
-            }
-            for (index, (model, target)) in pool.gpu_models().zip(&group.gpus).enumerate() {
-                let units = u128::from(model.units);
-                let mut split = [0u128; 5];
-                match target {
-                    GpuTarget::MigOff if serves_whole(group, index) => split[Part::Serving.index()] = units,
-                    GpuTarget::MigOff if *state.state(index) == GpuState::Taken => split[Part::Running.index()] = units,
-                    GpuTarget::MigOff => split[Part::Idle.index()] = units,
-                    GpuTarget::Mig(layout) => {
-                        let stranded = known
-                            .entry((model.id.clone(), layout.clone()))
-                            .or_insert_with(|| model.stranded(layout).unwrap_or_else(|_| nothing_stranded()));
-                        split = split_of(model, layout, state.state(index), &serving(group, index), stranded);
-                        if !stranded.is_none() {
-                            let key = (model.id.clone(), layout.clone());
-                            let (model, stranded) = (Arc::clone(model), stranded.clone());
-                            self.stranded.entry(key).or_insert(StrandedKind { model, gpus: 0, stranded }).gpus += nodes;
-                        }
-                    }
+    /// Adds one GPU of each of some nodes.
+    fn add(
+        &mut self,
+        group: &PlannedNodes,
+        gpu: usize,
+        model: &Arc<Model>,
+        before: &GpuState,
+        nodes: u64,
+        known: &mut Known,
+    ) {
+        let units = u128::from(model.units);
+        let whole = |part: Part| {
+            let mut split = [0; 5];
+            split[part.index()] = units;
+            split
+        };
+        let (split, used) = match &group.gpus[gpu] {
+            GpuTarget::MigOff if serves_whole(group, gpu) => (whole(Part::Serving), true),
+            GpuTarget::MigOff if *before == GpuState::Taken => (whole(Part::Running), false),
+            GpuTarget::MigOff => (whole(Part::Idle), false),
+            GpuTarget::Mig(layout) => {
+                let key = (model.id.clone(), layout.clone());
+                let stranded = known.entry(key.clone()).or_insert_with(|| model.stranded(layout).ok());
+                let lost = stranded.as_ref().map_or(0, Stranded::memory_units);
+                if let Some(stranded) = stranded.as_ref().filter(|stranded| !stranded.is_none()) {
+                    let kind = || StrandedKind { model: Arc::clone(model), gpus: 0, stranded: stranded.clone() };
+                    self.stranded.entry(key).or_insert_with(kind).gpus += nodes;
                 }
-                let used = split[Part::Idle.index()] < units && *state.state(index) != GpuState::Taken;
-                entry.gpus_used += if used { nodes } else { 0 };
-                for (sum, part) in entry.parts.iter_mut().zip(split) {
-                    *sum += part * (GPU / units.max(1)) * u128::from(nodes);
-                }
+                (split_of(model, layout, before, &serving(group, gpu), lost), true)
             }
+        };
+        let pool = &mut self.pools[group.pool];
+        pool.gpus_used += if used { nodes } else { 0 };
+        for (sum, part) in pool.parts.iter_mut().zip(split) {
+            *sum += part * (GPU / units.max(1)) * u128::from(nodes);
         }
     }
 }
@@ -100,18 +111,18 @@ fn serving(group: &PlannedNodes, gpu: usize) -> BTreeMap<ProfileId, u32> {
     found
 }
 
-/// Placement units of a cut GPU by part.
+/// Placement units of a cut GPU by part, of which `lost` can be used by no further instance.
 fn split_of(
     model: &Model,
     layout: &Layout,
     before: &GpuState,
     serving: &BTreeMap<ProfileId, u32>,
-    stranded: &Stranded,
+    lost: u8,
 ) -> [u128; 5] {
     let mut split = [0u128; 5];
     let pinned = match before {
         GpuState::Pinned(pinned) => pinned.counts(),
-        GpuState::Idle | GpuState::Taken => migsaw::geometry::Counts::EMPTY,
+        GpuState::Idle | GpuState::Taken => Counts::EMPTY,
     };
     for (id, n) in layout.counts().iter() {
         let size = u128::from(model.get(id).size);
@@ -121,21 +132,8 @@ fn split_of(
         split[Part::Serving.index()] += size * u128::from(serving);
         split[Part::Spare.index()] += size * (u128::from(n - running) - u128::from(serving));
     }
-    split[Part::Stranded.index()] = u128::from(stranded.memory_units());
+    split[Part::Stranded.index()] = u128::from(lost);
     let taken: u128 = split.iter().sum();
     split[Part::Idle.index()] = u128::from(model.units).saturating_sub(taken);
     split
-}
-
-fn nothing_stranded() -> Stranded {
-    Stranded {
-        free_compute: 0,
-        usable_compute: 0,
-        free_units: 0,
-        usable_units: 0,
-        most_compute: Layout::empty(),
-        most_units: Layout::empty(),
-        units: Vec::new(),
-        memory_heavy: Vec::new(),
-    }
 }
