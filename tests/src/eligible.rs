@@ -8,7 +8,8 @@ pub(crate) fn is_eligible(demand: &Demand, pool: &Pool) -> bool {
     let e = &demand.eligible;
     let listed = e.pools.as_ref().is_none_or(|names| names.iter().any(|name| *name == pool.name));
     let strategy = e.strategy.is_none_or(|strategy| strategy == pool.strategy);
-    let selected = e.selector.terms.is_empty() || e.selector.terms.iter().any(|term| term.iter().all(|r| fits(r, pool)));
+    let selected =
+        e.selector.terms.is_empty() || e.selector.terms.iter().any(|term| term.iter().all(|r| fits(r, pool)));
     let tolerated = pool.taints.iter().filter(|taint| taint.effect != Effect::PreferNoSchedule).all(|taint| {
         e.tolerations.iter().any(|t| {
             t.key.as_deref().unwrap_or(&taint.key) == taint.key

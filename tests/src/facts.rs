@@ -39,7 +39,10 @@ pub(crate) struct PoolFacts {
 pub(crate) enum Offer {
     Whole(u32),
     /// Any one of the ways; each is lines of so many instances of any of the kinds.
-    Slices { together: Together, ways: Vec<Way> },
+    Slices {
+        together: Together,
+        ways: Vec<Way>,
+    },
 }
 
 pub(crate) type Way = Vec<(u32, Vec<Kind>)>;
@@ -105,7 +108,8 @@ fn offer(request: &Request, models: &[&Model], here: &[usize]) -> Option<Offer> 
     let (together, ways) = match request {
         Request::WholeGpus { gpus } => return Some(Offer::Whole(*gpus)),
         Request::Profiles { instances, together } => {
-            let kinds = |name: &ProfileName| here.iter().filter_map(|&m| Some((m, meaning(models[m], name)?))).collect();
+            let kinds =
+                |name: &ProfileName| here.iter().filter_map(|&m| Some((m, meaning(models[m], name)?))).collect();
             let way: Way = instances.iter().map(|(name, &n)| (n, kinds(name))).collect();
             (*together, vec![way])
         }

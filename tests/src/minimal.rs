@@ -44,7 +44,9 @@ fn simpler(problem: &Problem) -> Vec<Problem> {
                 add(&|p| p.fleet.pools[i].nodes[j].pinned[k] = GpuState::Idle);
                 let GpuState::Pinned(layout) = state else { continue };
                 for instance in layout.placements() {
-                    add(&|p| p.fleet.pools[i].nodes[j].pinned[k] = GpuState::Pinned(without(layout, *instance, &pool.gpus)));
+                    add(&|p| {
+                        p.fleet.pools[i].nodes[j].pinned[k] = GpuState::Pinned(without(layout, *instance, &pool.gpus))
+                    });
                 }
             }
         }

@@ -173,9 +173,8 @@ impl Program {
         let idle = gpu.pinned.is_empty();
         let cut: Expression = if idle { self.binary().into() } else { Expression::from(1) };
         let mut vars = GpuVars { cut: cut.clone(), can_be_whole: idle, ..GpuVars::default() };
-        let covers = |profile: usize, start: u8, unit: u8| {
-            (start..start + model.profiles[profile].size).contains(&unit)
-        };
+        let covers =
+            |profile: usize, start: u8, unit: u8| (start..start + model.profiles[profile].size).contains(&unit);
         let mut units: Vec<Expression> = vec![Expression::default(); usize::from(model.units)];
         let mut engines: Vec<Expression> = vec![Expression::default(); 4];
         for (profile, p) in model.profiles.iter().enumerate() {
@@ -206,7 +205,8 @@ impl Program {
         }
         for (kind, sum) in engines.into_iter().enumerate() {
             let budget = four(&model.engine_budget)[kind];
-            let held: f64 = gpu.pinned.iter().map(|q| four(&model.profiles[usize::from(q.profile.0)].engines)[kind]).sum();
+            let held: f64 =
+                gpu.pinned.iter().map(|q| four(&model.profiles[usize::from(q.profile.0)].engines)[kind]).sum();
             if budget < f64::from(u16::MAX) {
                 self.rows.push(constraint!(sum <= budget - held));
             }
@@ -249,7 +249,8 @@ impl Program {
 
     fn add_single(&mut self, facts: &Facts<'_>, node: &Node, gpus: &[GpuVars]) {
         let profiles = |gpu: usize| &facts.models[node.gpus[gpu].model].profiles;
-        let mut names: Vec<&ProfileName> = (0..gpus.len()).flat_map(|gpu| profiles(gpu).iter().map(|p| &p.name)).collect();
+        let mut names: Vec<&ProfileName> =
+            (0..gpus.len()).flat_map(|gpu| profiles(gpu).iter().map(|p| &p.name)).collect();
         names.sort_unstable();
         names.dedup();
         let some_pinned = node.gpus.iter().any(|gpu| !gpu.pinned.is_empty());

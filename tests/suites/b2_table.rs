@@ -117,7 +117,12 @@ fn the_table_comes_out() {
             eprintln!("{} .{} {what}: {mean:.2} (published {published:.2})", row.name, row.load);
             // Both means are samples, and the published one is rounded.
             let tolerance = 3.0 * error * 2f64.sqrt() + 0.01;
-            assert!((mean - published).abs() <= tolerance, "{} .{} {what}: {mean:.3}, not {published}", row.name, row.load);
+            assert!(
+                (mean - published).abs() <= tolerance,
+                "{} .{} {what}: {mean:.3}, not {published}",
+                row.name,
+                row.load
+            );
         }
     }
 }
@@ -131,9 +136,10 @@ fn the_planner_uses_as_few_gpus() {
         for case in 0..cases {
             let drawn = draw(&mut rng, row);
             let mix = mix_of(&drawn);
-            let demands = CLASSES.iter().zip(mix.counts()).map(|(class, n)| {
-                Demand::of_profile(*class, model.get(id_of(&model, class)).name.clone(), n)
-            });
+            let demands = CLASSES
+                .iter()
+                .zip(mix.counts())
+                .map(|(class, n)| Demand::of_profile(*class, model.get(id_of(&model, class)).name.clone(), n));
             let fleet = Fleet { pools: vec![Pool::new("p", model.clone(), 10, 8)] };
             let tiers = values(&solve(&Problem { demands: demands.collect(), fleet }));
             let whole = |n: u64| i64::try_from(n).unwrap();

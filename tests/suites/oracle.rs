@@ -118,7 +118,8 @@ fn agrees_with_the_closed_form() {
     let classes = ["1g", "1gx2", "2g", "3g", "4g", "7g"];
     let mut rng = Rng::new(2);
     for case in 0..300 {
-        let counts: [u64; 6] = std::array::from_fn(|i| if rng.chance(1, 2) { rng.below([9, 5, 4, 3, 2, 2][i]) } else { 0 });
+        let counts: [u64; 6] =
+            std::array::from_fn(|i| if rng.chance(1, 2) { rng.below([9, 5, 4, 3, 2, 2][i]) } else { 0 });
         let mix = Mix::from(counts);
         let gpus = 1 + u32::try_from(rng.below(3)).unwrap();
         let name = |class: &str| model.profiles.iter().find(|p| p.class == class).unwrap().name.clone();
@@ -143,7 +144,11 @@ fn grows_with_the_fleet_and_the_demand() {
     for seed in 0..150 {
         let problem = seeded(seed, Size { gpus: 3, ..Size::TINY });
         let served = |problem: &Problem| -> Vec<i64> {
-            optimum(problem).iter().filter(|(name, _)| matches!(name, TierName::Served { .. })).map(|(_, v)| *v).collect()
+            optimum(problem)
+                .iter()
+                .filter(|(name, _)| matches!(name, TierName::Served { .. }))
+                .map(|(_, v)| *v)
+                .collect()
         };
         let before = served(&problem);
         let mut larger = problem.clone();

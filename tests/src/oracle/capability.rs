@@ -6,7 +6,8 @@ use migsaw::geometry::{Model, Placement};
 
 /// Every vector of instances by profile that fits beside the pinned ones, of allowed profiles only.
 pub(super) fn vectors(model: &Model, pinned: &[Placement], allowed: &[bool]) -> BTreeSet<Vec<u8>> {
-    let mut board = Board { model, allowed, taken: vec![false; 64], count: vec![0; model.profiles.len()], engines: [0; 4] };
+    let mut board =
+        Board { model, allowed, taken: vec![false; 64], count: vec![0; model.profiles.len()], engines: [0; 4] };
     for placement in pinned {
         board.put(usize::from(placement.profile.0), placement.start, true);
     }

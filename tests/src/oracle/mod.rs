@@ -25,17 +25,36 @@ use table::{Goal, Table};
 /// Most GPUs the oracle should be asked about; more than a few take long.
 pub const MAX_GPUS: u64 = 4;
 
-/// The best value of every tier, most important first.
+/// Which instances a plan may add to a GPU of a node with strategy `mixed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Additions {
+    /// Those some demand could use there, or on a node with the same GPUs in another pool.
+    Wanted,
+    /// Any: cutting what nobody asked for can make a node's configuration equal to another's, where
+    /// something is pinned.
+    Any,
+}
+
+/// The best value of every tier, most important first, of plans that add any instances.
 ///
 /// # Panics
 /// If the problem has more than eight demands, or one of more than 60 units.
 pub fn optimum(problem: &Problem) -> Vec<(TierName, i64)> {
+    optimum_of(problem, Additions::Any)
+}
+
+/// The best value of every tier, most important first, of plans that add only such instances.
+///
+/// # Panics
+/// If the problem has more than eight demands, or one of more than 60 units.
+pub fn optimum_of(problem: &Problem, additions: Additions) -> Vec<(TierName, i64)> {
     let facts = Facts::of(problem);
-    let nodes = node::choices(&facts);
+    let nodes = node::choices(&facts, additions);
     let free: Vec<Table> = nodes.iter().map(NodeChoices::all).collect();
     let goal = table::goal(&facts, &free).expect("nodes can stay as they are");
     let (configurations, leftover) = fewest_configurations(&facts, &nodes, &free, &goal);
-    let served = facts.levels.iter().zip(&goal.served).map(|(&priority, &units)| (TierName::Served { priority }, units));
+    let served =
+        facts.levels.iter().zip(&goal.served).map(|(&priority, &units)| (TierName::Served { priority }, units));
     let mut tiers: Vec<(TierName, i64)> = served.collect();
     tiers.push((if facts.priced { TierName::Cost } else { TierName::Gpus }, goal.cost));
     tiers.push((TierName::Configurations, configurations));

@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use migsaw::fleet::Strategy;
 
+use super::Additions;
 use super::capability::vectors;
-use crate::facts::{Facts, Gpu, Node};
 use super::serve::{Stock, has_tight_offers, merged, outcomes};
 use super::table::Table;
+use crate::facts::{Facts, Gpu, Node};
 
 /// A node's configuration: each GPU's model and instances, pinned ones included; `None` for MIG off.
 /// Empty for MIG off on all of them, whatever they are.
@@ -44,8 +45,8 @@ enum Target {
 }
 
 /// The choices of every node.
-pub(super) fn choices(facts: &Facts<'_>) -> Vec<NodeChoices> {
-    facts.nodes.iter().map(|node| Enumeration::new(facts, node).run()).collect()
+pub(super) fn choices(facts: &Facts<'_>, additions: Additions) -> Vec<NodeChoices> {
+    facts.nodes.iter().map(|node| Enumeration::new(facts, node, additions).run()).collect()
 }
 
 struct Enumeration<'a> {
@@ -59,16 +60,15 @@ struct Enumeration<'a> {
 }
 
 impl<'a> Enumeration<'a> {
-    fn new(facts: &'a Facts<'a>, node: &'a Node) -> Self {
+    fn new(facts: &'a Facts<'a>, node: &'a Node, additions: Additions) -> Self {
         // Only nodes with the same models can have the same configuration.
         let models = |node: &Node| node.gpus.iter().map(|gpu| gpu.model).collect::<Vec<_>>();
         let alike: Vec<&Node> = facts.nodes.iter().filter(|other| models(other) == models(node)).collect();
         let strategy = |node: &Node| facts.pools[node.pool].strategy;
         let same = alike.iter().all(|other| other.gpus == node.gpus && strategy(other) == strategy(node));
-        let allowed = allowed(facts, &alike);
-        let twin = (0..node.gpus.len()).map(|i| {
-            (0..i).rev().find(|&j| alike.iter().all(|other| other.gpus[i] == other.gpus[j]))
-        });
+        let allowed = allowed(facts, &alike, additions);
+        let twin = (0..node.gpus.len())
+            .map(|i| (0..i).rev().find(|&j| alike.iter().all(|other| other.gpus[i] == other.gpus[j])));
         let single = strategy(node) == Strategy::Single;
         let targets = node.gpus.iter().map(|gpu| targets(facts, gpu, &allowed[&gpu.model], single, same)).collect();
         let found = NodeChoices { unused: None, by_key: BTreeMap::new() };
@@ -109,7 +109,8 @@ impl<'a> Enumeration<'a> {
         if pool.strategy == Strategy::Single && !all_off && (off > 0 || !self.is_uniform(&targets)) {
             return;
         }
-        let idle = self.node.gpus.iter().zip(&targets).filter(|(gpu, target)| matches!(target, Target::Off) && !gpu.taken);
+        let idle =
+            self.node.gpus.iter().zip(&targets).filter(|(gpu, target)| matches!(target, Target::Off) && !gpu.taken);
         let mut cut: Vec<(usize, Vec<u8>)> = self
             .node
             .gpus
@@ -185,7 +186,7 @@ fn content(gpu: &Gpu, target: &Target) -> Option<Vec<u8>> {
 /// For each model the profiles that can matter on nodes that look alike: those some demand could use, and
 /// pinned ones, since another node's configuration may be matched by cutting the same. On nodes of strategy
 /// `single` any may be needed to have one name throughout.
-fn allowed(facts: &Facts<'_>, alike: &[&Node]) -> BTreeMap<usize, Vec<bool>> {
+fn allowed(facts: &Facts<'_>, alike: &[&Node], additions: Additions) -> BTreeMap<usize, Vec<bool>> {
     let mut allowed: BTreeMap<usize, Vec<bool>> = BTreeMap::new();
     for node in alike {
         let pool = &facts.pools[node.pool];
@@ -195,7 +196,8 @@ fn allowed(facts: &Facts<'_>, alike: &[&Node]) -> BTreeMap<usize, Vec<bool>> {
             for (profile, allowed) in of_model.iter_mut().enumerate() {
                 *allowed |= pool.strategy == Strategy::Single
                     || pool.wanted.contains(&(gpu.model, profile))
-                    || gpu.pinned.iter().any(|placement| usize::from(placement.profile.0) == profile);
+                    || additions == Additions::Any
+                        && gpu.pinned.iter().any(|placement| usize::from(placement.profile.0) == profile);
             }
         }
     }
@@ -211,7 +213,8 @@ fn targets(facts: &Facts<'_>, gpu: &Gpu, allowed: &[bool], single: bool, same: b
     let cut = |added: &Vec<u8>| Target::Cut(added.clone());
     let mut all: Vec<Vec<u8>> = vectors(facts.models[gpu.model], &gpu.pinned, allowed).into_iter().collect();
     if single {
-        let one = |added: &Vec<u8>| content(gpu, &cut(added)).is_some_and(|all| all.iter().filter(|&&n| n > 0).count() <= 1);
+        let one =
+            |added: &Vec<u8>| content(gpu, &cut(added)).is_some_and(|all| all.iter().filter(|&&n| n > 0).count() <= 1);
         all.retain(one);
     }
     if same {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use migsaw::demand::Together;
 
-use crate::facts::{Facts, Kind, Offer, PoolFacts, Vector};
 use super::table::at;
+use crate::facts::{Facts, Kind, Offer, PoolFacts, Vector};
 
 /// What is there to serve with: the added instances of each cut GPU, and GPUs with MIG off.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,10 +107,13 @@ fn with_one(offer: &Offer, off: u32, free: &Free) -> Vec<(u32, Free)> {
                     take(way, free.clone(), gpu..gpu + 1, &mut found);
                 }
             }
-            found.into_iter().map(|mut free| {
-                free.sort_unstable();
-                (off, free)
-            }).collect()
+            found
+                .into_iter()
+                .map(|mut free| {
+                    free.sort_unstable();
+                    (off, free)
+                })
+                .collect()
         }
     }
 }
@@ -163,7 +166,8 @@ fn undominated(states: BTreeSet<(Vector, u32, Free)>) -> BTreeSet<(Vector, u32, 
 fn leftover(facts: &Facts<'_>, pool: &PoolFacts, free: &Free) -> i64 {
     let mut slices = 0;
     for (model, counts) in free {
-        for (profile, &n) in counts.iter().enumerate().filter(|(profile, _)| pool.wanted.contains(&(*model, *profile))) {
+        for (profile, &n) in counts.iter().enumerate().filter(|(profile, _)| pool.wanted.contains(&(*model, *profile)))
+        {
             let p = &facts.models[*model].profiles[profile];
             slices += i64::from(n) * (i64::from(p.compute_slices) + i64::from(p.memory_slices));
         }

@@ -108,9 +108,9 @@ pub(super) fn most_left(facts: &Facts<'_>, tables: &[Table], goal: &Goal) -> Opt
     for (at, table) in tables.iter().enumerate() {
         let rest = joined(facts, &tables[at + 1..]);
         let completes = |vector: Vector, cost: i64| {
-            rest.0.iter().any(|&(w, d, _)| {
-                cost + d <= goal.cost && by_level(facts, smaller(vector + w, most)) == goal.served
-            })
+            rest.0
+                .iter()
+                .any(|&(w, d, _)| cost + d <= goal.cost && by_level(facts, smaller(vector + w, most)) == goal.served)
         };
         let mut known: HashMap<(Vector, i64), bool> = HashMap::new();
         let pairs = all.0.iter().flat_map(|&(v, c, l)| table.0.iter().map(move |&(w, d, m)| (v + w, c + d, l + m)));
