@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::compile::{Compiled, NodeClass, PoolShape};
+use super::templates::doubling;
 use crate::fleet::{GpuState, Strategy};
 use crate::geometry::{Capability, Counts, Engines, Layout, Model, Occupancy, ProfileName};
 
@@ -142,14 +143,23 @@ impl Cell {
     pub(super) fn identical(
         compiled: &Compiled<'_>,
         members: &[(usize, usize, i64)],
+        strategy: Strategy,
         capabilities: &mut Capabilities,
     ) -> Cell {
         let (pool, class, _) = members[0];
         let shape = &compiled.pools[pool];
         let mut boards: Vec<BoardStock> = shape.boards.iter().map(|b| BoardStock::empty(&b.model)).collect();
         shape.classes[class].stock(shape, 1, &mut boards, capabilities);
-        let members = members.iter().map(|&(pool, class, weight)| Member { pool, class, weight }).collect();
-        Cell { members, nodes: 1, boards, class: Some(class), strategy: shape.strategy }
+        // Copies that serve units with rules within a node serve the same only in part, so they are members
+        // of several weights, of which every number of copies can be put together.
+        let has_rules =
+            |pool: usize| compiled.pools[pool].offers.iter().any(|offer| compiled.flows[offer.flow].has_node_rule());
+        let weights = |pool: usize, weight: i64| if has_rules(pool) { doubling(weight) } else { vec![weight] };
+        let members = members.iter().flat_map(|&(pool, class, weight)| {
+            weights(pool, weight).into_iter().map(move |weight| Member { pool, class, weight })
+        });
+        let members = members.collect();
+        Cell { members, nodes: 1, boards, class: Some(class), strategy }
     }
 
     /// Whether something is pinned on its nodes, so that they are in use whatever is planned.

@@ -129,6 +129,15 @@ impl NodeClass {
 }
 
 impl Flow {
+    /// Whether it matters which of a unit's instances, or of its units, are on one node.
+    pub(super) fn has_node_rule(&self) -> bool {
+        let large = match self.shape {
+            Shape::Whole { gpus } => gpus > 1,
+            Shape::Slices { instances, .. } => instances > 1,
+        };
+        large || self.max_per_node.is_some()
+    }
+
     pub(super) fn is_together_on_gpu(&self) -> bool {
         matches!(self.shape, Shape::Slices { together: Together::Gpu, instances } if instances > 1)
     }
@@ -204,6 +213,11 @@ impl PoolShape {
                 }
             }
         }
+    }
+
+    /// Whether some flow may take its GPUs as a whole.
+    pub(super) fn serves_whole(&self, compiled: &Compiled<'_>) -> bool {
+        self.offers.iter().any(|offer| matches!(compiled.flows[offer.flow].shape, Shape::Whole { .. }))
     }
 
     /// The class of the node with this index, and the state of its GPUs.

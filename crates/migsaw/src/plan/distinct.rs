@@ -3,7 +3,8 @@
 //! Nodes of different hardware cannot have the same configuration, and neither can nodes whose pinned
 //! instances no one configuration contains. So the number of kinds of hardware that are in use whatever
 //! is planned, or without which the targets cannot be reached, is a bound; and within one kind, any set of
-//! node classes of which no two can be made the same.
+//! node classes of which no two can be made the same. Only "MIG off on every GPU" is the same on all
+//! hardware, so the kinds that can be of use that way count once together.
 
 use super::cell::Cell;
 use super::compile::{Compiled, NodeClass, PoolShape};
@@ -12,22 +13,41 @@ use crate::geometry::{Counts, Layout, Model};
 
 /// A bound on the number of configurations. `is_needed` tells whether the targets are out of reach
 /// without the pooled cells for which it is asked.
-pub(super) fn fewest(compiled: &Compiled<'_>, pooled: &[Cell], mut is_needed: impl FnMut(&dyn Fn(&Cell) -> bool) -> bool) -> i64 {
+pub(super) fn fewest(
+    compiled: &Compiled<'_>,
+    pooled: &[Cell],
+    mut is_needed: impl FnMut(&dyn Fn(&Cell) -> bool) -> bool,
+) -> i64 {
     let mut kinds: Vec<Vec<&str>> = pooled.iter().map(|cell| hardware(&compiled.pools[cell.members[0].pool])).collect();
     kinds.sort_unstable();
     kinds.dedup();
     let mut least = 0;
+    let mut may_be_off = false;
     for kind in &kinds {
         let of_kind = |cell: &Cell| hardware(&compiled.pools[cell.members[0].pool]) == *kind;
         let pools = compiled.pools.iter().filter(|shape| hardware(shape) == *kind);
         let pinned: Vec<(&PoolShape, &NodeClass)> =
             pools.flat_map(|shape| shape.classes.iter().filter(|c| c.is_pinned()).map(move |c| (shape, c))).collect();
-        least += match apart(&pinned) {
-            0 => i64::from(is_needed(&of_kind)),
-            n => n,
-        };
+        let fixed = apart(&pinned);
+        least += fixed;
+        if fixed == 0 && is_needed(&of_kind) {
+            let mut pools = compiled.pools.iter().filter(|shape| hardware(shape) == *kind);
+            if pools.any(|shape| shape.serves_whole(compiled)) {
+                may_be_off = true;
+            } else {
+                least += 1;
+            }
+        }
     }
-    least
+    least + i64::from(may_be_off)
+}
+
+/// Whether nodes of different hardware can have the same configuration, with MIG off.
+pub(super) fn hardware_can_agree(compiled: &Compiled<'_>) -> bool {
+    let mut kinds: Vec<Vec<&str>> = compiled.pools.iter().map(hardware).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds.len() > 1 && compiled.pools.iter().any(|shape| shape.serves_whole(compiled))
 }
 
 /// The models of a node's GPUs in their order.

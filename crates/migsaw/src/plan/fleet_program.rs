@@ -51,7 +51,7 @@ pub(super) enum Capacity {
     },
 }
 
-/// Units of a flow at a member, per copy.
+/// Units of a flow at a member: of each copy, or of all copies together.
 pub(super) struct Use {
     pub(super) flow: usize,
     pub(super) units: Sum,
@@ -59,16 +59,19 @@ pub(super) struct Use {
     pub(super) lines: Vec<Vec<(Kind, Sum)>>,
     /// The bundle used for each unit: board and index.
     pub(super) bundle: Option<(usize, usize)>,
+    /// Whether the numbers are totals over all copies, which need not serve the same then.
+    pub(super) is_spread: bool,
 }
 
 impl CellVars {
-    /// GPUs of one copy that are cut or serve as a whole, those pinned left out.
+    /// GPUs of all copies that are cut or serve as a whole, those pinned left out.
     pub(super) fn gpus_used(&self, cell: &Cell, compiled: &Compiled<'_>, values: &[i64]) -> i64 {
-        let whole = |u: &Use| match compiled.flows[u.flow].shape {
-            Shape::Whole { gpus } => i64::try_from(u.units.value(values)).unwrap_or(i64::MAX) * gpus,
+        let whole = |u: &Use, weight: i64| match compiled.flows[u.flow].shape {
+            Shape::Whole { gpus } => {
+                i64::try_from(u.units.value(values)).unwrap_or(i64::MAX).saturating_mul(gpus * u.factor(weight))
+            }
             Shape::Slices { .. } => 0,
         };
-        let whole = self.uses.iter().map(|uses| uses.iter().map(whole).sum()).max().unwrap_or(0);
         let cut: i64 = match &self.capacity {
             Capacity::Mixed { boards, .. } => boards.iter().map(|board| values[board.cut.0]).sum(),
             Capacity::Single { names, .. } => {
@@ -76,7 +79,8 @@ impl CellVars {
                 names.iter().map(|(_, nodes)| values[nodes.0] * idle / cell.nodes.max(1)).sum()
             }
         };
-        whole + cut
+        let members = cell.members.iter().zip(&self.uses);
+        members.map(|(m, uses)| uses.iter().map(|u| whole(u, m.weight)).sum::<i64>() + cut * m.weight).sum()
     }
 
     /// Whether a copy has a GPU in use.
@@ -90,6 +94,11 @@ impl CellVars {
 }
 
 impl Use {
+    /// How often its numbers count for a member of this weight.
+    pub(super) fn factor(&self, weight: i64) -> i64 {
+        if self.is_spread { 1 } else { weight }
+    }
+
     fn kinds(&self) -> impl Iterator<Item = &(Kind, Sum)> {
         self.lines.iter().flatten()
     }
@@ -116,7 +125,7 @@ impl FleetProgram {
                 builder.add_spare(&built, &mut spare);
                 for (member, uses) in cell.members.iter().zip(&built.uses) {
                     for u in uses {
-                        totals[u.flow] += &u.units.times(member.weight);
+                        totals[u.flow] += &u.units.times(u.factor(member.weight));
                     }
                 }
                 built
@@ -173,17 +182,17 @@ impl CellBuilder<'_> {
             vars.push(formulation.describe(self.program, stock, &self.wanted(board), &bundles[board]));
         }
         let uses: Vec<Vec<Use>> = (0..self.cell.members.len()).map(|member| self.uses(member, &bundles)).collect();
-        for uses in &uses {
-            self.limit_by_instances(uses, |board, profile| match vars[board].total[profile] {
+        for (member, uses) in self.cell.members.iter().zip(&uses) {
+            self.limit_by_instances(uses, member.weight, |board, profile| match vars[board].total[profile] {
                 Some(var) => Sum::of([(var, 1)]),
                 None => Sum::new(),
             });
             self.limit_by_bundles(uses, &vars, &bundles);
-            let mut whole = self.whole_gpus(uses);
+            let mut whole = self.whole_gpus(uses, member.weight);
             for board in &vars {
-                whole.add_term(board.cut, 1);
+                whole.add_term(board.cut, member.weight);
             }
-            self.program.at_most(whole, self.cell.boards.iter().map(|stock| stock.idle).sum());
+            self.program.at_most(whole, self.idle_gpus() * member.weight);
         }
         CellVars { capacity: Capacity::Mixed { boards: vars, bundles }, uses }
     }
@@ -210,8 +219,8 @@ impl CellBuilder<'_> {
         }
         let none: Vec<Vec<Counts>> = cell.boards.iter().map(|_| Vec::new()).collect();
         let uses: Vec<Vec<Use>> = (0..cell.members.len()).map(|member| self.uses(member, &none)).collect();
-        for uses in &uses {
-            self.limit_by_instances(uses, |board, profile| {
+        for (member, uses) in cell.members.iter().zip(&uses) {
+            self.limit_by_instances(uses, member.weight, |board, profile| {
                 let stock = &cell.boards[board];
                 let per_node = added_when_uniform(stock, profile) / cell.nodes.max(1);
                 let named = |name: &ProfileName| stock.model.profile(name).is_some_and(|id| id.index() == profile);
@@ -226,9 +235,8 @@ impl CellBuilder<'_> {
                 let room = Sum::of(names.iter().filter(|(name, _)| named(name)).map(|(_, var)| (*var, units)));
                 self.program.at_most(u.units.clone() + &room.negated(), 0);
             }
-            let mut whole = self.whole_gpus(uses);
-            let per_node: i64 = cell.boards.iter().map(|stock| stock.idle).sum::<i64>() / cell.nodes.max(1);
-            whole.add_term(off, -per_node);
+            let mut whole = self.whole_gpus(uses, member.weight);
+            whole.add_term(off, -member.weight * self.idle_gpus() / cell.nodes.max(1));
             self.program.at_most(whole, 0);
         }
         CellVars { capacity: Capacity::Single { names }, uses }
@@ -260,13 +268,17 @@ impl CellBuilder<'_> {
         let nodes = self.cell.nodes;
         let compiled = self.compiled;
         let mut uses = Vec::new();
+        let weight = self.cell.members[member].weight;
         for offer in &compiled.pools[self.cell.members[member].pool].offers {
             let flow = &compiled.flows[offer.flow];
             let from = uses.len();
+            // What has no rule within a node may be different on each copy.
+            let is_spread = !flow.has_node_rule();
+            let copies = if is_spread { weight } else { 1 };
             match flow.shape {
                 Shape::Whole { gpus } => {
-                    let units = Sum::of([(self.program.var(self.whole_units(gpus)), 1)]);
-                    uses.push(Use { flow: offer.flow, units, lines: Vec::new(), bundle: None });
+                    let units = Sum::of([(self.program.var(self.whole_units(gpus).saturating_mul(copies)), 1)]);
+                    uses.push(Use { flow: offer.flow, units, lines: Vec::new(), bundle: None, is_spread });
                 }
                 Shape::Slices { .. } if flow.is_together_on_gpu() => {
                     uses.extend(self.uses_on_one_gpu(offer, flow, bundles));
@@ -275,7 +287,7 @@ impl CellBuilder<'_> {
                     let usable =
                         offer.ways.iter().filter(|way| way.lines.len() == 1 || self.cell.strategy == Strategy::Mixed);
                     for way in usable {
-                        uses.extend(self.use_on_node(offer.flow, flow, &way.lines));
+                        uses.extend(self.use_on_node(offer.flow, flow, &way.lines, copies, is_spread));
                     }
                 }
             }
@@ -297,7 +309,7 @@ impl CellBuilder<'_> {
                 for &kind in kinds {
                     let units = Sum::of([(self.program.var(flow.total()), 1)]);
                     let lines = vec![vec![(kind, units.times(*instances))]];
-                    uses.push(Use { flow: offer.flow, units, lines, bundle: None });
+                    uses.push(Use { flow: offer.flow, units, lines, bundle: None, is_spread: false });
                 }
                 continue;
             }
@@ -305,15 +317,21 @@ impl CellBuilder<'_> {
                 let index = way.on_one_gpu(board).and_then(|counts| list.binary_search(&counts).ok());
                 if let Some(index) = index {
                     let units = Sum::of([(self.program.var(flow.total()), 1)]);
-                    uses.push(Use { flow: offer.flow, units, lines: Vec::new(), bundle: Some((board, index)) });
+                    uses.push(Use {
+                        flow: offer.flow,
+                        units,
+                        lines: Vec::new(),
+                        bundle: Some((board, index)),
+                        is_spread: false,
+                    });
                 }
             }
         }
         uses
     }
 
-    fn use_on_node(&mut self, index: usize, flow: &Flow, lines: &[Line]) -> Option<Use> {
-        let nodes = self.cell.nodes;
+    fn use_on_node(&mut self, index: usize, flow: &Flow, lines: &[Line], copies: i64, is_spread: bool) -> Option<Use> {
+        let nodes = self.cell.nodes.saturating_mul(copies);
         let mut most = flow.total();
         for line in lines {
             let on_node: i64 = line.kinds.iter().map(|kind| self.most_on_node(*kind)).sum();
@@ -327,7 +345,7 @@ impl CellBuilder<'_> {
                 kinds.iter().map(|&kind| (kind, Sum::of([(self.program.var(most), 1)]))).collect();
             let mut units = Sum::new();
             kinds.iter().for_each(|(_, sum)| units += sum);
-            return Some(Use { flow: index, units, lines: vec![kinds], bundle: None });
+            return Some(Use { flow: index, units, lines: vec![kinds], bundle: None, is_spread });
         }
         let units = self.program.var(most);
         let mut by_line = Vec::new();
@@ -346,7 +364,7 @@ impl CellBuilder<'_> {
             self.program.equal(all, 0);
             by_line.push(kinds);
         }
-        Some(Use { flow: index, units: Sum::of([(units, 1)]), lines: by_line, bundle: None })
+        Some(Use { flow: index, units: Sum::of([(units, 1)]), lines: by_line, bundle: None, is_spread })
     }
 
     /// Instances of a kind that one node can hold at most.
@@ -366,28 +384,29 @@ impl CellBuilder<'_> {
         self.cell.boards.iter().map(|stock| stock.idle).sum()
     }
 
-    fn whole_gpus(&self, uses: &[Use]) -> Sum {
+    /// GPUs that serve as a whole, over all copies of a member.
+    fn whole_gpus(&self, uses: &[Use], weight: i64) -> Sum {
         let mut sum = Sum::new();
         for u in uses {
             if let Shape::Whole { gpus } = self.compiled.flows[u.flow].shape {
-                sum += &u.units.times(gpus);
+                sum += &u.units.times(gpus * u.factor(weight));
             }
         }
         sum
     }
 
-    /// Instances used of each kind are at most those there.
-    fn limit_by_instances(&mut self, uses: &[Use], there: impl Fn(usize, usize) -> Sum) {
+    /// Instances used of each kind are at most those there, over all copies of a member.
+    fn limit_by_instances(&mut self, uses: &[Use], weight: i64, there: impl Fn(usize, usize) -> Sum) {
         for (board, stock) in self.cell.boards.iter().enumerate() {
             for profile in 0..stock.model.profiles.len() {
                 let mut sum = Sum::new();
-                for (kind, used) in uses.iter().flat_map(Use::kinds) {
-                    if kind.board == board && kind.profile.index() == profile {
-                        sum += used;
+                for u in uses {
+                    for (_, used) in u.kinds().filter(|(k, _)| k.board == board && k.profile.index() == profile) {
+                        sum += &used.times(u.factor(weight));
                     }
                 }
                 if !sum.is_empty() {
-                    sum += &there(board, profile).negated();
+                    sum += &there(board, profile).times(-weight);
                     self.program.at_most(sum, 0);
                 }
             }
@@ -412,7 +431,7 @@ impl CellBuilder<'_> {
     fn add_cost(&self, built: &CellVars, cost: &mut Sum) {
         for (member, uses) in self.cell.members.iter().zip(&built.uses) {
             let price = self.compiled.pools[member.pool].cost * member.weight;
-            *cost += &self.whole_gpus(uses).times(price);
+            *cost += &self.whole_gpus(uses, member.weight).times(self.compiled.pools[member.pool].cost);
             match &built.capacity {
                 Capacity::Mixed { boards, .. } => boards.iter().for_each(|board| cost.add_term(board.cut, price)),
                 Capacity::Single { names, .. } => {
@@ -465,8 +484,10 @@ impl CellBuilder<'_> {
                     }
                 }
             }
-            for (kind, used) in uses.iter().flat_map(Use::kinds) {
-                *spare += &used.times(-member.weight * value(*kind));
+            for u in uses {
+                for (kind, used) in u.kinds() {
+                    *spare += &used.times(-u.factor(member.weight) * value(*kind));
+                }
             }
         }
     }

@@ -91,9 +91,9 @@ fn mixed_pieces(stock: &BoardStock, board: &BoardVars, bundles: &[Counts], value
 }
 
 /// The loads of one copy at a member.
-fn loads(uses: &[Use], bundles: &[Vec<Counts>], values: &[i64]) -> Vec<Load> {
+fn loads<'u>(uses: impl IntoIterator<Item = &'u Use>, bundles: &[Vec<Counts>], values: &[i64]) -> Vec<Load> {
     let number = |sum: &super::program::Sum| i64::try_from(sum.value(values)).expect("a checked value");
-    let loads = uses.iter().map(|u| Load {
+    let loads = uses.into_iter().map(|u| Load {
         flow: u.flow,
         units: number(&u.units),
         lines: u.lines.iter().map(|kinds| kinds.iter().map(|(kind, sum)| (*kind, number(sum))).collect()).collect(),
@@ -125,15 +125,49 @@ pub(super) fn build_identical(
         let shape = &compiled.pools[member.pool];
         let mut queues = Queues::new(shape, &pieces, &bundles);
         let gpus = queues.fill(shape, cell, member.class, capabilities)?;
-        let loads = loads(uses, &bundles, values);
-        let idle = gpus.iter().all(|gpu| gpu.added.is_empty()) && loads.is_empty();
-        if idle {
-            continue;
+        let (spread, fixed): (Vec<&Use>, Vec<&Use>) = uses.iter().partition(|u| u.is_spread);
+        let fixed = loads(fixed, &bundles, values);
+        let mut pending = Pending::new(compiled, loads(spread, &bundles, values));
+        let is_cut = gpus.iter().any(|gpu| !gpu.added.is_empty());
+        let mut left = member.weight;
+        while left > 0 && (is_cut || !fixed.is_empty() || !pending.is_empty()) {
+            let (loads, same) = pending.beside(compiled, shape, member.class, &gpus, &fixed, left)?;
+            let nodes = free.take(member.pool, member.class, same)?;
+            built.push(NodeBuild { pool: member.pool, class: member.class, nodes, gpus: gpus.clone(), loads });
+            left -= same;
         }
-        let nodes = free.take(member.pool, member.class, member.weight)?;
-        built.push(NodeBuild { pool: member.pool, class: member.class, nodes, gpus, loads });
+        if !pending.is_empty() {
+            return None;
+        }
     }
     Some(built)
+}
+
+impl Pending {
+    /// The loads of a node that serves `fixed` already, and how many of `most` such nodes have the same.
+    fn beside(
+        &mut self,
+        compiled: &Compiled<'_>,
+        shape: &PoolShape,
+        class: usize,
+        gpus: &[GpuBuild],
+        fixed: &[Load],
+        most: i64,
+    ) -> Option<(Vec<Load>, i64)> {
+        let state = &shape.classes[class].state;
+        let idle = gpus.iter().zip(state).filter(|(gpu, state)| **state == GpuState::Idle && gpu.added.is_empty());
+        let whole: i64 = fixed.iter().map(|load| load.whole(compiled)).sum();
+        let (mut loads, same) = self.take_whole(i64::try_from(idle.count()).ok()? - whole, most);
+        let mut room = Space::of(gpus, &shape.board_of);
+        for (kind, n) in fixed.iter().flat_map(|load| load.lines.iter().flatten()) {
+            *room.kinds.entry(*kind).or_insert(0) -= n;
+        }
+        let (slices, same) = self.slices(compiled, room, same);
+        loads.extend(slices);
+        self.remove(&loads, same);
+        loads.extend(fixed.iter().cloned());
+        Some((loads, same))
+    }
 }
 
 /// Nodes not yet given a role, by pool and class.
@@ -186,7 +220,7 @@ impl Queues {
     fn new(shape: &PoolShape, pieces: &[Vec<Piece>], bundles: &[Vec<Counts>]) -> Queues {
         let mut by_class: BTreeMap<_, Vec<(GpuBuild, i64)>> = BTreeMap::new();
         for board in 0..shape.boards.len() {
-            for piece in pieces[board].iter().filter(|piece| !piece.added.is_empty()).rev() {
+            for piece in pieces[board].iter().filter(|piece| piece.gpus > 0 && !piece.added.is_empty()).rev() {
                 let together = bundles.get(board).into_iter().flatten().zip(&piece.bundles);
                 let bundles = together.flat_map(|(bundle, &n)| std::iter::repeat_n(*bundle, usize::from(n))).collect();
                 let build = GpuBuild { added: piece.added, bundles };
@@ -294,7 +328,7 @@ pub(super) fn build_pooled(
                     same = same.min((there / gpus).max(1));
                 }
             }
-            let (slices, lasting) = pending.slices(compiled, &gpus, &shape.board_of, same);
+            let (slices, lasting) = pending.slices(compiled, Space::of(&gpus, &shape.board_of), same);
             let same = same.min(lasting).max(1);
             loads.extend(slices);
             pending.remove(&loads, same);
@@ -417,21 +451,9 @@ impl Pending {
         (loads, same)
     }
 
-    /// Units for a node of these GPUs, and how many of `most` such nodes can have the same.
-    fn slices(&self, compiled: &Compiled<'_>, gpus: &[GpuBuild], board_of: &[usize], most: i64) -> (Vec<Load>, i64) {
-        let mut room: BTreeMap<Kind, i64> = BTreeMap::new();
-        let mut sets: BTreeMap<(usize, Counts), i64> = BTreeMap::new();
-        for (gpu, &board) in gpus.iter().zip(board_of) {
-            for (profile, n) in gpu.added.iter() {
-                *room.entry(Kind { board, profile }).or_insert(0) += i64::from(n);
-            }
-            for &bundle in &gpu.bundles {
-                *sets.entry((board, bundle)).or_insert(0) += 1;
-                for (profile, n) in bundle.iter() {
-                    *room.entry(Kind { board, profile }).or_insert(0) -= i64::from(n);
-                }
-            }
-        }
+    /// Units for a node with so much space, and how many of `most` such nodes can have the same.
+    fn slices(&self, compiled: &Compiled<'_>, space: Space, most: i64) -> (Vec<Load>, i64) {
+        let Space { kinds: mut room, mut sets } = space;
         let mut here: BTreeMap<usize, i64> = BTreeMap::new();
         let mut same = most;
         let mut loads = Vec::new();
@@ -482,6 +504,31 @@ impl Pending {
         }
         self.whole.retain(|entry| entry.2 > 0);
         self.slices.retain(|pending| pending.left > 0);
+    }
+}
+
+/// Instances that nothing uses yet, on one node.
+struct Space {
+    kinds: BTreeMap<Kind, i64>,
+    /// Sets put together on one GPU, by board.
+    sets: BTreeMap<(usize, Counts), i64>,
+}
+
+impl Space {
+    fn of(gpus: &[GpuBuild], board_of: &[usize]) -> Space {
+        let mut space = Space { kinds: BTreeMap::new(), sets: BTreeMap::new() };
+        for (gpu, &board) in gpus.iter().zip(board_of) {
+            for (profile, n) in gpu.added.iter() {
+                *space.kinds.entry(Kind { board, profile }).or_insert(0) += i64::from(n);
+            }
+            for &bundle in &gpu.bundles {
+                *space.sets.entry((board, bundle)).or_insert(0) += 1;
+                for (profile, n) in bundle.iter() {
+                    *space.kinds.entry(Kind { board, profile }).or_insert(0) -= i64::from(n);
+                }
+            }
+        }
+        space
     }
 }
 

@@ -233,7 +233,8 @@ impl Search<'_> {
         let targets = assembled.targets();
         let relaxed_spare = self.relaxed_spare(pooled, &targets).min(assembled.spare_bound);
         let base = tiers::configurations(self.compiled.problem, &assembled.nodes);
-        let found = self.fewest(pooled, usize::try_from(base).unwrap_or(usize::MAX), &targets, assembled.cost.is_proven());
+        let found =
+            self.fewest(pooled, usize::try_from(base).unwrap_or(usize::MAX), &targets, assembled.cost.is_proven());
         let nodes = match &found.solution {
             Some(solution) => self.nodes(solution)?,
             None => assembled.nodes,
@@ -243,7 +244,8 @@ impl Search<'_> {
     }
 
     fn cells(&mut self, templates: &[Template]) -> Vec<Cell> {
-        let cells = templates.iter().map(|t| Cell::identical(self.compiled, &t.members, &mut self.capabilities));
+        let cells =
+            templates.iter().map(|t| Cell::identical(self.compiled, &t.members, t.strategy, &mut self.capabilities));
         cells.collect()
     }
 
@@ -276,7 +278,8 @@ impl Search<'_> {
         let groups = templates::groups(self.compiled).filter(|_| targets.cost > 0);
         let cost = cost_is_proven.then_some(targets.cost);
         let mut tried = 0;
-        let mut is_proof = true;
+        // Templates of different hardware count as different, which they are not with MIG off.
+        let mut is_proof = !distinct::hardware_can_agree(self.compiled);
         for count in 1..=most {
             let Some(groups) = &groups else { break };
             let candidates = templates::candidates(self.compiled, groups, count, cost, MAX_CANDIDATES - tried);
@@ -348,15 +351,14 @@ impl Search<'_> {
             .iter()
             .zip(&solution.fleet.cells)
             .filter(|(cell, vars)| cell.is_pinned() || vars.is_used(&solution.values));
-        used.map(|(cell, _)| Template { members: cell.members.iter().map(|m| (m.pool, m.class, m.weight)).collect() })
-            .collect()
+        used.map(|(cell, _)| Template::of(cell)).collect()
     }
 
     fn gpus_used(&self, solution: &Solution, pool: usize) -> i64 {
         let cells = solution.cells.iter().zip(&solution.fleet.cells);
         cells
             .filter(|(cell, _)| cell.members[0].pool == pool)
-            .map(|(cell, vars)| cell.members[0].weight * vars.gpus_used(cell, self.compiled, &solution.values))
+            .map(|(cell, vars)| vars.gpus_used(cell, self.compiled, &solution.values))
             .sum()
     }
 

@@ -1,5 +1,8 @@
 //! Which nodes to make the same: the candidates of the search for few configurations.
 
+use std::collections::BTreeMap;
+
+use super::cell::Cell;
 use super::compile::{Compiled, NodeClass};
 use crate::fleet::Strategy;
 
@@ -7,11 +10,14 @@ use crate::fleet::Strategy;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Template {
     pub(super) members: Vec<(usize, usize, i64)>,
+    /// How they are cut. Nodes of the mixed strategy can be cut like those of the single one.
+    pub(super) strategy: Strategy,
 }
 
 /// Idle nodes that look the same, whatever their pool.
 #[derive(Debug)]
 pub(super) struct Group {
+    strategy: Strategy,
     /// Pool, class and how many.
     classes: Vec<(usize, usize, i64)>,
     gpus: i64,
@@ -32,8 +38,16 @@ const MAX_NODES: i64 = 24;
 const MAX_OPTIONS: usize = 4_000;
 
 impl Template {
-    fn one(pool: usize, class: usize, weight: i64) -> Template {
-        Template { members: vec![(pool, class, weight)] }
+    fn one(compiled: &Compiled<'_>, pool: usize, class: usize, weight: i64) -> Template {
+        Template { members: vec![(pool, class, weight)], strategy: compiled.pools[pool].strategy }
+    }
+
+    /// The template of an identical cell.
+    pub(super) fn of(cell: &Cell) -> Template {
+        let mut members: BTreeMap<(usize, usize), i64> = BTreeMap::new();
+        cell.members.iter().for_each(|m| *members.entry((m.pool, m.class)).or_insert(0) += m.weight);
+        let members = members.into_iter().map(|((pool, class), weight)| (pool, class, weight)).collect();
+        Template { members, strategy: cell.strategy }
     }
 
     pub(super) fn is_only_in(&self, pool: usize) -> bool {
@@ -51,7 +65,7 @@ fn classes<'c>(compiled: &'c Compiled<'_>) -> impl Iterator<Item = (usize, usize
 pub(super) fn complete(compiled: &Compiled<'_>) -> Option<Vec<Template>> {
     let mut templates = Vec::new();
     for (pool, index, class) in classes(compiled) {
-        templates.extend(doubling(class.count).into_iter().map(|weight| Template::one(pool, index, weight)));
+        templates.extend(doubling(class.count).into_iter().map(|weight| Template::one(compiled, pool, index, weight)));
         if templates.len() > MAX_CELLS {
             return None;
         }
@@ -60,7 +74,7 @@ pub(super) fn complete(compiled: &Compiled<'_>) -> Option<Vec<Template>> {
 }
 
 /// 1, 2, 4, … and a rest that add up to `count`, largest first.
-fn doubling(count: i64) -> Vec<i64> {
+pub(super) fn doubling(count: i64) -> Vec<i64> {
     let mut weights = Vec::new();
     let (mut left, mut next) = (count, 1);
     while left > 0 {
@@ -76,28 +90,36 @@ fn doubling(count: i64) -> Vec<i64> {
 /// One cell per node: the problem itself; `None` if there are too many.
 pub(super) fn every_node(compiled: &Compiled<'_>) -> Option<Vec<Template>> {
     let total: i64 = classes(compiled).map(|(_, _, class)| class.count).sum();
-    let each =
-        |(pool, index, class): (usize, usize, &NodeClass)| (0..class.count).map(move |_| Template::one(pool, index, 1));
+    let each = |(pool, index, class): (usize, usize, &NodeClass)| {
+        (0..class.count).map(move |_| Template::one(compiled, pool, index, 1))
+    };
     (total <= MAX_NODES).then(|| classes(compiled).flat_map(each).collect())
 }
 
-/// The idle nodes by looks; `None` if something is pinned, where looks do not decide.
+/// The idle nodes by looks; `None` if something is pinned, where looks do not decide. Nodes of the mixed
+/// strategy are in two groups where there are others of the single strategy that look the same.
 pub(super) fn groups(compiled: &Compiled<'_>) -> Option<Vec<Group>> {
-    let mut groups: Vec<Group> = Vec::new();
-    let models = |pool: usize| {
+    let models = |pool: usize| -> Vec<&str> {
         let shape = &compiled.pools[pool];
-        let ids: Vec<&str> = shape.board_of.iter().map(|&b| shape.boards[b].model.id.as_str()).collect();
-        (shape.strategy == Strategy::Single, ids)
+        shape.board_of.iter().map(|&b| shape.boards[b].model.id.as_str()).collect()
     };
-    for (pool, index, class) in classes(compiled) {
-        if !class.is_idle() {
-            return None;
-        }
-        match groups.iter_mut().find(|group| models(group.classes[0].0) == models(pool)) {
-            Some(group) => group.classes.push((pool, index, class.count)),
-            None => {
-                let gpus = i64::try_from(compiled.pools[pool].board_of.len()).expect("few GPUs per node");
-                groups.push(Group { classes: vec![(pool, index, class.count)], gpus });
+    let mut looks: Vec<Vec<&str>> = (0..compiled.pools.len()).map(models).collect();
+    looks.sort_unstable();
+    looks.dedup();
+    if classes(compiled).any(|(_, _, class)| !class.is_idle()) {
+        return None;
+    }
+    let mut groups = Vec::new();
+    for look in looks {
+        for strategy in [Strategy::Mixed, Strategy::Single] {
+            let alike = classes(compiled).filter(|(pool, _, _)| models(*pool) == look);
+            let fitting =
+                alike.filter(|(pool, _, _)| strategy == Strategy::Single || compiled.pools[*pool].strategy == strategy);
+            let classes: Vec<(usize, usize, i64)> =
+                fitting.map(|(pool, index, class)| (pool, index, class.count)).collect();
+            if classes.iter().any(|class| compiled.pools[class.0].strategy == strategy) {
+                let gpus = i64::try_from(look.len()).expect("few GPUs per node");
+                groups.push(Group { strategy, classes, gpus });
             }
         }
     }
@@ -113,7 +135,7 @@ pub(super) fn candidates(
     cost: Option<i64>,
     most: usize,
 ) -> Candidates {
-    let Some(mut options) = options(groups) else { return Candidates { lists: Vec::new(), are_all: false } };
+    let Some(mut options) = options(compiled, groups) else { return Candidates { lists: Vec::new(), are_all: false } };
     options.sort_by_key(|(_, template)| (template.members.iter().map(|m| m.2).sum::<i64>(), template.clone()));
     let mut chosen = Vec::new();
     let mut lists = Vec::new();
@@ -125,7 +147,7 @@ pub(super) fn candidates(
 }
 
 /// Every single template, with its group; `None` if there are too many.
-fn options(groups: &[Group]) -> Option<Vec<(usize, Template)>> {
+fn options(compiled: &Compiled<'_>, groups: &[Group]) -> Option<Vec<(usize, Template)>> {
     let mut options = Vec::new();
     for (index, group) in groups.iter().enumerate() {
         let mut weights: Vec<Vec<i64>> = vec![Vec::new()];
@@ -139,8 +161,10 @@ fn options(groups: &[Group]) -> Option<Vec<(usize, Template)>> {
         }
         for weights in weights.into_iter().filter(|w| w.iter().any(|&n| n > 0)) {
             let members = group.classes.iter().zip(weights).filter(|(_, n)| *n > 0);
-            options
-                .push((index, Template { members: members.map(|(&(pool, class, _), n)| (pool, class, n)).collect() }));
+            let members: Vec<(usize, usize, i64)> = members.map(|(&(pool, class, _), n)| (pool, class, n)).collect();
+            if members.iter().any(|member| compiled.pools[member.0].strategy == group.strategy) {
+                options.push((index, Template { members, strategy: group.strategy }));
+            }
         }
     }
     (options.len() <= MAX_OPTIONS).then_some(options)
@@ -182,8 +206,8 @@ impl Walk<'_> {
 
     /// Whether no class is used up beyond its nodes.
     fn has_nodes(&self, chosen: &[usize]) -> bool {
-        let classes = self.groups.iter().flat_map(|group| &group.classes);
-        classes.into_iter().all(|&(pool, class, count)| {
+        let mut classes = self.groups.iter().flat_map(|group| &group.classes);
+        classes.all(|&(pool, class, count)| {
             let members = chosen.iter().flat_map(|&i| &self.options[i].1.members);
             members.filter(|m| m.0 == pool && m.1 == class).map(|m| m.2).sum::<i64>() <= count
         })
@@ -233,6 +257,6 @@ pub(super) fn shorter(compiled: &Compiled<'_>, pool: usize, count: usize, gpus: 
     lists.retain(|list| !list.is_empty() && list.len() < count && list.iter().sum::<i64>() <= class.count);
     lists.sort_by_key(|list| (list.len(), list.iter().sum::<i64>()));
     lists.dedup();
-    let templates = |list: Vec<i64>| list.into_iter().map(|weight| Template::one(pool, 0, weight)).collect();
+    let templates = |list: Vec<i64>| list.into_iter().map(|weight| Template::one(compiled, pool, 0, weight)).collect();
     lists.into_iter().map(templates).collect()
 }
