@@ -1,20 +1,296 @@
 //! Why something is not served, and the smallest change that would serve it.
+//!
+//! The reasons go from what no plan could change (no such profile, no pool that is allowed, a unit larger
+//! than a node) to what this fleet is too small for. For the latter the relaxation is solved once more
+//! with the number of nodes of each eligible pool free: the fewest that must be added.
 
-use super::Options;
-use super::compile::Compiled;
-use super::outcome::{Plan, Unserved, UnservedCode};
+use super::cell::{Capabilities, Cell};
+use super::compile::{Compiled, PoolShape};
+use super::fleet_program::FleetProgram;
+use super::optimise::Reached;
+use super::outcome::{Plan, Status, Unserved, UnservedCode};
+use super::program::Sum;
+use super::solver::Solver;
+use super::{Depth, Options};
+use crate::demand::{Demand, Ineligible, Request, Together};
+use crate::fleet::{Pool, Strategy};
 
-pub(super) fn unserved(compiled: &Compiled<'_>, plan: &Plan, _options: &Options<'_>) -> Vec<Unserved> {
+/// Most demands for which the missing nodes are worked out.
+const MAX_REMEDIES: usize = 24;
+/// Most node groups of a fleet for which they are.
+const MAX_GROUPS: usize = 2_000;
+/// Most nodes that are tried to be added.
+const MAX_ADDED: u32 = 1 << 20;
+/// Branch and bound nodes for one remedy.
+const NODES: u64 = 500;
+
+pub(super) fn unserved(compiled: &Compiled<'_>, plan: &Plan, options: &Options<'_>) -> Vec<Unserved> {
     let served = plan.served(compiled.problem.demands.len());
-    let demands = compiled.problem.demands.iter().enumerate().zip(served);
-    let missing = demands.filter(|((_, demand), served)| demand.count > *served);
+    let mut explainer = Explainer { compiled, options, served: &served, remedies: 0 };
+    let demands = compiled.problem.demands.iter().enumerate();
+    let missing = demands.filter(|(index, demand)| demand.count > served[*index]);
     missing
-        .map(|((index, demand), served)| Unserved {
-            demand: index,
-            count: demand.count - served,
-            code: UnservedCode::Capacity,
-            reason: "full".to_owned(),
-            remedy: None,
+        .map(|(index, demand)| {
+            let (code, reason, remedy) = match plan.status {
+                Status::Unknown => (
+                    UnservedCode::NotDecided,
+                    "the time limit came before any plan was found".to_owned(),
+                    Some("give more time".to_owned()),
+                ),
+                _ => explainer.explain(index, demand),
+            };
+            Unserved { demand: index, count: demand.count - served[index], code, reason, remedy }
         })
         .collect()
+}
+
+struct Explainer<'a> {
+    compiled: &'a Compiled<'a>,
+    options: &'a Options<'a>,
+    served: &'a [u64],
+    remedies: usize,
+}
+
+type Explanation = (UnservedCode, String, Option<String>);
+
+impl Explainer<'_> {
+    fn explain(&mut self, index: usize, demand: &Demand) -> Explanation {
+        let pools: Vec<(&Pool, &PoolShape)> = self
+            .compiled
+            .problem
+            .fleet
+            .pools
+            .iter()
+            .zip(&self.compiled.pools)
+            .filter(|(pool, _)| pool.gpu_count() > 0)
+            .collect();
+        let gives =
+            |shape: &PoolShape| matches!(demand.request, Request::WholeGpus { .. }) || !shape.ways(demand).is_empty();
+        let admitted: Vec<(&Pool, &PoolShape)> =
+            pools.iter().filter(|(pool, _)| demand.eligible.admits(pool).is_ok()).copied().collect();
+        if admitted.is_empty() {
+            return no_pool(demand, &pools, &gives);
+        }
+        let giving: Vec<(&Pool, &PoolShape)> = admitted.iter().filter(|(_, shape)| gives(shape)).copied().collect();
+        if giving.is_empty() {
+            return no_profile(demand, &admitted, &pools, &gives);
+        }
+        if !giving.iter().any(|(pool, shape)| unit_fits(demand, pool, shape)) {
+            return too_large(demand, &giving);
+        }
+        if let Some(explanation) = self.spread_out(index, demand, &giving) {
+            return explanation;
+        }
+        self.full(index, demand, &giving)
+    }
+
+    /// Each node the demand may use already serves as many units as it may.
+    fn spread_out(&self, index: usize, demand: &Demand, pools: &[(&Pool, &PoolShape)]) -> Option<Explanation> {
+        let most = u64::from(demand.max_per_node?);
+        let nodes: u64 = pools.iter().map(|(pool, _)| u64::from(pool.node_count())).sum();
+        (self.served[index] >= nodes * most).then(|| {
+            let missing = demand.count - self.served[index];
+            (
+                UnservedCode::MaxPerNode,
+                format!("each of the {nodes} nodes it may use serves {most} already, which is its most per node"),
+                Some(format!(
+                    "{} more in {}, or a higher limit per node",
+                    nodes_of(missing.div_ceil(most)),
+                    names(pools)
+                )),
+            )
+        })
+    }
+
+    fn full(&mut self, index: usize, demand: &Demand, pools: &[(&Pool, &PoolShape)]) -> Explanation {
+        let gpus: u64 = pools.iter().map(|(pool, _)| pool.gpu_count()).sum();
+        let before: u64 = self.competitors(index).map(|i| self.served[i]).sum();
+        let others = if before > 0 {
+            format!(", which serve {before} units of other demands of its priority or higher")
+        } else {
+            String::new()
+        };
+        let reason = format!("no room is left for {} on the {gpus} GPUs of {}{others}", what(demand), names(pools));
+        self.remedies += 1;
+        let groups: usize = self.compiled.pools.iter().map(|shape| shape.classes.len()).sum();
+        let is_quick = self.remedies <= MAX_REMEDIES && groups <= MAX_GROUPS && self.options.depth == Depth::All;
+        let remedy = if !is_quick { None } else { self.missing_nodes(index, pools) };
+        (UnservedCode::Capacity, reason, remedy)
+    }
+
+    /// Other demands served that are at least as important.
+    fn competitors(&self, index: usize) -> impl Iterator<Item = usize> {
+        let demands = &self.compiled.problem.demands;
+        (0..demands.len())
+            .filter(move |&i| i != index && self.served[i] > 0 && demands[i].priority >= demands[index].priority)
+    }
+
+    /// The pool that needs fewest nodes more to serve the demand too, and everything served now.
+    fn missing_nodes(&self, index: usize, pools: &[(&Pool, &PoolShape)]) -> Option<String> {
+        let usable = pools.iter().filter(|(pool, shape)| unit_fits(&self.compiled.problem.demands[index], pool, shape));
+        let added = usable.filter_map(|(pool, _)| Some((self.nodes_to_add(index, &pool.name)?, &pool.name)));
+        let (nodes, pool) = added.min()?;
+        Some(format!("{} more in pool {pool}", nodes_of(u64::from(nodes))))
+    }
+
+    /// The fewest nodes that must be added to a pool, found by bisection.
+    fn nodes_to_add(&self, index: usize, pool: &str) -> Option<u32> {
+        let mut enough = 1;
+        while !self.would_serve(index, pool, enough) {
+            enough = enough.checked_mul(2).filter(|&n| n <= MAX_ADDED)?;
+        }
+        let mut too_few = enough / 2;
+        while enough - too_few > 1 {
+            let middle = too_few + (enough - too_few) / 2;
+            if self.would_serve(index, pool, middle) {
+                enough = middle;
+            } else {
+                too_few = middle;
+            }
+        }
+        Some(enough)
+    }
+
+    /// Whether all of the demand would be served, and of the others as much as now, with so many nodes more.
+    fn would_serve(&self, index: usize, pool: &str, nodes: u32) -> bool {
+        let mut problem = self.compiled.problem.clone();
+        for (i, demand) in problem.demands.iter_mut().enumerate().filter(|(i, _)| *i != index) {
+            demand.count = self.served[i];
+        }
+        let Some(grown) = problem.fleet.pools.iter_mut().find(|p| p.name == pool) else { return false };
+        let names = crate::fleet::NodeNames::Numbered { prefix: String::new(), first: 0, count: nodes };
+        grown.nodes.push(crate::fleet::NodeGroup { names, pinned: Vec::new() });
+        let compiled = Compiled::new(&problem);
+        let cells = Cell::pooled(&compiled, &mut Capabilities::default());
+        let asked = compiled.asked();
+        let fleet = FleetProgram::new(&compiled, &cells, self.options.formulation, &asked);
+        let mut all = Sum::new();
+        (0..compiled.levels.len()).for_each(|level| all += &fleet.served_at(level));
+        let solver = Solver { backend: self.options.backend, budget: self.options.budget, nodes: NODES };
+        let wanted: i64 = asked.iter().flatten().sum();
+        let outcome = solver.maximise(&fleet.program, &all, None);
+        let value = outcome.values.map_or(0, |values| i64::try_from(all.value(&values)).unwrap_or(0));
+        Reached { value, bound: wanted }.is_proven()
+    }
+}
+
+fn no_pool(demand: &Demand, pools: &[(&Pool, &PoolShape)], gives: &dyn Fn(&PoolShape) -> bool) -> Explanation {
+    let refusals = pools.iter().filter(|(_, shape)| gives(shape));
+    let refusals: Vec<(&Pool, Ineligible)> =
+        refusals.filter_map(|(pool, _)| Some((*pool, demand.eligible.admits(pool).err()?))).collect();
+    let strategies: Vec<&(&Pool, Ineligible)> =
+        refusals.iter().filter(|(_, why)| matches!(why, Ineligible::Strategy(_))).collect();
+    if let Some((pool, Ineligible::Strategy(needed))) = strategies.first() {
+        let reason =
+            format!("it needs MIG strategy {needed}, but the pools it may use otherwise have {}", pool.strategy);
+        return (UnservedCode::WrongStrategy, reason, Some(format!("MIG strategy {needed} in pool {}", pool.name)));
+    }
+    let (reason, remedy) = match refusals.first() {
+        Some((pool, Ineligible::Taint(taint))) => (
+            format!("it does not tolerate taint {taint} of pool {}", pool.name),
+            Some(format!("a toleration for {taint}")),
+        ),
+        Some((pool, Ineligible::Pool)) => {
+            ("none of the pools it names could give it".to_owned(), Some(format!("pool {} among its pools", pool.name)))
+        }
+        Some((pool, _)) => (
+            "no pool has the labels it selects".to_owned(),
+            Some(format!("a selector that accepts pool {}, or its labels on those nodes", pool.name)),
+        ),
+        None => (format!("no pool may be used, and none could give {}", what(demand)), None),
+    };
+    (UnservedCode::NoEligiblePool, reason, remedy)
+}
+
+fn no_profile(
+    demand: &Demand,
+    admitted: &[(&Pool, &PoolShape)],
+    pools: &[(&Pool, &PoolShape)],
+    gives: &dyn Fn(&PoolShape) -> bool,
+) -> Explanation {
+    let mut models: Vec<&str> =
+        admitted.iter().flat_map(|(_, shape)| shape.boards.iter().map(|board| board.model.id.as_str())).collect();
+    models.sort_unstable();
+    models.dedup();
+    let reason = format!("{} does not exist on {}", what(demand), models.join(", "));
+    let elsewhere = pools.iter().find(|(_, shape)| gives(shape));
+    let remedy = elsewhere.map(|(pool, _)| format!("let it use pool {} as well, which has it", pool.name));
+    (UnservedCode::NoSuchProfile, reason, remedy)
+}
+
+fn too_large(demand: &Demand, pools: &[(&Pool, &PoolShape)]) -> Explanation {
+    let on_gpu = matches!(
+        demand.request,
+        Request::Profiles { together: Together::Gpu, .. } | Request::AtLeast { together: Together::Gpu, .. }
+    );
+    if on_gpu {
+        let reason = format!("{} together do not fit on one GPU of {}", what(demand), names(pools));
+        let remedy = "without sameGpu they could share a node instead";
+        return (UnservedCode::TooLargeForGpu, reason, Some(remedy.to_owned()));
+    }
+    let most = pools.iter().map(|(pool, _)| pool.gpus_per_node()).max().unwrap_or(0);
+    let reason =
+        format!("one unit needs {} on one node, more than any node of {} can have", what(demand), names(pools));
+    let remedy = match demand.request {
+        Request::WholeGpus { .. } => format!("units of at most {most} GPUs, or nodes with more GPUs"),
+        _ => "fewer instances in one unit, or nodes with more GPUs".to_owned(),
+    };
+    (UnservedCode::TooLargeForNode, reason, Some(remedy))
+}
+
+/// Whether an idle node of the pool could serve one unit.
+fn unit_fits(demand: &Demand, pool: &Pool, shape: &PoolShape) -> bool {
+    let gpus = i64::from(pool.gpus_per_node());
+    if let Request::WholeGpus { gpus: wanted } = demand.request {
+        return i64::from(wanted) <= gpus;
+    }
+    let on_gpu = matches!(
+        demand.request,
+        Request::Profiles { together: Together::Gpu, .. } | Request::AtLeast { together: Together::Gpu, .. }
+    );
+    shape.ways(demand).iter().any(|way| {
+        if on_gpu {
+            let on_board = |board: usize| {
+                way.on_one_gpu(board).is_some_and(|c| shape.boards[board].model.idle_capability().contains(&c))
+            };
+            return (0..shape.boards.len()).any(on_board) && (way.lines.len() == 1 || pool.strategy == Strategy::Mixed);
+        }
+        way.lines.len() <= if pool.strategy == Strategy::Mixed { usize::MAX } else { 1 }
+            && way.lines.iter().all(|line| {
+                let there = line.kinds.iter().map(|kind| {
+                    let board = &shape.boards[kind.board];
+                    board.gpus * i64::from(board.model.get(kind.profile).max_instances)
+                });
+                there.sum::<i64>() >= line.instances
+            })
+    })
+}
+
+/// What one unit asks for, in words.
+fn what(demand: &Demand) -> String {
+    match &demand.request {
+        Request::Profiles { instances, .. } => {
+            let parts =
+                instances.iter().map(|(name, n)| if *n == 1 { name.to_string() } else { format!("{n} x {name}") });
+            parts.collect::<Vec<_>>().join(" + ")
+        }
+        Request::AtLeast { memory_mib, compute_slices, instances, .. } => {
+            let times = if *instances == 1 { String::new() } else { format!("{instances} x ") };
+            format!("{times}a slice with {memory_mib} MiB and {compute_slices} compute slices")
+        }
+        Request::WholeGpus { gpus: 1 } => "a whole GPU".to_owned(),
+        Request::WholeGpus { gpus } => format!("{gpus} whole GPUs"),
+    }
+}
+
+fn nodes_of(count: u64) -> String {
+    if count == 1 { "1 node".to_owned() } else { format!("{count} nodes") }
+}
+
+/// The pools by name, the first few of many.
+fn names(pools: &[(&Pool, &PoolShape)]) -> String {
+    let shown: Vec<&str> = pools.iter().take(4).map(|(pool, _)| pool.name.as_str()).collect();
+    let more = pools.len().saturating_sub(4);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("pool{} {}{rest}", if pools.len() == 1 { "" } else { "s" }, shown.join(", "))
 }
