@@ -6,7 +6,7 @@ use migsaw::fleet::{Effect, Pool};
 /// Whether the demand may use the pool's nodes.
 pub(crate) fn is_eligible(demand: &Demand, pool: &Pool) -> bool {
     let e = &demand.eligible;
-    let listed = e.pools.as_ref().is_none_or(|names| names.iter().any(|name| *name == pool.name));
+    let listed = e.pools.as_ref().is_none_or(|names| names.contains(&pool.name));
     let strategy = e.strategy.is_none_or(|strategy| strategy == pool.strategy);
     let selected =
         e.selector.terms.is_empty() || e.selector.terms.iter().any(|term| term.iter().all(|r| fits(r, pool)));

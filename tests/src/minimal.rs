@@ -1,8 +1,8 @@
-//! A failing problem made as small as it can be.
+//! A failing problem made as small as it can be, and shown in a few lines.
 
-use migsaw::demand::{Eligibility, Request, Together};
-use migsaw::fleet::{GpuState, NodeGroup, NodeNames, Strategy};
-use migsaw::geometry::{Layout, Placement};
+use migsaw::demand::{Demand, Eligibility, Request, Together};
+use migsaw::fleet::{GpuState, NodeGroup, NodeNames, Pool, Strategy};
+use migsaw::geometry::{Layout, Model, Placement};
 use migsaw::problem::Problem;
 
 /// Repeats the first simplification after which the problem still fails, until there is none.
@@ -12,6 +12,32 @@ pub fn minimise(problem: &Problem, fails: impl Fn(&Problem) -> bool) -> Problem 
         smallest = smaller;
     }
     smallest
+}
+
+/// The problem in a few lines.
+pub fn describe(problem: &Problem) -> String {
+    let mut lines = Vec::new();
+    for pool in &problem.fleet.pools {
+        let Pool { name, strategy, labels, taints, cost_per_gpu: cost, .. } = pool;
+        let gpus: Vec<String> = pool.gpus.iter().map(|group| format!("{}x{}", group.count, group.model.id)).collect();
+        let taints: Vec<String> = taints.iter().map(ToString::to_string).collect();
+        lines.push(format!("{name} {} {strategy} {labels:?} {taints:?} cost {cost:?}", gpus.join("+")));
+        for group in &pool.nodes {
+            let states: Vec<String> = group.pinned.iter().zip(pool.gpu_models()).map(|(s, m)| state(s, m)).collect();
+            lines.push(format!("  {} nodes {states:?}", group.names.count()));
+        }
+    }
+    for Demand { name, count, priority, request, eligible, max_per_node, .. } in &problem.demands {
+        lines.push(format!("{name} x{count} priority {priority} {request:?} most {max_per_node:?} {eligible:?}"));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn state(state: &GpuState, model: &Model) -> String {
+    match state {
+        GpuState::Pinned(layout) => layout.display(model).to_string(),
+        other => format!("{other:?}"),
+    }
 }
 
 /// The problem with one thing less, each thing once.
@@ -44,9 +70,8 @@ fn simpler(problem: &Problem) -> Vec<Problem> {
                 add(&|p| p.fleet.pools[i].nodes[j].pinned[k] = GpuState::Idle);
                 let GpuState::Pinned(layout) = state else { continue };
                 for instance in layout.placements() {
-                    add(&|p| {
-                        p.fleet.pools[i].nodes[j].pinned[k] = GpuState::Pinned(without(layout, *instance, &pool.gpus))
-                    });
+                    let rest = without(layout, *instance, &pool.gpus);
+                    add(&|p| p.fleet.pools[i].nodes[j].pinned[k] = GpuState::Pinned(rest.clone()));
                 }
             }
         }
@@ -100,9 +125,10 @@ fn without(layout: &Layout, instance: Placement, gpus: &[migsaw::fleet::GpuGroup
 
 fn simplify(request: &mut Request) {
     match request {
-        Request::Profiles { together, .. } if *together == Together::Gpu => *together = Together::Node,
-        Request::Profiles { .. } => {}
-        Request::AtLeast { together, .. } if *together == Together::Gpu => *together = Together::Node,
+        Request::Profiles { together: Together::Node, .. } => {}
+        Request::Profiles { together, .. } | Request::AtLeast { together: together @ Together::Gpu, .. } => {
+            *together = Together::Node;
+        }
         Request::AtLeast { instances, .. } if *instances > 1 => *instances -= 1,
         Request::AtLeast { compute_slices, .. } => *compute_slices = 0,
         Request::WholeGpus { gpus } => *gpus = 1.max(*gpus - 1),

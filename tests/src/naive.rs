@@ -192,7 +192,7 @@ impl Program {
                 for unit in start..start + p.size {
                     units[usize::from(unit)] += x;
                 }
-                for (sum, each) in engines.iter_mut().zip(four(&p.engines)) {
+                for (sum, each) in engines.iter_mut().zip(four(p.engines)) {
                     *sum += x * each;
                 }
             }
@@ -204,9 +204,9 @@ impl Program {
             self.rows.push(constraint!(unit <= cut.clone()));
         }
         for (kind, sum) in engines.into_iter().enumerate() {
-            let budget = four(&model.engine_budget)[kind];
+            let budget = four(model.engine_budget)[kind];
             let held: f64 =
-                gpu.pinned.iter().map(|q| four(&model.profiles[usize::from(q.profile.0)].engines)[kind]).sum();
+                gpu.pinned.iter().map(|q| four(model.profiles[usize::from(q.profile.0)].engines)[kind]).sum();
             if budget < f64::from(u16::MAX) {
                 self.rows.push(constraint!(sum <= budget - held));
             }
@@ -261,7 +261,7 @@ impl Program {
                 let fits = |q: &migsaw::geometry::Placement| profiles(i)[usize::from(q.profile.0)].name == *name;
                 !gpu.taken && gpu.pinned.iter().all(fits) && profiles(i).iter().any(|p| p.name == *name)
             });
-            let z = self.variables.add(variable().integer().min(0).max(if possible { 1 } else { 0 }));
+            let z = self.variables.add(variable().integer().min(0).max(i32::from(possible)));
             chosen += z;
             of_name.insert(name, z);
         }
@@ -295,7 +295,7 @@ trait CreateModel: Solver {
 
 impl<S: Solver> CreateModel for S {}
 
-fn four(engines: &migsaw::geometry::Engines) -> [f64; 4] {
+fn four(engines: migsaw::geometry::Engines) -> [f64; 4] {
     [engines.decoders, engines.encoders, engines.jpeg, engines.ofa].map(f64::from)
 }
 

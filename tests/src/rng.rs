@@ -19,7 +19,10 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, which must be above 0.
+    /// A number below `end`; 0 if `end` is 0.
+    ///
+    /// # Panics
+    /// Never: the upper half of a product of 64-bit numbers has 64 bits.
     pub fn below(&mut self, end: u64) -> u64 {
         let product = u128::from(self.next_u64()) * u128::from(end);
         u64::try_from(product >> 64).expect("the upper half of a product")

@@ -3,6 +3,7 @@
 //!
 //! The published means come from other random numbers, so ours must agree within sampling error. Whatever
 //! the numbers, the planner must use exactly as few GPUs as the formula says, and first-fit no fewer.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use migsaw::demand::Demand;
 use migsaw::fleet::{Fleet, Pool};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use migsaw::plan::{Options, Status, TierName};
 use migsaw::problem::Problem;
-use migsaw_tests::minimal::minimise;
+use migsaw_tests::minimal::{describe, minimise};
 use migsaw_tests::oracle::{Additions, optimum_of};
 use migsaw_tests::solve::{try_solve, values};
 use migsaw_tests::strategies::{Size, seeded};
@@ -60,51 +60,11 @@ fn agree(size: Size, cases: u64) {
             // Only disagreements of the same kind are followed, so that the reason stays the same.
             let smallest = minimise(&problem, |p| disagreement(p).is_some_and(|(other, _)| other == word));
             let what = disagreement(&smallest).map(|(_, what)| what).unwrap_or_default();
-            eprintln!("seed {seed}: {word}\n{}{what}\n", show(&smallest));
+            eprintln!("seed {seed}: {word}\n{}{what}\n", describe(&smallest));
         }
         seeds.push(seed);
     }
     assert!(wrong.is_empty(), "{} of {cases} problems: {wrong:#?}", wrong.values().map(Vec::len).sum::<usize>());
-}
-
-/// The problem in a few lines.
-fn show(problem: &Problem) -> String {
-    let mut text = String::new();
-    for pool in &problem.fleet.pools {
-        let gpus: Vec<String> = pool.gpus.iter().map(|group| format!("{}x{}", group.count, group.model.id)).collect();
-        let taints: Vec<String> = pool.taints.iter().map(ToString::to_string).collect();
-        text += &format!(
-            "{} {} {:?} {:?} {:?} cost {:?}\n",
-            pool.name,
-            gpus.join("+"),
-            pool.strategy,
-            pool.labels,
-            taints,
-            pool.cost_per_gpu
-        );
-        for group in &pool.nodes {
-            let states: Vec<String> = group
-                .pinned
-                .iter()
-                .enumerate()
-                .map(|(i, state)| match state {
-                    migsaw::fleet::GpuState::Pinned(layout) => {
-                        let model = pool.gpu_models().nth(i);
-                        model.map_or_else(String::new, |model| layout.display(model).to_string())
-                    }
-                    other => format!("{other:?}"),
-                })
-                .collect();
-            text += &format!("  {} nodes {states:?}\n", group.names.count());
-        }
-    }
-    for demand in &problem.demands {
-        text += &format!(
-            "{} x{} priority {} {:?} most {:?} {:?}\n",
-            demand.name, demand.count, demand.priority, demand.request, demand.max_per_node, demand.eligible
-        );
-    }
-    text
 }
 
 /// Of all cases, so many of a kind.

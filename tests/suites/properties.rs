@@ -2,9 +2,14 @@
 
 use migsaw::plan::{Options, Plan, TierName, UnservedCode};
 use migsaw::problem::Problem;
-use migsaw_tests::solve::{solve, try_solve, values};
+use migsaw_tests::solve::{try_solve, values};
 use migsaw_tests::strategies::{Size, problems};
 use proptest::prelude::*;
+
+/// A plan that the checker accepts.
+fn solve(problem: &Problem) -> Result<Plan, TestCaseError> {
+    try_solve(problem, &Options::default()).map_err(TestCaseError::fail)
+}
 
 /// Units served by priority, highest first, for comparison.
 fn served(problem: &Problem, plan: &Plan) -> Vec<u64> {
@@ -30,18 +35,17 @@ proptest! {
     #[test]
     fn the_plan_passes_the_checker(problem in problems(Size::SMALL)) {
         prop_assert!(problem.validate().is_empty());
-        let outcome = try_solve(&problem, &Options::default());
-        prop_assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+        solve(&problem)?;
     }
 
     #[test]
     fn the_same_input_gives_the_same_plan(problem in problems(Size::SMALL)) {
-        prop_assert_eq!(solve(&problem), solve(&problem.clone()));
+        prop_assert_eq!(solve(&problem)?, solve(&problem.clone())?);
     }
 
     #[test]
     fn one_more_gpu_never_serves_less(problem in problems(Size::TINY)) {
-        let before = solve(&problem);
+        let before = solve(&problem)?;
         for pool in 0..problem.fleet.pools.len() {
             let mut larger = problem.clone();
             let model = larger.fleet.pools[pool].gpus[0].model.clone();
@@ -50,18 +54,18 @@ proptest! {
             extra.labels = old.labels;
             extra.cost_per_gpu = old.cost_per_gpu;
             larger.fleet.pools.push(extra);
-            let after = solve(&larger);
+            let after = solve(&larger)?;
             prop_assert!(served(&larger, &after) >= served(&problem, &before));
         }
     }
 
     #[test]
     fn fewer_demands_never_break_a_plan(problem in problems(Size::TINY)) {
-        let all = solve(&problem);
+        let all = solve(&problem)?;
         for gone in 0..problem.demands.len() {
             let mut fewer = problem.clone();
             let demand = fewer.demands.remove(gone);
-            let rest = solve(&fewer);
+            let rest = solve(&fewer)?;
             // What was served of the others can still be served.
             let mut before = all.served(problem.demands.len());
             before.remove(gone);
@@ -82,18 +86,18 @@ proptest! {
         for pool in &mut turned.fleet.pools {
             pool.nodes.reverse();
         }
-        prop_assert_eq!(values(&solve(&problem)), values(&solve(&turned)));
+        prop_assert_eq!(values(&solve(&problem)?), values(&solve(&turned)?));
     }
 
     #[test]
     fn every_reason_names_a_limit_that_binds(problem in problems(Size::TINY)) {
-        let plan = solve(&problem);
+        let plan = solve(&problem)?;
         for unserved in &plan.unserved {
             prop_assert!(!unserved.reason.is_empty());
             let demand = &problem.demands[unserved.demand];
             // Alone with all the fleet to itself, the demand is served as far as its own limits allow.
             let alone = Problem { fleet: problem.fleet.clone(), demands: vec![demand.clone()] };
-            let most = solve(&alone).served(1)[0];
+            let most = solve(&alone)?.served(1)[0];
             let impossible = matches!(
                 unserved.code,
                 UnservedCode::NoSuchProfile
@@ -108,14 +112,14 @@ proptest! {
                 let mut free = alone.clone();
                 free.demands[0].max_per_node = None;
                 prop_assert!(demand.max_per_node.is_some());
-                prop_assert!(solve(&free).served(1)[0] >= most);
+                prop_assert!(solve(&free)?.served(1)[0] >= most);
             }
         }
     }
 
     #[test]
     fn the_tiers_are_in_order(problem in problems(Size::SMALL)) {
-        let plan = solve(&problem);
+        let plan = solve(&problem)?;
         let names: Vec<TierName> = plan.tiers.iter().map(|tier| tier.name).collect();
         let priorities: Vec<i32> = names.iter().filter_map(|name| match name {
             TierName::Served { priority } => Some(*priority),

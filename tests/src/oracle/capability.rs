@@ -46,8 +46,8 @@ impl Board<'_> {
     fn has_room(&self, profile: usize, start: u8) -> bool {
         let p = &self.model.profiles[profile];
         let units = usize::from(start)..usize::from(start) + usize::from(p.size);
-        let budget = four(&self.model.engine_budget);
-        let engines = four(&p.engines);
+        let budget = four(self.model.engine_budget);
+        let engines = four(p.engines);
         p.starts.contains(&start)
             && self.count[profile] < p.max_instances
             && units.clone().all(|unit| !self.taken[unit])
@@ -59,13 +59,13 @@ impl Board<'_> {
         for unit in usize::from(start)..usize::from(start) + usize::from(p.size) {
             self.taken[unit] = there;
         }
-        for (sum, one) in self.engines.iter_mut().zip(four(&p.engines)) {
+        for (sum, one) in self.engines.iter_mut().zip(four(p.engines)) {
             *sum = if there { *sum + one } else { *sum - one };
         }
         self.count[profile] = if there { self.count[profile] + 1 } else { self.count[profile] - 1 };
     }
 }
 
-fn four(engines: &migsaw::geometry::Engines) -> [u32; 4] {
+fn four(engines: migsaw::geometry::Engines) -> [u32; 4] {
     [engines.decoders, engines.encoders, engines.jpeg, engines.ofa].map(u32::from)
 }
