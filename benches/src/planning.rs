@@ -1,10 +1,10 @@
 //! Planning as it is measured: to the proven optimum of the tiers that are compared.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use good_lp::variable::UnsolvedProblem;
 use good_lp::{SolverModel, WithTimeLimit};
-use migsaw::plan::{Depth, Formulation, Options, Plan, TierName, plan};
+use migsaw::plan::{Budget, Depth, Formulation, Options, Plan, TierName, plan};
 use migsaw::problem::Problem;
 
 /// The formulations, by name.
@@ -13,6 +13,23 @@ pub const FORMULATIONS: [(&str, Formulation); 3] =
 
 /// How long the naive program may take.
 pub const NAIVE_LIMIT: Duration = Duration::from_secs(60);
+
+/// The moment at which planning stops with the best it has.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// So far from now.
+    pub fn after(limit: Duration) -> Deadline {
+        Deadline(Instant::now() + limit)
+    }
+}
+
+impl Budget for Deadline {
+    fn remaining(&self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
 
 /// The plan's tiers of units served and GPUs used.
 ///

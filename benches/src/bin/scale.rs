@@ -8,10 +8,13 @@
 
 use std::time::{Duration, Instant};
 
-use migsaw::plan::{Depth, plan};
+use migsaw::plan::{Depth, Options, plan};
 use migsaw_benches::memory::{peak_kib, reset_peak};
 use migsaw_benches::mixed::{States, problem};
-use migsaw_benches::planning::{FORMULATIONS, gap, options};
+use migsaw_benches::planning::{Deadline, FORMULATIONS, gap, options};
+
+/// How long planning may take for each seed.
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn main() -> Result<(), String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -44,7 +47,9 @@ fn main() -> Result<(), String> {
         reset_peak();
         let before = peak_kib().unwrap_or(0);
         let began = Instant::now();
-        let plan = plan(&problem, &options(formulation, depth)).map_err(|error| error.to_string())?;
+        let deadline = Deadline::after(LIMIT);
+        let options = Options { budget: &deadline, ..options(formulation, depth) };
+        let plan = plan(&problem, &options).map_err(|error| error.to_string())?;
         let took = began.elapsed();
         let peak = peak_kib().unwrap_or(0);
         println!(
