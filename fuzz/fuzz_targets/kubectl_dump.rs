@@ -24,8 +24,11 @@ fuzz_target!(|bytes: &[u8]| {
     }
     assert_eq!(problems, [], "a dump that reads makes sense");
     let printed = ScenarioDocument::new(&problem).to_text();
-    let again = parse(&printed, &CATALOG).unwrap_or_else(|problems| panic!("{problems}\n{printed}"));
-    assert_eq!(again.demands, problem.demands);
+    match parse(&printed, &CATALOG) {
+        Ok(again) => assert_eq!(again.demands, problem.demands),
+        // Pods may ask for what no GPU has, which planning answers; in a scenario it is a mistake.
+        Err(problems) => assert!(problems.iter().all(|p| p.code == "unknown-profile"), "{problems}\n{printed}"),
+    }
 
     let empty = Source { name: "more", bytes: b"{\"kind\": \"List\", \"items\": []}" };
     let with_more = read_dump(&[empty, source], &CATALOG, &options).expect("an empty list adds no error");
