@@ -220,13 +220,6 @@ impl PoolShape {
         self.offers.iter().any(|offer| matches!(compiled.flows[offer.flow].shape, Shape::Whole { .. }))
     }
 
-    /// The class of the node with this index, and the state of its GPUs.
-    pub(super) fn class_at(&self, node: u32) -> (usize, &[GpuState]) {
-        let has = |class: &&NodeClass| class.ranges.iter().any(|range| range.contains(&node));
-        let index = self.classes.iter().position(|class| has(&class)).expect("every node has a class");
-        (index, &self.classes[index].state)
-    }
-
     fn mark_wanted(&mut self) {
         for offer in &self.offers {
             for kind in offer.ways.iter().flat_map(|way| way.lines.iter().flat_map(|line| &line.kinds)) {

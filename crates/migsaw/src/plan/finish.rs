@@ -10,6 +10,12 @@ use super::outcome::{GpuShare, GpuTarget, PlannedNodes, Serving};
 use crate::fleet::GpuState;
 use crate::geometry::{Counts, Layout, ProfileId};
 
+/// Nodes of the plan, all of one class.
+pub(super) struct Finished {
+    pub(super) class: usize,
+    pub(super) nodes: PlannedNodes,
+}
+
 /// Builds the nodes of the plan. `served` gives the units of each flow at each level.
 ///
 /// `None` if instances do not suffice for the units, which the programs exclude for all but several
@@ -19,7 +25,7 @@ pub(super) fn finish(
     mut built: Vec<NodeBuild>,
     free: FreeNodes,
     served: &[Vec<i64>],
-) -> Option<Vec<PlannedNodes>> {
+) -> Option<Vec<Finished>> {
     for (pool, class, nodes) in free.rest().filter(|(_, _, nodes)| !nodes.is_empty()) {
         let gpus = vec![GpuBuild::default(); compiled.pools[pool].board_of.len()];
         built.push(NodeBuild { pool, class, nodes, gpus, loads: Vec::new() });
@@ -27,7 +33,7 @@ pub(super) fn finish(
     built.sort_by_key(|build| (build.pool, build.nodes[0].start));
     let mut queues = DemandQueues::new(compiled, served);
     let mut layouts = Layouts::default();
-    let mut planned: Vec<PlannedNodes> = Vec::new();
+    let mut planned: Vec<Finished> = Vec::new();
     for build in &built {
         let shape = &compiled.pools[build.pool];
         let gpus = layouts.targets(shape, build)?;
@@ -38,19 +44,22 @@ pub(super) fn finish(
                 let most = range.end - at;
                 let (same, loads) = queues.split(&build.loads, most);
                 let serves = shares(compiled, shape, build, loads)?;
-                planned.push(PlannedNodes { pool: build.pool, nodes: at..at + same, gpus: gpus.clone(), serves });
+                let nodes = PlannedNodes { pool: build.pool, nodes: at..at + same, gpus: gpus.clone(), serves };
+                planned.push(Finished { class: build.class, nodes });
                 at += same;
             }
         }
     }
-    planned.sort_by_key(|nodes| (nodes.pool, nodes.nodes.start));
+    planned.sort_by_key(|planned| (planned.nodes.pool, planned.nodes.nodes.start));
     planned.dedup_by(|next, kept| {
-        let same = next.pool == kept.pool
-            && kept.nodes.end == next.nodes.start
-            && next.gpus == kept.gpus
-            && next.serves == kept.serves;
+        let (before, after) = (&mut kept.nodes, &next.nodes);
+        let same = kept.class == next.class
+            && before.pool == after.pool
+            && before.nodes.end == after.nodes.start
+            && before.gpus == after.gpus
+            && before.serves == after.serves;
         if same {
-            kept.nodes.end = next.nodes.end;
+            before.nodes.end = after.nodes.end;
         }
         same
     });

@@ -209,14 +209,10 @@ impl CellBuilder<'_> {
         let names: Vec<ProfileName> = first.map(|p| p.name.clone()).filter(free_to_cut).collect();
         let names: Vec<(ProfileName, Var)> =
             names.into_iter().map(|name| (name, self.program.var(cell.nodes))).collect();
+        // Nodes with pinned instances that serve nothing stay as they are.
         let off = self.program.var(if cell.is_pinned() { 0 } else { cell.nodes });
-        let mut nodes = Sum::of(names.iter().map(|(_, var)| (*var, 1)));
-        if cell.is_pinned() {
-            self.program.equal(nodes, cell.nodes);
-        } else {
-            nodes.add_term(off, 1);
-            self.program.at_most(nodes, cell.nodes);
-        }
+        let nodes = names.iter().map(|(_, var)| (*var, 1)).chain([(off, 1)]);
+        self.program.at_most(Sum::of(nodes), cell.nodes);
         let none: Vec<Vec<Counts>> = cell.boards.iter().map(|_| Vec::new()).collect();
         let uses: Vec<Vec<Use>> = (0..cell.members.len()).map(|member| self.uses(member, &none)).collect();
         for (member, uses) in cell.members.iter().zip(&uses) {

@@ -295,6 +295,7 @@ pub(super) fn build_pooled(
     let bundles = bundles_of(vars);
     let mut queues = Queues::new(shape, &pieces(cell, vars, values)?, &bundles);
     let mut pending = Pending::new(compiled, loads(&vars.uses[0], &bundles, values));
+    let mut spare = IdleGpus(cell.boards.iter().map(|stock| stock.idle).collect());
     let mut built = Vec::new();
     let classes = match cell.class {
         Some(class) => class..class + 1,
@@ -304,19 +305,31 @@ pub(super) fn build_pooled(
         let sources = Queues::sources(shape, cell, class, capabilities)?;
         let mut left = shape.classes[class].count;
         while left > 0 && !(queues.is_empty() && pending.is_empty()) {
-            let idle = sources.iter().flatten().filter(|(_, class)| class.is_none()).count();
+            let mut spared = spare.on_node(&sources, &queues);
+            let idle = spared.iter().map(|(_, gpus)| gpus).sum();
             let (mut loads, mut same) = match shape.strategy {
                 // Once some GPU is to be cut, all of the node are.
                 Strategy::Single if queues.front((0, None)).is_some() => (Vec::new(), left),
-                _ => pending.take_whole(i64::try_from(idle).ok()?, left),
+                _ => pending.take_whole(idle, left),
             };
             let mut whole: i64 = loads.iter().map(|load: &Load| load.whole(compiled)).sum();
+            for (board, gpus) in &mut spared {
+                *gpus = whole.min(*gpus);
+                whole -= *gpus;
+                if let Some(lasting) = spare.of(*board, &queues).checked_div(*gpus) {
+                    same = same.min(lasting).max(1);
+                }
+            }
             let mut drawn: BTreeMap<(usize, Option<usize>), i64> = BTreeMap::new();
             let mut gpus = Vec::new();
             for source in &sources {
-                let for_whole = whole > 0 && matches!(source, Some((_, None)));
-                whole -= i64::from(for_whole);
-                let build = source.filter(|_| !for_whole).and_then(|key| {
+                let as_whole = spared.iter_mut().find(|(board, n)| *source == Some((*board, None)) && *n > 0);
+                if let Some((_, n)) = as_whole {
+                    *n -= 1;
+                    gpus.push(GpuBuild::default());
+                    continue;
+                }
+                let build = source.and_then(|key| {
                     let n = drawn.entry(key).or_insert(0);
                     *n += 1;
                     queues.at(key, *n - 1)
@@ -333,12 +346,41 @@ pub(super) fn build_pooled(
             loads.extend(slices);
             pending.remove(&loads, same);
             drawn.iter().for_each(|(key, n)| queues.skip(*key, n * same));
+            spare.pass(&sources, same);
             let nodes = free.take(member.pool, class, same)?;
             built.push(NodeBuild { pool: member.pool, class, nodes, gpus, loads: loads.into_iter().collect() });
             left -= same;
         }
     }
-    queues.is_empty().then_some(built)
+    Some(built)
+}
+
+/// Idle GPUs of the nodes to come, by board.
+struct IdleGpus(Vec<i64>);
+
+impl IdleGpus {
+    /// Those of a board that are not going to be cut.
+    fn of(&self, board: usize, queues: &Queues) -> i64 {
+        let cut: i64 = queues.by_class.get(&(board, None)).into_iter().flatten().map(|(_, gpus)| gpus).sum();
+        (self.0[board] - cut).max(0)
+    }
+
+    /// Those of one node, by board, the board with most to spare first.
+    fn on_node(&self, sources: &[Option<(usize, Option<usize>)>], queues: &Queues) -> Vec<(usize, i64)> {
+        let mut on_node: BTreeMap<usize, i64> = BTreeMap::new();
+        let idle = sources.iter().flatten().filter(|(_, class)| class.is_none());
+        idle.for_each(|(board, _)| *on_node.entry(*board).or_insert(0) += 1);
+        let mut spare: Vec<(usize, i64)> =
+            on_node.into_iter().map(|(board, gpus)| (board, gpus.min(self.of(board, queues)))).collect();
+        spare.sort_by_key(|&(board, _)| (std::cmp::Reverse(self.of(board, queues)), board));
+        spare
+    }
+
+    /// Leaves so many nodes behind.
+    fn pass(&mut self, sources: &[Option<(usize, Option<usize>)>], nodes: i64) {
+        let idle = sources.iter().flatten().filter(|(_, class)| class.is_none());
+        idle.for_each(|(board, _)| self.0[*board] -= nodes);
+    }
 }
 
 impl Queues {

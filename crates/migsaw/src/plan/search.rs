@@ -8,11 +8,10 @@
 use super::Options;
 use super::cell::{Capabilities, Cell};
 use super::compile::Compiled;
-use super::finish::finish;
+use super::finish::{Finished, finish};
 use super::fleet_program::FleetProgram;
 use super::nodes::{FreeNodes, NodeBuild, build_identical, build_pooled};
 use super::optimise::{Attempt, Optimum, Reached, Targets, attempt, most_spare, optimise, require};
-use super::outcome::PlannedNodes;
 use super::solver::Solver;
 use super::templates::{self, Template};
 use super::{Depth, PlanError, distinct, tiers};
@@ -20,7 +19,7 @@ use crate::fleet::GpuState;
 
 /// Nodes for a plan, with what is known about how good they are.
 pub(super) struct Assembled {
-    pub(super) nodes: Vec<PlannedNodes>,
+    pub(super) nodes: Vec<Finished>,
     /// By level.
     pub(super) served: Vec<Reached>,
     /// GPUs pinned left out.
@@ -132,7 +131,7 @@ impl Search<'_> {
         }
         let wanted = spacious.served(&values);
         let served = self.served(&built, &wanted);
-        let is_whole = served == wanted;
+        let is_whole = served == wanted && self.cost_of(&built) == relaxed.cost.value;
         Ok(Filled { built, free, served, is_whole, spare_bound })
     }
 
@@ -395,7 +394,7 @@ impl Search<'_> {
         outcome.bound.map_or(0, |bound| -bound)
     }
 
-    fn nodes(&mut self, solution: &Solution) -> Result<Vec<PlannedNodes>, PlanError> {
+    fn nodes(&mut self, solution: &Solution) -> Result<Vec<Finished>, PlanError> {
         let mut free = FreeNodes::new(self.compiled);
         let built = self.build(solution, &mut free)?;
         let served = solution.fleet.served(&solution.values);

@@ -88,25 +88,37 @@ impl Solver<'_> {
         }
         if relaxed.len() > LARGE {
             let fixed = relaxed.iter().map(|&value| (value - value.round()).abs() < 1e-7).collect();
-            let question = Question { integers: true, bound: Some(bound), fixed: Some((&relaxed, fixed)) };
+            let question =
+                Question { integers: true, scale: Some(bound.saturating_abs().max(1)), fixed: Some((&relaxed, fixed)) };
             if let Answer::Values { values, .. } = self.ask(program, objective, &question)
                 && best.keep(rounded(&values)) >= Some(bound)
             {
                 return Outcome { values: best.values, bound: Some(bound) };
             }
         }
-        let question = Question { integers: true, bound: Some(bound), fixed: None };
-        match self.ask(program, objective, &question) {
-            Answer::Values { values, finished } => {
-                let claimed = rounded(&values);
-                let right = program.accepts(&claimed);
-                let value = best.keep(claimed);
-                let bound = if finished && right { value.map_or(bound, |v| v.min(bound)) } else { bound };
-                Outcome { values: best.values, bound: Some(bound) }
+        // The gap at which a backend may stop is relative to its own best value. It means "less than one
+        // apart" only up to the scale it was made for; an answer beyond that is asked for again, exactly.
+        let known = best.values.as_ref().map_or(bound, |values| clamp(objective.value(values)));
+        let scale = bound.saturating_abs().max(known.saturating_abs()).max(1);
+        for scale in [Some(scale), None] {
+            let question = Question { integers: true, scale, fixed: None };
+            let (values, finished) = match self.ask(program, objective, &question) {
+                Answer::Values { values, finished } => (values, finished),
+                Answer::Infeasible if best.values.is_none() => return Outcome::INFEASIBLE,
+                Answer::Infeasible | Answer::Nothing => break,
+            };
+            let claimed = rounded(&values);
+            let value = clamp(objective.value(&claimed));
+            let right = program.accepts(&claimed);
+            best.keep(claimed);
+            if finished && right && scale.is_none_or(|scale| value.saturating_abs() <= scale) {
+                return Outcome { values: best.values, bound: Some(value.min(bound)) };
             }
-            Answer::Infeasible if best.values.is_none() => Outcome::INFEASIBLE,
-            Answer::Infeasible | Answer::Nothing => Outcome { values: best.values, bound: Some(bound) },
+            if !finished || !right {
+                break;
+            }
         }
+        Outcome { values: best.values, bound: Some(bound) }
     }
 
     fn ask(&self, program: &Program, objective: &Sum, question: &Question<'_>) -> Answer {
@@ -137,8 +149,7 @@ impl Solver<'_> {
                 Compare::Equal => left.eq(right),
             }
         });
-        let gap = question.bound.map_or(0.0, |bound| 0.9 / float(bound.abs().max(1)));
-        let gap = gap.min(0.5);
+        let gap = question.scale.map_or(0.0, |scale| 0.9 / float(scale));
         match self.backend {
             Backend::Microlp => {
                 let model = rows.fold(unsolved.using(good_lp::solvers::microlp::microlp), SolverModel::with);
@@ -214,15 +225,15 @@ impl Best<'_> {
 /// What a backend is asked.
 struct Question<'a> {
     integers: bool,
-    /// A bound already known: a solution less than one below it is as good as any.
-    bound: Option<i64>,
+    /// Objectives up to this size need no proof closer than one.
+    scale: Option<i64>,
     /// Values, and which of them to hold fixed.
     fixed: Option<(&'a [f64], Vec<bool>)>,
 }
 
 impl Question<'_> {
     fn relaxation() -> Question<'static> {
-        Question { integers: false, bound: None, fixed: None }
+        Question { integers: false, scale: None, fixed: None }
     }
 
     fn range(&self, i: usize, upper: i64) -> (f64, f64) {

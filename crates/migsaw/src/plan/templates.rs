@@ -215,7 +215,9 @@ impl Walk<'_> {
 
     /// Whether the cost can come out exactly, with 1 to all GPUs of each node in use.
     fn costs_right(&self, chosen: &[usize]) -> bool {
-        let Some(cost) = self.cost else { return true };
+        // Whole GPUs need not be the same number on each copy.
+        let whole = self.compiled.pools.iter().any(|shape| shape.serves_whole(self.compiled));
+        let Some(cost) = self.cost.filter(|_| !whole) else { return true };
         let mut sums = vec![0];
         for &i in chosen {
             let (group, template) = &self.options[i];

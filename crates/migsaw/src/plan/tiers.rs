@@ -2,6 +2,7 @@
 
 use super::cell::Capabilities;
 use super::compile::Compiled;
+use super::finish::Finished;
 use super::optimise::Reached;
 use super::outcome::{GpuTarget, Plan, PlannedNodes, Status, Tier, TierName};
 use super::search::{Assembled, Search};
@@ -23,7 +24,12 @@ pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, Pla
         tiers.truncate(compiled.levels.len() + 1);
     }
     let status = status(&assembled, &tiers, is_decided);
-    let mut plan = Plan { status, tiers, nodes: assembled.nodes, unserved: Vec::new() };
+    let mut plan = Plan {
+        status,
+        tiers,
+        nodes: assembled.nodes.into_iter().map(|finished| finished.nodes).collect(),
+        unserved: Vec::new(),
+    };
     plan.unserved = explain::unserved(&compiled, &plan, options);
     Ok(plan)
 }
@@ -81,18 +87,19 @@ fn pinned_cost(compiled: &Compiled<'_>) -> i64 {
 }
 
 /// Distinct configurations among nodes with a GPU in use.
-pub(super) fn configurations(problem: &Problem, nodes: &[PlannedNodes]) -> i64 {
-    let in_use: Vec<PlannedNodes> = nodes.iter().filter(|group| group.gpus_used() > 0).cloned().collect();
+pub(super) fn configurations(problem: &Problem, nodes: &[Finished]) -> i64 {
+    let in_use: Vec<PlannedNodes> =
+        nodes.iter().map(|f| &f.nodes).filter(|group| group.gpus_used() > 0).cloned().collect();
     let plan = Plan { status: Status::Unknown, tiers: Vec::new(), nodes: in_use, unserved: Vec::new() };
     i64::try_from(plan.configurations(problem).distinct.len()).expect("fewer configurations than nodes")
 }
 
 /// Slices of spare instances that some demand could use.
-fn leftover(compiled: &Compiled<'_>, nodes: &[PlannedNodes]) -> i64 {
+fn leftover(compiled: &Compiled<'_>, nodes: &[Finished]) -> i64 {
     let mut total = 0;
-    for group in nodes {
+    for Finished { class, nodes: group } in nodes {
         let shape = &compiled.pools[group.pool];
-        let (_, state) = shape.class_at(group.nodes.start);
+        let state = &shape.classes[*class].state;
         let mut here = 0;
         for (gpu, target) in group.gpus.iter().enumerate() {
             let GpuTarget::Mig(layout) = target else { continue };
