@@ -169,7 +169,7 @@ fn shares(
                 let (kind, _) = *load.lines.first()?.first()?;
                 room.units_on_gpus(kind, instances, *units)?
             }
-            Shape::Slices { .. } => room.instances(load.lines.iter().flatten())?,
+            Shape::Slices { .. } => room.dissolve().instances(load.lines.iter().flatten())?,
         };
         let serving =
             serves.entry(*demand).or_insert_with(|| Serving { demand: *demand, units: 0, shares: Vec::new() });
@@ -229,6 +229,14 @@ impl<'a> Room<'a> {
             }
         }
         (units == 0).then_some(shares)
+    }
+
+    /// Gives the sets that no unit needed to all others.
+    fn dissolve(&mut self) -> &mut Self {
+        for (free, sets) in &mut self.gpus {
+            sets.drain(..).for_each(|set| *free = free.plus(&set));
+        }
+        self
     }
 
     fn units_on_gpus(&mut self, kind: Kind, instances: i64, mut units: i64) -> Option<Vec<GpuShare>> {

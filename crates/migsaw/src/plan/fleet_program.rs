@@ -183,7 +183,7 @@ impl CellBuilder<'_> {
         }
         let uses: Vec<Vec<Use>> = (0..self.cell.members.len()).map(|member| self.uses(member, &bundles)).collect();
         for (member, uses) in self.cell.members.iter().zip(&uses) {
-            self.limit_by_instances(uses, member.weight, |board, profile| match vars[board].total[profile] {
+            self.limit_by_instances(uses, member.weight, &bundles, |board, profile| match vars[board].total[profile] {
                 Some(var) => Sum::of([(var, 1)]),
                 None => Sum::new(),
             });
@@ -216,7 +216,7 @@ impl CellBuilder<'_> {
         let none: Vec<Vec<Counts>> = cell.boards.iter().map(|_| Vec::new()).collect();
         let uses: Vec<Vec<Use>> = (0..cell.members.len()).map(|member| self.uses(member, &none)).collect();
         for (member, uses) in cell.members.iter().zip(&uses) {
-            self.limit_by_instances(uses, member.weight, |board, profile| {
+            self.limit_by_instances(uses, member.weight, &none, |board, profile| {
                 let stock = &cell.boards[board];
                 let per_node = added_when_uniform(stock, profile) / cell.nodes.max(1);
                 let named = |name: &ProfileName| stock.model.profile(name).is_some_and(|id| id.index() == profile);
@@ -392,13 +392,23 @@ impl CellBuilder<'_> {
     }
 
     /// Instances used of each kind are at most those there, over all copies of a member.
-    fn limit_by_instances(&mut self, uses: &[Use], weight: i64, there: impl Fn(usize, usize) -> Sum) {
+    fn limit_by_instances(
+        &mut self,
+        uses: &[Use],
+        weight: i64,
+        bundles: &[Vec<Counts>],
+        there: impl Fn(usize, usize) -> Sum,
+    ) {
         for (board, stock) in self.cell.boards.iter().enumerate() {
             for profile in 0..stock.model.profiles.len() {
                 let mut sum = Sum::new();
                 for u in uses {
                     for (_, used) in u.kinds().filter(|(k, _)| k.board == board && k.profile.index() == profile) {
                         sum += &used.times(u.factor(weight));
+                    }
+                    if let Some((_, index)) = u.bundle.filter(|bundle| bundle.0 == board) {
+                        let each = bundles[board][index].iter().find(|(id, _)| id.index() == profile);
+                        sum += &u.units.times(weight * each.map_or(0, |(_, n)| i64::from(n)));
                     }
                 }
                 if !sum.is_empty() {
@@ -457,11 +467,6 @@ impl CellBuilder<'_> {
                             let Some(var) = var else { continue };
                             let profile = crate::geometry::ProfileId(u8::try_from(index).expect("few profiles"));
                             spare.add_term(*var, member.weight * value(Kind { board, profile }));
-                        }
-                        for column in vars.columns.iter().flatten() {
-                            for (bundle, &n) in bundles[board].iter().zip(&column.bundles) {
-                                spare.add_term(column.var, member.weight * i64::from(n) * all(bundle, board));
-                            }
                         }
                     }
                     for u in uses {

@@ -190,7 +190,8 @@ fn patterns(
         let Some(var) = var else { continue };
         let mut sum = Sum::of([(*var, 1)]);
         for column in &columns {
-            sum.add_term(column.var, -i64::from(column.rest[profile(i)]));
+            let together = bundles.iter().zip(&column.bundles).map(|(b, &n)| i64::from(n) * i64::from(b[profile(i)]));
+            sum.add_term(column.var, -i64::from(column.rest[profile(i)]) - together.sum::<i64>());
         }
         p.at_most(sum, 0);
     }

@@ -162,6 +162,9 @@ impl Pending {
         for (kind, n) in fixed.iter().flat_map(|load| load.lines.iter().flatten()) {
             *room.kinds.entry(*kind).or_insert(0) -= n;
         }
+        for load in fixed {
+            load.bundle.map(|bundle| room.take_sets(bundle, load.units));
+        }
         let (slices, same) = self.slices(compiled, room, same);
         loads.extend(slices);
         self.remove(&loads, same);
@@ -468,7 +471,7 @@ impl Pending {
         pending.whole.sort_by_key(|&(flow, gpus, _)| (std::cmp::Reverse(gpus), flow));
         let rules = |units: &PendingUnits| {
             let flow = &compiled.flows[units.flow];
-            (flow.max_per_node.is_some(), units.lines.iter().map(|line| line.1).sum::<i64>())
+            (units.bundle.is_some(), flow.max_per_node.is_some(), units.lines.iter().map(|line| line.1).sum::<i64>())
         };
         pending.slices.sort_by_key(|units| (std::cmp::Reverse(rules(units)), units.flow));
         pending
@@ -494,26 +497,20 @@ impl Pending {
     }
 
     /// Units for a node with so much space, and how many of `most` such nodes can have the same.
-    fn slices(&self, compiled: &Compiled<'_>, space: Space, most: i64) -> (Vec<Load>, i64) {
-        let Space { kinds: mut room, mut sets } = space;
+    fn slices(&self, compiled: &Compiled<'_>, mut space: Space, most: i64) -> (Vec<Load>, i64) {
         let mut here: BTreeMap<usize, i64> = BTreeMap::new();
         let mut same = most;
         let mut loads = Vec::new();
         for pending in &self.slices {
-            if room.values().all(|&n| n == 0) && sets.is_empty() {
+            if space.kinds.values().all(|&n| n == 0) {
                 break;
             }
             let of_flow = here.entry(pending.flow).or_insert(0);
             let most =
                 compiled.flows[pending.flow].max_per_node.map_or(i64::MAX, |most| most - *of_flow).min(pending.left);
             let (units, lines) = match pending.bundle {
-                Some(bundle) => {
-                    let there = sets.entry(bundle).or_insert(0);
-                    let units = most.min(*there);
-                    *there -= units;
-                    (units, Vec::new())
-                }
-                None => pending.fill(&mut room, most),
+                Some(bundle) => (space.take_sets(bundle, most), Vec::new()),
+                None => pending.fill(&mut space.kinds, most),
             };
             if units > 0 {
                 *of_flow += units;
@@ -552,11 +549,22 @@ impl Pending {
 /// Instances that nothing uses yet, on one node.
 struct Space {
     kinds: BTreeMap<Kind, i64>,
-    /// Sets put together on one GPU, by board.
+    /// Sets put together on one GPU, by board; their instances are among the others.
     sets: BTreeMap<(usize, Counts), i64>,
 }
 
 impl Space {
+    /// Takes so many sets, or as many as there are.
+    fn take_sets(&mut self, bundle: (usize, Counts), most: i64) -> i64 {
+        let there = self.sets.entry(bundle).or_insert(0);
+        let units = most.min(*there);
+        *there -= units;
+        for (profile, n) in bundle.1.iter() {
+            *self.kinds.entry(Kind { board: bundle.0, profile }).or_insert(0) -= units * i64::from(n);
+        }
+        units
+    }
+
     fn of(gpus: &[GpuBuild], board_of: &[usize]) -> Space {
         let mut space = Space { kinds: BTreeMap::new(), sets: BTreeMap::new() };
         for (gpu, &board) in gpus.iter().zip(board_of) {
@@ -565,9 +573,6 @@ impl Space {
             }
             for &bundle in &gpu.bundles {
                 *space.sets.entry((board, bundle)).or_insert(0) += 1;
-                for (profile, n) in bundle.iter() {
-                    *space.kinds.entry(Kind { board, profile }).or_insert(0) -= i64::from(n);
-                }
             }
         }
         space
