@@ -229,7 +229,8 @@ impl Pool {
     /// # Panics
     /// If there are not that many nodes.
     pub fn node_name(&self, index: u32) -> String {
-        let (range, group) = self.node_ranges().find(|(range, _)| range.contains(&index)).expect("an index of the pool");
+        let (range, group) =
+            self.node_ranges().find(|(range, _)| range.contains(&index)).expect("an index of the pool");
         group.names.get(index - range.start)
     }
 }

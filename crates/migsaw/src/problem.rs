@@ -182,7 +182,8 @@ impl Problem {
             range("the number of nodes", node_count, 0, u64::from(MAX_NODES)).into_iter().for_each(&mut add);
             let gpus = pool.gpus.iter().map(|group| u64::from(group.count)).sum();
             range("the number of GPUs per node", gpus, 1, u64::from(MAX_GPUS_PER_NODE)).into_iter().for_each(&mut add);
-            let models: Vec<_> = if gpus <= u64::from(MAX_GPUS_PER_NODE) { pool.gpu_models().collect() } else { Vec::new() };
+            let models: Vec<_> =
+                if gpus <= u64::from(MAX_GPUS_PER_NODE) { pool.gpu_models().collect() } else { Vec::new() };
             for group in &pool.nodes {
                 if let NodeNames::Listed(listed) = &group.names {
                     for name in listed {
@@ -246,7 +247,9 @@ impl Problem {
                     range("the number of instances", total.max(1), 1, MAX_COUNT).into_iter().for_each(&mut add);
                 }
                 Request::AtLeast { memory_mib, compute_slices, instances, .. } => {
-                    range("the number of instances", u64::from(*instances), 1, MAX_COUNT).into_iter().for_each(&mut add);
+                    range("the number of instances", u64::from(*instances), 1, MAX_COUNT)
+                        .into_iter()
+                        .for_each(&mut add);
                     range("compute", u64::from(*compute_slices), 0, 7).into_iter().for_each(&mut add);
                     range("memory in MiB", *memory_mib, 0, 1 << 30).into_iter().for_each(&mut add);
                 }
