@@ -36,9 +36,8 @@ fn with_output(readme: &str, folder: &Path) -> (String, usize) {
 
 fn stdout_of(command: &str, folder: &Path) -> String {
     let words: Vec<&str> = command.split_whitespace().collect();
-    let arguments = match &words[..] {
-        ["cargo", "run", "--release", "--", arguments @ ..] | ["migsaw", arguments @ ..] => arguments,
-        _ => panic!("`{command}` is no call of migsaw (blocks of other commands are `sh`)"),
+    let (["cargo", "run", "--release", "--", arguments @ ..] | ["migsaw", arguments @ ..]) = &words[..] else {
+        panic!("`{command}` is no call of migsaw (blocks of other commands are `sh`)")
     };
     let output = binary().args(arguments).current_dir(folder).output().unwrap();
     assert!(

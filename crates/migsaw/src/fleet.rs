@@ -161,6 +161,9 @@ impl fmt::Display for Cost {
 
 impl NodeNames {
     /// How many nodes.
+    ///
+    /// # Panics
+    /// If 2^32 or more names are listed.
     pub fn count(&self) -> u32 {
         match self {
             NodeNames::Numbered { count, .. } => *count,

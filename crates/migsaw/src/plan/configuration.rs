@@ -33,6 +33,9 @@ pub const ALL_DISABLED: &str = "all-disabled";
 
 impl Plan {
     /// The configurations the plan needs.
+    ///
+    /// # Panics
+    /// If the plan names a pool that the problem lacks.
     pub fn configurations(&self, problem: &Problem) -> Configurations {
         let mut by_name = BTreeMap::new();
         let names: Vec<String> = self
@@ -75,7 +78,7 @@ fn name_of(gpus: &[(Arc<Model>, Option<Counts>)]) -> String {
         write!(content, "{}:{counts};", model.id).expect("writing to a string succeeds");
     }
     let digest = Sha256::digest(content.as_bytes());
-    let hash: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+    let hash = digest.iter().take(5).fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
     let (model, first) = &gpus[0];
     let uniform = gpus.iter().all(|(m, c)| m == model && c == first);
     let summary = match first {

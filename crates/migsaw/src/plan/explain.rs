@@ -114,7 +114,7 @@ impl Explainer<'_> {
         self.remedies += 1;
         let groups: usize = self.compiled.pools.iter().map(|shape| shape.classes.len()).sum();
         let is_quick = self.remedies <= MAX_REMEDIES && groups <= MAX_GROUPS && self.options.depth == Depth::All;
-        let remedy = if !is_quick { None } else { self.missing_nodes(index, pools) };
+        let remedy = if is_quick { self.missing_nodes(index, pools) } else { None };
         (UnservedCode::Capacity, reason, remedy)
     }
 

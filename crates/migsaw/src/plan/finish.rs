@@ -43,8 +43,12 @@ pub(super) fn finish(
             while at < range.end {
                 let most = range.end - at;
                 let (same, loads) = queues.split(&build.loads, most);
-                let serves = shares(compiled, shape, build, loads)?;
-                let nodes = PlannedNodes { pool: build.pool, nodes: at..at + same, gpus: gpus.clone(), serves };
+                let nodes = PlannedNodes {
+                    pool: build.pool,
+                    nodes: at..at + same,
+                    gpus: gpus.clone(),
+                    serves: shares(compiled, shape, build, &loads)?,
+                };
                 planned.push(Finished { class: build.class, nodes });
                 at += same;
             }
@@ -101,7 +105,9 @@ impl DemandQueues {
     /// Gives the loads of a node to demands, for as many of `most` such nodes as it comes out the same.
     fn split(&mut self, loads: &[Load], most: u32) -> (u32, Vec<DemandLoad>) {
         let mut needed: BTreeMap<usize, i64> = BTreeMap::new();
-        loads.iter().for_each(|load| *needed.entry(load.flow).or_insert(0) += load.units);
+        for load in loads {
+            *needed.entry(load.flow).or_insert(0) += load.units;
+        }
         let lasting =
             needed.iter().map(|(&flow, units)| self.by_flow[flow].front().map_or(0, |(_, left)| left / units));
         let same = lasting.min().unwrap_or(i64::from(most)).clamp(1, i64::from(most));
@@ -144,12 +150,7 @@ impl Load {
 }
 
 /// Assigns the units to GPUs of the node.
-fn shares(
-    compiled: &Compiled<'_>,
-    shape: &PoolShape,
-    build: &NodeBuild,
-    loads: Vec<DemandLoad>,
-) -> Option<Vec<Serving>> {
+fn shares(compiled: &Compiled<'_>, shape: &PoolShape, build: &NodeBuild, loads: &[DemandLoad]) -> Option<Vec<Serving>> {
     let mut room = Room::new(shape, build);
     let mut order: Vec<usize> = (0..loads.len()).collect();
     let on_gpu = |load: &DemandLoad| compiled.flows[load.load.flow].is_together_on_gpu();

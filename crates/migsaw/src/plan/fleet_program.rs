@@ -219,16 +219,16 @@ impl CellBuilder<'_> {
             self.limit_by_instances(uses, member.weight, &none, |board, profile| {
                 let stock = &cell.boards[board];
                 let per_node = added_when_uniform(stock, profile) / cell.nodes.max(1);
-                let named = |name: &ProfileName| stock.model.profile(name).is_some_and(|id| id.index() == profile);
-                Sum::of(names.iter().filter(|(name, _)| named(name)).map(|(_, var)| (*var, per_node)))
+                let is_it = |name: &ProfileName| stock.model.profile(name).is_some_and(|id| id.index() == profile);
+                Sum::of(names.iter().filter(|(name, _)| is_it(name)).map(|(_, var)| (*var, per_node)))
             });
             for u in uses.iter().filter(|u| compiled.flows[u.flow].is_together_on_gpu()) {
                 let Shape::Slices { instances, .. } = compiled.flows[u.flow].shape else { continue };
                 let (kind, _) = &u.lines[0][0];
                 let stock = &cell.boards[kind.board];
                 let units = units_when_uniform(stock, kind.profile.index(), instances) / cell.nodes.max(1);
-                let named = |name: &ProfileName| stock.model.profile(name) == Some(kind.profile);
-                let room = Sum::of(names.iter().filter(|(name, _)| named(name)).map(|(_, var)| (*var, units)));
+                let is_it = |name: &ProfileName| stock.model.profile(name) == Some(kind.profile);
+                let room = Sum::of(names.iter().filter(|(name, _)| is_it(name)).map(|(_, var)| (*var, units)));
                 self.program.at_most(u.units.clone() + &room.negated(), 0);
             }
             let mut whole = self.whole_gpus(uses, member.weight);
@@ -340,7 +340,9 @@ impl CellBuilder<'_> {
             let kinds: Vec<(Kind, Sum)> =
                 kinds.iter().map(|&kind| (kind, Sum::of([(self.program.var(most), 1)]))).collect();
             let mut units = Sum::new();
-            kinds.iter().for_each(|(_, sum)| units += sum);
+            for (_, sum) in &kinds {
+                units += sum;
+            }
             return Some(Use { flow: index, units, lines: vec![kinds], bundle: None, is_spread });
         }
         let units = self.program.var(most);
@@ -442,7 +444,9 @@ impl CellBuilder<'_> {
                 Capacity::Mixed { boards, .. } => boards.iter().for_each(|board| cost.add_term(board.cut, price)),
                 Capacity::Single { names, .. } => {
                     let idle = self.idle_gpus() / self.cell.nodes.max(1);
-                    names.iter().for_each(|(_, nodes)| cost.add_term(*nodes, price * idle));
+                    for (_, nodes) in names {
+                        cost.add_term(*nodes, price * idle);
+                    }
                 }
             }
         }

@@ -139,13 +139,11 @@ fn facets(
         }
         for normal in normals {
             let mut sum = weighted(normal, &part);
-            match count {
-                Some(n) => p.at_most(sum, n * capability.support(normal)),
-                None => {
-                    sum.add_term(cut, -capability.support(normal));
-                    p.at_most(sum, 0);
-                }
+            let support = capability.support(normal);
+            if count.is_none() {
+                sum.add_term(cut, -support);
             }
+            p.at_most(sum, count.unwrap_or(0) * support);
         }
         for (sum, var) in sums.iter_mut().zip(&part) {
             if let Some(var) = var {

@@ -123,7 +123,7 @@ pub(super) fn build_identical(
     let mut built = Vec::new();
     for (member, uses) in cell.members.iter().zip(&vars.uses) {
         let shape = &compiled.pools[member.pool];
-        let mut queues = Queues::new(shape, &pieces, &bundles);
+        let mut queues = Queues::new(&pieces, &bundles);
         let gpus = queues.fill(shape, cell, member.class, capabilities)?;
         let (spread, fixed): (Vec<&Use>, Vec<&Use>) = uses.iter().partition(|u| u.is_spread);
         let fixed = loads(fixed, &bundles, values);
@@ -214,23 +214,26 @@ impl FreeNodes {
     }
 }
 
-/// What is still to be given to GPUs, by board and class of GPU; the next is at the end.
+/// The GPUs of a board in one state: the board, and the index among its pinned classes or `None` for idle.
+type Stock = (usize, Option<usize>);
+
+/// What is still to be given to GPUs, the next at the end, with how many GPUs get it.
 struct Queues {
-    by_class: BTreeMap<(usize, Option<usize>), Vec<(GpuBuild, i64)>>,
+    by_stock: BTreeMap<Stock, Vec<(GpuBuild, i64)>>,
 }
 
 impl Queues {
-    fn new(shape: &PoolShape, pieces: &[Vec<Piece>], bundles: &[Vec<Counts>]) -> Queues {
-        let mut by_class: BTreeMap<_, Vec<(GpuBuild, i64)>> = BTreeMap::new();
-        for board in 0..shape.boards.len() {
-            for piece in pieces[board].iter().filter(|piece| piece.gpus > 0 && !piece.added.is_empty()).rev() {
+    fn new(pieces: &[Vec<Piece>], bundles: &[Vec<Counts>]) -> Queues {
+        let mut by_stock: BTreeMap<_, Vec<(GpuBuild, i64)>> = BTreeMap::new();
+        for (board, pieces) in pieces.iter().enumerate() {
+            for piece in pieces.iter().filter(|piece| piece.gpus > 0 && !piece.added.is_empty()).rev() {
                 let together = bundles.get(board).into_iter().flatten().zip(&piece.bundles);
                 let bundles = together.flat_map(|(bundle, &n)| std::iter::repeat_n(*bundle, usize::from(n))).collect();
                 let build = GpuBuild { added: piece.added, bundles };
-                by_class.entry((board, piece.class)).or_default().push((build, piece.gpus));
+                by_stock.entry((board, piece.class)).or_default().push((build, piece.gpus));
             }
         }
-        Queues { by_class }
+        Queues { by_stock }
     }
 
     /// The queue each GPU of a node of this class draws from; `None` for one in use as a whole.
@@ -239,7 +242,7 @@ impl Queues {
         cell: &Cell,
         class: usize,
         capabilities: &mut Capabilities,
-    ) -> Option<Vec<Option<(usize, Option<usize>)>>> {
+    ) -> Option<Vec<Option<Stock>>> {
         let states = shape.classes[class].state.iter().zip(&shape.board_of);
         let source = |(state, &board): (&GpuState, &usize)| match state {
             GpuState::Taken => Some(None),
@@ -275,8 +278,8 @@ impl Queues {
     }
 
     /// The next of a queue, and how often it is there.
-    fn front(&self, key: (usize, Option<usize>)) -> Option<(&GpuBuild, i64)> {
-        self.by_class.get(&key)?.last().map(|(build, left)| (build, *left))
+    fn front(&self, key: Stock) -> Option<(&GpuBuild, i64)> {
+        self.by_stock.get(&key)?.last().map(|(build, left)| (build, *left))
     }
 }
 
@@ -296,7 +299,7 @@ pub(super) fn build_pooled(
     let [member] = &cell.members[..] else { return None };
     let shape = &compiled.pools[member.pool];
     let bundles = bundles_of(vars);
-    let mut queues = Queues::new(shape, &pieces(cell, vars, values)?, &bundles);
+    let mut queues = Queues::new(&pieces(cell, vars, values)?, &bundles);
     let mut pending = Pending::new(compiled, loads(&vars.uses[0], &bundles, values));
     let mut spare = IdleGpus(cell.boards.iter().map(|stock| stock.idle).collect());
     let mut built = Vec::new();
@@ -323,7 +326,7 @@ pub(super) fn build_pooled(
                     same = same.min(lasting).max(1);
                 }
             }
-            let mut drawn: BTreeMap<(usize, Option<usize>), i64> = BTreeMap::new();
+            let mut drawn: BTreeMap<Stock, i64> = BTreeMap::new();
             let mut gpus = Vec::new();
             for source in &sources {
                 let as_whole = spared.iter_mut().find(|(board, n)| *source == Some((*board, None)) && *n > 0);
@@ -332,12 +335,12 @@ pub(super) fn build_pooled(
                     gpus.push(GpuBuild::default());
                     continue;
                 }
-                let build = source.and_then(|key| {
+                let next = source.and_then(|key| {
                     let n = drawn.entry(key).or_insert(0);
                     *n += 1;
                     queues.at(key, *n - 1)
                 });
-                gpus.push(build.cloned().unwrap_or_default());
+                gpus.push(next.cloned().unwrap_or_default());
             }
             for (key, gpus) in &drawn {
                 if let Some((_, there)) = queues.front(*key) {
@@ -348,7 +351,9 @@ pub(super) fn build_pooled(
             let same = same.min(lasting).max(1);
             loads.extend(slices);
             pending.remove(&loads, same);
-            drawn.iter().for_each(|(key, n)| queues.skip(*key, n * same));
+            for (key, n) in &drawn {
+                queues.skip(*key, n * same);
+            }
             spare.pass(&sources, same);
             let nodes = free.take(member.pool, class, same)?;
             built.push(NodeBuild { pool: member.pool, class, nodes, gpus, loads: loads.into_iter().collect() });
@@ -364,12 +369,12 @@ struct IdleGpus(Vec<i64>);
 impl IdleGpus {
     /// Those of a board that are not going to be cut.
     fn of(&self, board: usize, queues: &Queues) -> i64 {
-        let cut: i64 = queues.by_class.get(&(board, None)).into_iter().flatten().map(|(_, gpus)| gpus).sum();
+        let cut: i64 = queues.by_stock.get(&(board, None)).into_iter().flatten().map(|(_, gpus)| gpus).sum();
         (self.0[board] - cut).max(0)
     }
 
     /// Those of one node, by board, the board with most to spare first.
-    fn on_node(&self, sources: &[Option<(usize, Option<usize>)>], queues: &Queues) -> Vec<(usize, i64)> {
+    fn on_node(&self, sources: &[Option<Stock>], queues: &Queues) -> Vec<(usize, i64)> {
         let mut on_node: BTreeMap<usize, i64> = BTreeMap::new();
         let idle = sources.iter().flatten().filter(|(_, class)| class.is_none());
         idle.for_each(|(board, _)| *on_node.entry(*board).or_insert(0) += 1);
@@ -380,7 +385,7 @@ impl IdleGpus {
     }
 
     /// Leaves so many nodes behind.
-    fn pass(&mut self, sources: &[Option<(usize, Option<usize>)>], nodes: i64) {
+    fn pass(&mut self, sources: &[Option<Stock>], nodes: i64) {
         let idle = sources.iter().flatten().filter(|(_, class)| class.is_none());
         idle.for_each(|(board, _)| self.0[*board] -= nodes);
     }
@@ -388,8 +393,8 @@ impl IdleGpus {
 
 impl Queues {
     /// What the `n`-th GPU from now on would get.
-    fn at(&self, key: (usize, Option<usize>), mut n: i64) -> Option<&GpuBuild> {
-        for (build, left) in self.by_class.get(&key)?.iter().rev() {
+    fn at(&self, key: Stock, mut n: i64) -> Option<&GpuBuild> {
+        for (build, left) in self.by_stock.get(&key)?.iter().rev() {
             if n < *left {
                 return Some(build);
             }
@@ -398,9 +403,9 @@ impl Queues {
         None
     }
 
-    fn skip(&mut self, key: (usize, Option<usize>), mut gpus: i64) {
+    fn skip(&mut self, key: Stock, mut gpus: i64) {
         while gpus > 0 {
-            let Some(queue) = self.by_class.get_mut(&key) else { return };
+            let Some(queue) = self.by_stock.get_mut(&key) else { return };
             let Some((_, left)) = queue.last_mut() else { return };
             let n = gpus.min(*left);
             *left -= n;
@@ -412,7 +417,7 @@ impl Queues {
     }
 
     fn is_empty(&self) -> bool {
-        self.by_class.values().all(Vec::is_empty)
+        self.by_stock.values().all(Vec::is_empty)
     }
 }
 

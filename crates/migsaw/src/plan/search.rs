@@ -59,6 +59,23 @@ struct Solution {
     values: Vec<i64>,
 }
 
+impl Solution {
+    /// The templates of the cells in use.
+    fn templates(&self) -> Vec<Template> {
+        let used = self
+            .cells
+            .iter()
+            .zip(&self.fleet.cells)
+            .filter(|(cell, vars)| cell.is_pinned() || vars.is_used(&self.values));
+        used.map(|(cell, _)| Template::of(cell)).collect()
+    }
+
+    /// Cells in use, which is the number of configurations unless two happen to be the same.
+    fn configurations(&self) -> usize {
+        self.templates().len()
+    }
+}
+
 /// What became of a list of templates.
 enum Tried {
     Solved(Solution),
@@ -314,7 +331,7 @@ impl Search<'_> {
         let solution = match start {
             Some(Tried::Solved(start)) => {
                 let best = self.descend(start, targets);
-                (self.configurations(&best) < most).then(|| self.roomiest(best).0)
+                (best.configurations() < most).then(|| self.roomiest(best).0)
             }
             _ => None,
         };
@@ -326,7 +343,7 @@ impl Search<'_> {
         let mut best = start;
         for pool in 0..self.compiled.pools.len() {
             let (mine, others): (Vec<Template>, Vec<Template>) =
-                self.used_templates(&best).into_iter().partition(|t| t.is_only_in(pool));
+                best.templates().into_iter().partition(|t| t.is_only_in(pool));
             if mine.len() < 2 {
                 continue;
             }
@@ -334,7 +351,7 @@ impl Search<'_> {
             for list in templates::shorter(self.compiled, pool, mine.len(), gpus) {
                 let all: Vec<Template> = others.iter().cloned().chain(list).collect();
                 if let Tried::Solved(solution) = self.solve(&all, targets, CANDIDATE_NODES)
-                    && self.configurations(&solution) < self.configurations(&best)
+                    && solution.configurations() < best.configurations()
                 {
                     best = solution;
                     break;
@@ -344,26 +361,12 @@ impl Search<'_> {
         best
     }
 
-    fn used_templates(&self, solution: &Solution) -> Vec<Template> {
-        let used = solution
-            .cells
-            .iter()
-            .zip(&solution.fleet.cells)
-            .filter(|(cell, vars)| cell.is_pinned() || vars.is_used(&solution.values));
-        used.map(|(cell, _)| Template::of(cell)).collect()
-    }
-
     fn gpus_used(&self, solution: &Solution, pool: usize) -> i64 {
         let cells = solution.cells.iter().zip(&solution.fleet.cells);
         cells
             .filter(|(cell, _)| cell.members[0].pool == pool)
             .map(|(cell, vars)| vars.gpus_used(cell, self.compiled, &solution.values))
             .sum()
-    }
-
-    /// Cells in use, which is the number of configurations unless two happen to be the same.
-    fn configurations(&self, solution: &Solution) -> usize {
-        self.used_templates(solution).len()
     }
 
     /// What no plan with these targets can have fewer of.
