@@ -109,6 +109,19 @@ impl Capability {
         self.all.binary_search(counts).is_ok()
     }
 
+    /// Whether an instance of `replacement` fits wherever one of `profile` does, whatever is beside it.
+    pub fn can_replace(&self, profile: ProfileId, replacement: ProfileId) -> bool {
+        // What fits is down-closed, so the largest counts decide.
+        self.maximal.iter().filter(|counts| counts[profile] > 0).all(|counts| {
+            let mut other = *counts;
+            other[profile] -= 1;
+            other[replacement].checked_add(1).is_some_and(|more| {
+                other[replacement] = more;
+                self.contains(&other)
+            })
+        })
+    }
+
     /// The most a linear weight of the counts can reach.
     pub fn support(&self, weights: &[u8]) -> i64 {
         let value = |c: &Counts| c.iter().map(|(id, n)| i64::from(weights[id.index()]) * i64::from(n)).sum();

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::compile::{Compiled, NodeClass, PoolShape};
 use super::templates::doubling;
 use crate::fleet::{GpuState, Strategy};
-use crate::geometry::{Capability, Counts, Engines, Layout, Model, Occupancy, ProfileName};
+use crate::geometry::{Capability, Counts, Engines, Layout, Model, Occupancy, ProfileId, ProfileName};
 
 /// `weight` copies of some nodes of one shape, in one or more pools.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub(super) struct Cell {
     pub(super) nodes: i64,
     /// The GPUs of one copy, by board.
     pub(super) boards: Vec<BoardStock>,
+    /// Whether its variables are totals over all nodes.
+    pub(super) is_pooled: bool,
     /// The node class, where all nodes are of one.
     pub(super) class: Option<usize>,
     pub(super) strategy: Strategy,
@@ -92,6 +94,13 @@ impl BoardStock {
         BoardStock { model: Arc::clone(model), idle: 0, pinned: Vec::new(), taken: 0, pinned_names: Vec::new() }
     }
 
+    /// Whether an instance of `replacement` fits on any of the GPUs wherever one of `profile` does.
+    pub(super) fn can_replace(&self, profile: ProfileId, replacement: ProfileId) -> bool {
+        let pinned = self.pinned.iter().map(|(capability, _)| &**capability);
+        let idle = (self.idle > 0).then(|| &**self.model.idle_capability());
+        pinned.chain(idle).all(|capability| capability.can_replace(profile, replacement))
+    }
+
     fn add(&mut self, state: &GpuState, count: i64, capabilities: &mut Capabilities) {
         match state {
             GpuState::Idle => self.idle += count,
@@ -133,7 +142,7 @@ impl Cell {
                 }
                 let class = if let [class] = group { Some(*class) } else { None };
                 let members = vec![Member { pool, class: class.unwrap_or(0), weight: 1 }];
-                cells.push(Cell { members, nodes, boards, class, strategy: shape.strategy });
+                cells.push(Cell { members, nodes, boards, is_pooled: true, class, strategy: shape.strategy });
             }
         }
         cells
@@ -159,7 +168,7 @@ impl Cell {
             weights(pool, weight).into_iter().map(move |weight| Member { pool, class, weight })
         });
         let members = members.collect();
-        Cell { members, nodes: 1, boards, class: Some(class), strategy }
+        Cell { members, nodes: 1, boards, is_pooled: false, class: Some(class), strategy }
     }
 
     /// Whether something is pinned on its nodes, so that they are in use whatever is planned.

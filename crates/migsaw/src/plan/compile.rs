@@ -1,8 +1,8 @@
 //! The problem in the planner's terms: nodes by class, demands by flow.
 //!
-//! Nodes of one pool in the same state are a *class*. Demands with the same request and the same
-//! eligible pools are one *flow*, whatever their names, so the size of everything that follows depends
-//! on how many different things there are, not on how many GPUs or pods.
+//! Nodes of one pool in the same state are a *class*. Demands that the same instances of the same pools
+//! can serve are one *flow*, whatever their names and however they ask, so the size of everything that
+//! follows depends on how many different things there are, not on how many GPUs or pods.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -55,7 +55,7 @@ pub(super) struct NodeClass {
     pub(super) state: Vec<GpuState>,
 }
 
-/// Demands with the same request, pools and rules.
+/// Demands with the same options and rules.
 pub(super) struct Flow {
     /// Indices of the demands, highest priority first.
     pub(super) demands: Vec<usize>,
@@ -80,13 +80,13 @@ pub(super) struct Offer {
 }
 
 /// One way to serve a unit: all of its lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Way {
     pub(super) lines: Vec<Line>,
 }
 
 /// `instances` instances, each of any of the kinds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Line {
     pub(super) instances: i64,
     pub(super) kinds: Vec<Kind>,
@@ -106,12 +106,8 @@ impl<'a> Compiled<'a> {
         levels.sort_unstable_by(|a, b| b.cmp(a));
         levels.dedup();
         let mut pools: Vec<PoolShape> = problem.fleet.pools.iter().map(|pool| PoolShape::new(pool, priced)).collect();
-        let flows = flows(problem, &levels, &pools);
-        for (pool, shape) in problem.fleet.pools.iter().zip(&mut pools) {
-            shape.offers =
-                flows.iter().enumerate().filter_map(|(i, flow)| shape.offer(i, flow, problem, pool)).collect();
-            shape.mark_wanted();
-        }
+        let flows = flows(problem, &levels, &mut pools);
+        pools.iter_mut().for_each(PoolShape::mark_wanted);
         Compiled { problem, pools, flows, levels, priced }
     }
 
@@ -164,13 +160,12 @@ impl PoolShape {
         PoolShape { boards, board_of, classes, strategy: pool.strategy, cost, offers: Vec::new() }
     }
 
-    /// How the pool can serve the flow, if it can at all.
-    fn offer(&self, index: usize, flow: &Flow, problem: &Problem, pool: &Pool) -> Option<Offer> {
-        let demand = &problem.demands[flow.demands[0]];
+    /// The ways the pool can serve the demand, none for whole GPUs; `None` if it cannot at all.
+    fn offer(&self, demand: &Demand, pool: &Pool) -> Option<Vec<Way>> {
         demand.eligible.admits(pool).ok()?;
         let ways = self.ways(demand);
-        let serves = matches!(flow.shape, Shape::Whole { .. }) || !ways.is_empty();
-        serves.then_some(Offer { flow: index, ways })
+        let serves = matches!(demand.request, Request::WholeGpus { .. }) || !ways.is_empty();
+        serves.then_some(ways)
     }
 
     /// The ways a unit of the demand can be served on a node of this shape, capacity aside.
@@ -253,24 +248,28 @@ fn normal(state: &GpuState) -> GpuState {
     }
 }
 
-/// Groups the demands into flows, in the order of their first demands.
-fn flows(problem: &Problem, levels: &[i32], pools: &[PoolShape]) -> Vec<Flow> {
+/// Groups the demands into flows, in the order of their first demands, and enters what each pool offers.
+fn flows(problem: &Problem, levels: &[i32], pools: &mut [PoolShape]) -> Vec<Flow> {
     let mut index = BTreeMap::new();
     let mut flows: Vec<Flow> = Vec::new();
     for (i, demand) in problem.demands.iter().enumerate().filter(|(_, demand)| demand.count > 0) {
-        let admitted: Vec<usize> =
-            (0..pools.len()).filter(|&p| demand.eligible.admits(&problem.fleet.pools[p]).is_ok()).collect();
+        let shape = Shape::of(&demand.request);
+        let offered = pools.iter().zip(&problem.fleet.pools).map(|(shape, pool)| shape.offer(demand, pool));
+        let options: Vec<Option<Vec<Way>>> = offered.collect();
         // A limit per node is each demand's own.
         let alone = demand.max_per_node.map(|_| i);
-        let key = (request_key(&demand.request), admitted, alone);
-        let flow = *index.entry(key).or_insert_with(|| {
+        let flow = *index.entry((shape.clone(), options, alone)).or_insert_with_key(|(_, options, _)| {
+            let flow = flows.len();
+            for (pool, ways) in pools.iter_mut().zip(options) {
+                pool.offers.extend(ways.clone().map(|ways| Offer { flow, ways }));
+            }
             flows.push(Flow {
                 demands: Vec::new(),
                 counts: vec![0; levels.len()],
-                shape: Shape::of(&demand.request),
+                shape,
                 max_per_node: demand.max_per_node.map(i64::from),
             });
-            flows.len() - 1
+            flow
         });
         let level = levels.binary_search_by(|l| demand.priority.cmp(l)).expect("every priority is a level");
         let count = i64::try_from(demand.count).expect("counts are limited");
@@ -294,19 +293,5 @@ impl Shape {
             }
             Request::WholeGpus { gpus } => Shape::Whole { gpus: i64::from(*gpus) },
         }
-    }
-}
-
-type RequestKey = (Vec<(ProfileName, u32)>, u64, u8, u32, Together, u32);
-
-fn request_key(request: &Request) -> RequestKey {
-    match request {
-        Request::Profiles { instances, together } => {
-            (instances.iter().map(|(name, &n)| (name.clone(), n)).collect(), 0, 0, 0, *together, 0)
-        }
-        Request::AtLeast { memory_mib, compute_slices, instances, together } => {
-            (Vec::new(), *memory_mib, *compute_slices, *instances, *together, 0)
-        }
-        Request::WholeGpus { gpus } => (Vec::new(), 0, 0, 0, Together::Node, *gpus),
     }
 }

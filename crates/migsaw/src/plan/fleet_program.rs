@@ -18,6 +18,7 @@ use super::cell::{BoardStock, Cell};
 use super::compile::{Compiled, Flow, Kind, Line, Offer, Shape};
 use super::formulation::{BoardVars, Formulation};
 use super::program::{Program, Sum, Var};
+use super::replacement::Replacements;
 use crate::fleet::Strategy;
 use crate::geometry::{Counts, ProfileName};
 
@@ -119,7 +120,8 @@ impl FleetProgram {
         let vars = cells
             .iter()
             .map(|cell| {
-                let mut builder = CellBuilder { compiled, cell, program: &mut program };
+                let mut builder =
+                    CellBuilder { compiled, cell, replacements: Replacements::of(cell), program: &mut program };
                 let built = builder.build(formulation);
                 builder.add_cost(&built, &mut cost);
                 builder.add_spare(&built, &mut spare);
@@ -134,7 +136,7 @@ impl FleetProgram {
         let mut served = Vec::new();
         for (asked, mut total) in asked.iter().zip(totals) {
             let can_be_served = !total.is_empty();
-            let level_var = |&count: &i64| (count > 0 && can_be_served).then(|| program.var(count));
+            let level_var = |&count: &i64| (count > 0 && can_be_served).then(|| program.flow(count));
             let vars: Vec<Option<Var>> = asked.iter().map(level_var).collect();
             for var in vars.iter().flatten() {
                 total.add_term(*var, -1);
@@ -159,6 +161,7 @@ impl FleetProgram {
 struct CellBuilder<'a> {
     compiled: &'a Compiled<'a>,
     cell: &'a Cell,
+    replacements: Replacements,
     program: &'a mut Program,
 }
 
@@ -337,8 +340,12 @@ impl CellBuilder<'_> {
             return None;
         }
         if let [Line { instances: 1, kinds }] = lines {
-            let kinds: Vec<(Kind, Sum)> =
-                kinds.iter().map(|&kind| (kind, Sum::of([(self.program.var(most), 1)]))).collect();
+            let kinds: Vec<(Kind, Sum)> = self
+                .replacements
+                .needed(kinds)
+                .into_iter()
+                .map(|kind| (kind, Sum::of([(self.program.flow(most), 1)])))
+                .collect();
             let mut units = Sum::new();
             for (_, sum) in &kinds {
                 units += sum;
@@ -348,13 +355,14 @@ impl CellBuilder<'_> {
         let units = self.program.var(most);
         let mut by_line = Vec::new();
         for line in lines {
-            if let [kind] = line.kinds[..] {
+            let needed = self.replacements.needed(&line.kinds);
+            if let [kind] = needed[..] {
                 by_line.push(vec![(kind, Sum::of([(units, line.instances)]))]);
                 continue;
             }
             let mut all = Sum::of([(units, -line.instances)]);
             let mut kinds = Vec::new();
-            for &kind in &line.kinds {
+            for kind in needed {
                 let var = self.program.var(most.saturating_mul(line.instances));
                 all.add_term(var, 1);
                 kinds.push((kind, Sum::of([(var, 1)])));

@@ -13,6 +13,7 @@ mod optimise;
 mod outcome;
 mod peel;
 mod program;
+mod replacement;
 mod search;
 mod solver;
 mod templates;

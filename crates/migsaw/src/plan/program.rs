@@ -32,6 +32,8 @@ pub(super) struct Row {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Program {
     uppers: Vec<i64>,
+    /// Which variables must be said to be integers.
+    integral: Vec<bool>,
     rows: Vec<Row>,
 }
 
@@ -73,12 +75,33 @@ impl Sum {
         self.terms.is_empty()
     }
 
+    /// How many terms were added.
+    pub(super) fn len(&self) -> usize {
+        self.terms.len()
+    }
+
     pub(super) fn value(&self, values: &[i64]) -> i128 {
         self.terms.iter().map(|&(var, c)| i128::from(c) * i128::from(values[var.0])).sum()
     }
 
     pub(super) fn times(&self, factor: i64) -> Sum {
         Sum { terms: self.terms.iter().map(|&(var, c)| (var, c * factor)).collect() }
+    }
+
+    /// The largest number that divides every coefficient; 1 without terms.
+    pub(super) fn divisor(&self) -> i64 {
+        let gcd = |mut a: i64, mut b: i64| {
+            while b != 0 {
+                (a, b) = (b, a % b);
+            }
+            a
+        };
+        self.terms.iter().fold(0, |all, &(_, c)| gcd(c.saturating_abs(), all)).max(1)
+    }
+
+    /// The sum over a number that divides every coefficient.
+    pub(super) fn divided(&self, divisor: i64) -> Sum {
+        Sum { terms: self.terms.iter().map(|&(var, c)| (var, c / divisor)).collect() }
     }
 
     pub(super) fn negated(&self) -> Sum {
@@ -101,13 +124,56 @@ impl Add<&Sum> for Sum {
     }
 }
 
+/// What is left of a program once some of its variables have values.
+pub(super) struct Residual {
+    pub(super) program: Program,
+    /// The variables of the whole program that the residual's stand for.
+    of: Vec<Var>,
+    /// The residual's variables, by those of the whole program.
+    index: Vec<Option<Var>>,
+}
+
+impl Residual {
+    /// The sum over the free variables, and the value of the rest.
+    pub(super) fn part(&self, sum: &Sum, values: &[i64]) -> (Sum, i64) {
+        let mut part = Sum::new();
+        let mut held: i64 = 0;
+        for (var, coefficient) in sum.terms() {
+            match self.index[var.0] {
+                Some(var) => part.add_term(var, coefficient),
+                None => held = held.saturating_add(coefficient.saturating_mul(values[var.0])),
+            }
+        }
+        (part, held)
+    }
+
+    /// The values of the whole program, with those of the residual put in.
+    pub(super) fn put_into(&self, mut values: Vec<i64>, residual: &[i64]) -> Vec<i64> {
+        for (var, value) in self.of.iter().zip(residual) {
+            values[var.0] = *value;
+        }
+        values
+    }
+}
+
 impl Program {
     /// Largest upper bound a backend takes for an integer.
     const LARGEST: i64 = i32::MAX as i64;
 
     /// A new variable between 0 and `upper`.
     pub(super) fn var(&mut self, upper: i64) -> Var {
+        self.add(upper, true)
+    }
+
+    /// A new variable between 0 and `upper` that is an integer in every vertex once those of [`Self::var`]
+    /// are, such as what flows in a transportation problem. Solvers need not branch on it.
+    pub(super) fn flow(&mut self, upper: i64) -> Var {
+        self.add(upper, false)
+    }
+
+    fn add(&mut self, upper: i64, integral: bool) -> Var {
         self.uppers.push(upper.clamp(0, Self::LARGEST));
+        self.integral.push(integral);
         Var(self.uppers.len() - 1)
     }
 
@@ -138,8 +204,29 @@ impl Program {
         &self.uppers
     }
 
+    pub(super) fn integral(&self) -> &[bool] {
+        &self.integral
+    }
+
     pub(super) fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// The program that is left once the variables that are not `free` have these values, and those that
+    /// are. Rows without a free variable are left out.
+    pub(super) fn residual(&self, values: &[i64], free: &[bool]) -> Residual {
+        let mut residual = Residual { program: Program::default(), of: Vec::new(), index: vec![None; values.len()] };
+        for (i, _) in free.iter().enumerate().filter(|(_, free)| **free) {
+            residual.index[i] = Some(residual.program.add(self.uppers[i], self.integral[i]));
+            residual.of.push(Var(i));
+        }
+        for row in &self.rows {
+            let (sum, held) = residual.part(&row.sum, values);
+            if !sum.is_empty() {
+                residual.program.row(sum, row.compare, row.right.saturating_sub(held));
+            }
+        }
+        residual
     }
 
     /// Whether the values keep every bound and every row, in exact arithmetic.

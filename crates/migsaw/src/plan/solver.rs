@@ -11,7 +11,7 @@ use good_lp::{Expression, ProblemVariables, SolverModel, Variable, variable};
 use microlp::{SolveOptions, TerminationReason};
 
 use super::Budget;
-use super::program::{Compare, Program, Sum};
+use super::program::{Compare, Program, Sum, Var};
 
 /// Which library solves the programs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,12 +59,21 @@ enum Answer {
     Nothing,
 }
 
-/// Programs above this many variables are first tried with what the relaxation left integral held fixed.
+/// Programs above this many variables are first tried with most of them held fixed.
 const LARGE: usize = 400;
+/// Most branch and bound nodes times terms of the program: what a node costs grows with the terms.
+const WORK: u64 = 10_000_000;
 
 impl Solver<'_> {
     /// Maximises `objective`; `start` may be any values that pass the check.
     pub(super) fn maximise(&self, program: &Program, objective: &Sum, start: Option<&[i64]>) -> Outcome {
+        // What is maximised is a multiple of this, so bounds can be rounded to multiples too.
+        let divisor = objective.divisor();
+        let outcome = self.maximise_reduced(program, &objective.divided(divisor), start);
+        Outcome { bound: outcome.bound.map(|bound| bound.saturating_mul(divisor)), ..outcome }
+    }
+
+    fn maximise_reduced(&self, program: &Program, objective: &Sum, start: Option<&[i64]>) -> Outcome {
         let mut best = Best { program, objective, values: None };
         if let Some(start) = start {
             best.keep(start.to_vec());
@@ -83,26 +92,15 @@ impl Solver<'_> {
             Answer::Infeasible | Answer::Nothing => return Outcome { bound: Some(trivial), values: best.values },
         };
         let bound = rounded_bound(objective, &relaxed).min(trivial);
-        if best.keep(rounded(&relaxed)) >= Some(bound) {
+        if best.keep(rounded(&relaxed)) >= Some(bound) || self.search_near(&relaxed, bound, &mut best) >= Some(bound) {
             return Outcome { values: best.values, bound: Some(bound) };
-        }
-        if relaxed.len() > LARGE {
-            let fixed = relaxed.iter().map(|&value| (value - value.round()).abs() < 1e-7).collect();
-            let question =
-                Question { integers: true, scale: Some(bound.saturating_abs().max(1)), fixed: Some((&relaxed, fixed)) };
-            if let Answer::Values { values, .. } = self.ask(program, objective, &question)
-                && best.keep(rounded(&values)) >= Some(bound)
-            {
-                return Outcome { values: best.values, bound: Some(bound) };
-            }
         }
         // The gap at which a backend may stop is relative to its own best value. It means "less than one
         // apart" only up to the scale it was made for; an answer beyond that is asked for again, exactly.
         let known = best.values.as_ref().map_or(bound, |values| clamp(objective.value(values)));
         let scale = bound.saturating_abs().max(known.saturating_abs()).max(1);
         for scale in [Some(scale), None] {
-            let question = Question { integers: true, scale, fixed: None };
-            let (values, finished) = match self.ask(program, objective, &question) {
+            let (values, finished) = match self.ask(program, objective, &Question::integers(scale)) {
                 Answer::Values { values, finished } => (values, finished),
                 Answer::Infeasible if best.values.is_none() => return Outcome::INFEASIBLE,
                 Answer::Infeasible | Answer::Nothing => break,
@@ -121,7 +119,23 @@ impl Solver<'_> {
         Outcome { values: best.values, bound: Some(bound) }
     }
 
-    fn ask(&self, program: &Program, objective: &Sum, question: &Question<'_>) -> Answer {
+    /// Looks for integers near the relaxation's optimum, in a program that is much smaller: only what the
+    /// optimum splits may change, and what no balance holds. Gives the best objective so far.
+    fn search_near(&self, relaxed: &[f64], bound: i64, best: &mut Best<'_>) -> Option<i64> {
+        if relaxed.len() <= LARGE {
+            return None;
+        }
+        let at = rounded(relaxed);
+        let residual = best.program.residual(&at, &split(best.program, relaxed));
+        let (objective, held) = residual.part(best.objective, &at);
+        let scale = bound.saturating_sub(held).saturating_abs().max(1);
+        match self.ask(&residual.program, &objective, &Question::integers(Some(scale))) {
+            Answer::Values { values, .. } => best.keep(residual.put_into(at, &rounded(&values))),
+            Answer::Infeasible | Answer::Nothing => None,
+        }
+    }
+
+    fn ask(&self, program: &Program, objective: &Sum, question: &Question) -> Answer {
         let left = self.budget.remaining();
         if left.is_zero() {
             return Answer::Nothing;
@@ -132,9 +146,9 @@ impl Solver<'_> {
             .iter()
             .enumerate()
             .map(|(i, &upper)| {
-                let (low, high) = question.range(i, upper);
-                let definition = variable().min(low).max(high);
-                variables.add(if question.integers { definition.integer() } else { definition })
+                let definition = variable().min(0.0).max(float(upper));
+                let is_integer = question.integers && program.integral()[i];
+                variables.add(if is_integer { definition.integer() } else { definition })
             })
             .collect();
         let expression = |sum: &Sum| -> Expression {
@@ -150,12 +164,14 @@ impl Solver<'_> {
             }
         });
         let gap = question.scale.map_or(0.0, |scale| 0.9 / float(scale));
+        let terms: usize = program.rows().iter().map(|row| row.sum.len()).sum();
+        let nodes = self.nodes.min(WORK / u64::try_from(terms.max(1)).unwrap_or(WORK));
         match self.backend {
             Backend::Microlp => {
                 let model = rows.fold(unsolved.using(good_lp::solvers::microlp::microlp), SolverModel::with);
                 let mut options = SolveOptions::default();
                 options.time_limit = (left < FOREVER).then_some(left);
-                options.node_limit = Some(self.nodes);
+                options.node_limit = Some(nodes);
                 options.mip_gap = gap;
                 match model.as_inner().solve_with(options).map(microlp::SolveOutcome::into_solution) {
                     Ok(Ok(solution)) => Answer::Values {
@@ -170,33 +186,7 @@ impl Solver<'_> {
                 }
             }
             #[cfg(feature = "highs")]
-            Backend::Highs => self.ask_highs(unsolved, rows, gap, left, &handles),
-        }
-    }
-
-    #[cfg(feature = "highs")]
-    fn ask_highs(
-        &self,
-        unsolved: good_lp::variable::UnsolvedProblem,
-        rows: impl Iterator<Item = good_lp::Constraint>,
-        gap: f64,
-        left: Duration,
-        handles: &[Variable],
-    ) -> Answer {
-        use good_lp::solvers::{Solution as _, SolutionStatus};
-        let model = rows.fold(unsolved.using(good_lp::solvers::highs::highs), SolverModel::with);
-        let nodes = i32::try_from(self.nodes).unwrap_or(i32::MAX);
-        let mut model = model.set_threads(1).set_option("mip_max_nodes", nodes).set_option("mip_rel_gap", gap);
-        if left < FOREVER {
-            model = good_lp::WithTimeLimit::with_time_limit(model, left.as_secs_f64());
-        }
-        match model.solve() {
-            Ok(solution) => Answer::Values {
-                values: handles.iter().map(|&v| solution.value(v)).collect(),
-                finished: !matches!(solution.status(), SolutionStatus::TimeLimit),
-            },
-            Err(good_lp::ResolutionError::Infeasible) => Answer::Infeasible,
-            Err(_) => Answer::Nothing,
+            Backend::Highs => ask_highs(unsolved, rows, gap, nodes, left, &handles),
         }
     }
 }
@@ -223,25 +213,35 @@ impl Best<'_> {
 }
 
 /// What a backend is asked.
-struct Question<'a> {
+struct Question {
     integers: bool,
     /// Objectives up to this size need no proof closer than one.
     scale: Option<i64>,
-    /// Values, and which of them to hold fixed.
-    fixed: Option<(&'a [f64], Vec<bool>)>,
 }
 
-impl Question<'_> {
-    fn relaxation() -> Question<'static> {
-        Question { integers: false, scale: None, fixed: None }
+impl Question {
+    fn relaxation() -> Question {
+        Question { integers: false, scale: None }
     }
 
-    fn range(&self, i: usize, upper: i64) -> (f64, f64) {
-        match &self.fixed {
-            Some((values, fixed)) if fixed[i] => (values[i].round().max(0.0), values[i].round().min(float(upper))),
-            _ => (0.0, float(upper)),
+    fn integers(scale: Option<i64>) -> Question {
+        Question { integers: true, scale }
+    }
+}
+
+/// The variables in no balance (a row with an equals sign), and those in balances of which three values or
+/// more are not zero: what comes in goes to several places.
+fn split(program: &Program, relaxed: &[f64]) -> Vec<bool> {
+    let mut free = vec![true; relaxed.len()];
+    let balances = program.rows().iter().filter(|row| row.compare == Compare::Equal);
+    let balances: Vec<Vec<(Var, i64)>> = balances.map(|row| row.sum.terms()).collect();
+    balances.iter().flatten().for_each(|(var, _)| free[var.0] = false);
+    for terms in &balances {
+        if terms.iter().filter(|(var, _)| relaxed[var.0] > 1e-7).count() > 2 {
+            terms.iter().for_each(|(var, _)| free[var.0] = true);
         }
     }
+    free
 }
 
 #[expect(clippy::cast_precision_loss, reason = "coefficients and counts stay far below 2^52")]
@@ -266,4 +266,30 @@ fn rounded_bound(objective: &Sum, relaxed: &[f64]) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "an objective stays far below 2^63")]
     let bound = (value + 1e-6 + 1e-9 * size).floor() as i64;
     bound
+}
+
+#[cfg(feature = "highs")]
+fn ask_highs(
+    unsolved: good_lp::variable::UnsolvedProblem,
+    rows: impl Iterator<Item = good_lp::Constraint>,
+    gap: f64,
+    nodes: u64,
+    left: Duration,
+    handles: &[Variable],
+) -> Answer {
+    use good_lp::solvers::{Solution as _, SolutionStatus};
+    let model = rows.fold(unsolved.using(good_lp::solvers::highs::highs), SolverModel::with);
+    let nodes = i32::try_from(nodes).unwrap_or(i32::MAX);
+    let mut model = model.set_threads(1).set_option("mip_max_nodes", nodes).set_option("mip_rel_gap", gap);
+    if left < FOREVER {
+        model = good_lp::WithTimeLimit::with_time_limit(model, left.as_secs_f64());
+    }
+    match model.solve() {
+        Ok(solution) => Answer::Values {
+            values: handles.iter().map(|&v| solution.value(v)).collect(),
+            finished: !matches!(solution.status(), SolutionStatus::TimeLimit),
+        },
+        Err(good_lp::ResolutionError::Infeasible) => Answer::Infeasible,
+        Err(_) => Answer::Nothing,
+    }
 }
