@@ -14,6 +14,7 @@ mod outcome;
 mod peel;
 mod program;
 mod replacement;
+mod rounding;
 mod search;
 mod solver;
 mod templates;

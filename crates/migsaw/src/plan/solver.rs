@@ -12,6 +12,7 @@ use microlp::{SolveOptions, TerminationReason};
 
 use super::Budget;
 use super::program::{Compare, Program, Sum, Var};
+use super::rounding;
 
 /// Which library solves the programs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,7 +93,11 @@ impl Solver<'_> {
             Answer::Infeasible | Answer::Nothing => return Outcome { bound: Some(trivial), values: best.values },
         };
         let bound = rounded_bound(objective, &relaxed).min(trivial);
-        if best.keep(rounded(&relaxed)) >= Some(bound) || self.search_near(&relaxed, bound, &mut best) >= Some(bound) {
+        best.keep(rounded(&relaxed));
+        for proposal in rounding::proposals(program, objective, &relaxed) {
+            best.keep(proposal);
+        }
+        if best.value() >= Some(bound) || self.search_near(&relaxed, bound, &mut best) >= Some(bound) {
             return Outcome { values: best.values, bound: Some(bound) };
         }
         // The gap at which a backend may stop is relative to its own best value. It means "less than one
@@ -208,6 +213,10 @@ impl Best<'_> {
         if better && self.program.accepts(&values) {
             self.values = Some(values);
         }
+        self.value()
+    }
+
+    fn value(&self) -> Option<i64> {
         self.values.as_ref().map(|values| clamp(self.objective.value(values)))
     }
 }
