@@ -59,7 +59,7 @@ fn textbook(c: &mut Criterion) {
     }
 }
 
-fn measure(c: &mut Criterion, mix: Mix, gpus: u32, name: &str, solver: impl good_lp::Solver + Copy) {
+fn measure(c: &mut Criterion, mix: Mix, gpus: u32, name: &str, solver: impl naive::Optimiser) {
     let problem = mix.problem(gpus, SEED);
     let (variables, rows) = naive::size(&problem);
     let began = Instant::now();

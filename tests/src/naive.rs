@@ -17,9 +17,10 @@
 
 use std::collections::BTreeMap;
 
+use good_lp::variable::UnsolvedProblem;
 use good_lp::{
-    Constraint, Expression, ProblemVariables, Solution, SolutionStatus, Solver, SolverModel, Variable, constraint,
-    variable, variables,
+    Constraint, Expression, IntoAffineExpression, ProblemVariables, Solution, SolutionStatus, Solver, SolverModel,
+    Variable, constraint, variable, variables,
 };
 use migsaw::demand::Together;
 use migsaw::fleet::Strategy;
@@ -38,6 +39,59 @@ pub enum NoOptimum {
     Failed(String),
 }
 
+/// What finds the optimum of an integer program.
+pub trait Optimiser: Copy {
+    /// The proven optimum of `problem` under `rows`, whose objective is `objective`.
+    ///
+    /// # Errors
+    /// [`NoOptimum`] if none was proven.
+    fn maximum(self, problem: UnsolvedProblem, rows: Vec<Constraint>, objective: &Expression)
+    -> Result<f64, NoOptimum>;
+}
+
+impl<S: Solver + Copy> Optimiser for S {
+    fn maximum(
+        mut self,
+        problem: UnsolvedProblem,
+        rows: Vec<Constraint>,
+        objective: &Expression,
+    ) -> Result<f64, NoOptimum> {
+        let model = rows.into_iter().fold(self.create_model_for(problem), SolverModel::with);
+        let solution = model.solve().map_err(|error| NoOptimum::Failed(error.to_string()))?;
+        match solution.status() {
+            SolutionStatus::Optimal => Ok(solution.eval(objective)),
+            SolutionStatus::TimeLimit | SolutionStatus::GapLimit => Err(NoOptimum::Limit),
+        }
+    }
+}
+
+/// microlp, limited by the nodes of its search: unlike a time, that gives the same answer on any machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Microlp {
+    /// Most branch and bound nodes.
+    pub nodes: u64,
+}
+
+impl Optimiser for Microlp {
+    fn maximum(
+        self,
+        problem: UnsolvedProblem,
+        rows: Vec<Constraint>,
+        objective: &Expression,
+    ) -> Result<f64, NoOptimum> {
+        let model = rows.into_iter().fold(good_lp::microlp(problem), SolverModel::with);
+        let mut options = microlp::SolveOptions::default();
+        options.node_limit = Some(self.nodes);
+        let outcome = model.as_inner().solve_with(options).map_err(|error| NoOptimum::Failed(error.to_string()))?;
+        match outcome.into_solution() {
+            Ok(solution) if solution.termination_reason() == microlp::TerminationReason::ProvenOptimal => {
+                Ok(solution.objective() + IntoAffineExpression::constant(objective))
+            }
+            Ok(_) | Err(_) => Err(NoOptimum::Limit),
+        }
+    }
+}
+
 /// The best value of the first tiers: units served by priority, then GPUs or cost.
 ///
 /// # Errors
@@ -45,7 +99,7 @@ pub enum NoOptimum {
 ///
 /// # Panics
 /// If the problem has more than eight demands that ask for anything.
-pub fn optimum(problem: &Problem, solver: impl Solver + Copy) -> Result<Vec<(TierName, i64)>, NoOptimum> {
+pub fn optimum(problem: &Problem, solver: impl Optimiser) -> Result<Vec<(TierName, i64)>, NoOptimum> {
     let facts = Facts::of(problem);
     let mut reached: Vec<i64> = Vec::new();
     for tier in 0..=facts.levels.len() {
@@ -110,20 +164,13 @@ impl Program {
         program
     }
 
-    fn best(mut self, tier: usize, mut solver: impl Solver + Copy) -> Result<i64, NoOptimum> {
+    fn best(mut self, tier: usize, solver: impl Optimiser) -> Result<i64, NoOptimum> {
         let objective = self.served.get(tier).cloned().unwrap_or_else(|| -self.cost.clone());
         // Some solvers refuse a program without variables.
         let one = self.variables.add(variable().integer().min(1).max(1));
-        let model = self.variables.maximise(objective.clone() + one);
-        let mut model = solver.create_model_for(model);
-        for row in self.rows {
-            model.add_constraint(row);
-        }
-        let solution = model.solve().map_err(|error| NoOptimum::Failed(error.to_string()))?;
-        match solution.status() {
-            SolutionStatus::Optimal => Ok(rounded(solution.eval(objective)).abs()),
-            SolutionStatus::TimeLimit | SolutionStatus::GapLimit => Err(NoOptimum::Limit),
-        }
+        let objective = objective + one;
+        let found = solver.maximum(self.variables.maximise(objective.clone()), self.rows, &objective)?;
+        Ok(rounded(found - 1.0).abs())
     }
 
     fn binary(&mut self) -> Variable {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::demand::{Demand, Request};
-use crate::fleet::{Fleet, GpuState, NodeNames};
+use crate::fleet::{Fleet, GpuState, NodeNames, Pool};
 
 /// Most nodes a pool may have.
 pub const MAX_NODES: u32 = 10_000_000;
@@ -11,6 +11,8 @@ pub const MAX_NODES: u32 = 10_000_000;
 pub const MAX_GPUS_PER_NODE: u32 = 64;
 /// Most units one demand may ask for, and most instances one unit may have.
 pub const MAX_COUNT: u64 = 1_000_000_000;
+/// Most that all GPUs of a fleet may cost together, in millionths: room for sums of it remains.
+pub const MAX_COST: u64 = 1 << 60;
 
 /// A fleet and what is asked of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,6 +85,12 @@ pub enum InputProblem {
         /// The pool.
         name: String,
     },
+    /// The fleet's GPUs cost more than can be added up.
+    #[error("the fleet's GPUs cost {found} together, more than {} (give prices in a larger unit)", MAX_COST / 1_000_000)]
+    CostTooLarge {
+        /// What they cost.
+        found: u128,
+    },
     /// The pinned instances of a GPU are no layout of its model.
     #[error("pool `{pool}`, GPU {gpu}: {error}")]
     Pinned {
@@ -136,6 +144,7 @@ impl InputProblem {
             InputProblem::EmptyName { .. } => "empty-name",
             InputProblem::OutOfRange { .. } => "out-of-range",
             InputProblem::CostMissing { .. } => "cost-missing",
+            InputProblem::CostTooLarge { .. } => "cost-too-large",
             InputProblem::Pinned { error, .. } => error.code(),
             InputProblem::PinnedTooMany { .. } => "pinned-too-many",
             InputProblem::UnknownPool { .. } => "unknown-pool",
@@ -160,6 +169,11 @@ impl Problem {
         let pools = &self.fleet.pools;
         if pools.iter().all(|pool| pool.gpu_count() == 0) {
             found.push((Subject::Fleet, InputProblem::EmptyFleet));
+        }
+        let price = |pool: &Pool| pool.cost_per_gpu.map_or(0, |cost| u128::try_from(cost.micros).unwrap_or(0));
+        let cost: u128 = pools.iter().map(|pool| price(pool) * u128::from(pool.gpu_count())).sum();
+        if cost > u128::from(MAX_COST) {
+            found.push((Subject::Fleet, InputProblem::CostTooLarge { found: cost / 1_000_000 }));
         }
         let priced = pools.iter().any(|pool| pool.cost_per_gpu.is_some());
         let mut names = BTreeSet::new();

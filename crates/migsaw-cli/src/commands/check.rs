@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use migsaw::check;
-use migsaw::document::{API_VERSION, plan};
+use migsaw::document::plan::PlanDocument;
+use migsaw::document::{API_VERSION, Diagnostics};
+use migsaw::problem::Problem;
 use migsaw_report::violations::{self, Finding};
 use serde::Serialize;
 
@@ -48,11 +50,8 @@ pub(super) fn run(mut args: CheckArgs, io: &mut Io<'_>) -> Result<Answer> {
     let problem = problem::read(&args.problem, None, io)?;
     let input = input::read(&path, "plan", MOST_BYTES, io)?;
     let text = input.text()?;
-    let (_, plan) = plan::read(text, &problem).map_err(|found| diagnosed(&found, &input.name, text))?;
-    let found: Vec<Finding> = check::check(&problem, &plan)
-        .iter()
-        .map(|violation| Finding { code: violation.code().to_owned(), message: violation.to_string() })
-        .collect();
+    let document = PlanDocument::parse(text).map_err(|found| diagnosed(&found, &input.name, text))?;
+    let found = findings(&problem, &document);
     match args.format {
         Format::Text => output::text(io, &violations::text(&found, io.style()))?,
         format => {
@@ -62,4 +61,22 @@ pub(super) fn run(mut args: CheckArgs, io: &mut Io<'_>) -> Result<Answer> {
         }
     }
     Ok(Answer::yes_if(found.is_empty()))
+}
+
+/// Where the plan does not go with the problem; if it does, where it is not right, and where the document
+/// says something else than the plan.
+fn findings(problem: &Problem, document: &PlanDocument) -> Vec<Finding> {
+    let of = |found: &Diagnostics| {
+        found.iter().map(|d| Finding { code: d.code.to_owned(), message: d.to_string() }).collect::<Vec<Finding>>()
+    };
+    let plan = match document.to_plan(problem) {
+        Ok(plan) => plan,
+        Err(mismatches) => return of(&mismatches),
+    };
+    let violations = check::check(problem, &plan);
+    violations
+        .iter()
+        .map(|violation| Finding { code: violation.code().to_owned(), message: violation.to_string() })
+        .chain(of(&document.contradictions(problem, &plan)))
+        .collect()
 }

@@ -7,18 +7,17 @@
 use super::cell::{Capabilities, Cell};
 use super::compile::{Compiled, PoolShape};
 use super::fleet_program::FleetProgram;
-use super::optimise::Reached;
-use super::outcome::{Plan, Status, Unserved, UnservedCode};
+use super::outcome::{Plan, Status, TierName, Unserved, UnservedCode};
 use super::program::Sum;
 use super::solver::Solver;
 use super::{Depth, Options};
 use crate::demand::{Demand, Ineligible, Request, Together};
 use crate::fleet::{Pool, Strategy};
 
-/// Most demands for which the missing nodes are worked out.
-const MAX_REMEDIES: usize = 24;
-/// Most node groups of a fleet for which they are.
+/// Most node groups of a fleet for which the missing nodes are worked out.
 const MAX_GROUPS: usize = 2_000;
+/// Most terms of all programs solved for that together.
+const WORK: usize = 200_000;
 /// Most nodes that are tried to be added.
 const MAX_ADDED: u32 = 1 << 20;
 /// Branch and bound nodes for one remedy.
@@ -26,7 +25,7 @@ const NODES: u64 = 500;
 
 pub(super) fn unserved(compiled: &Compiled<'_>, plan: &Plan, options: &Options<'_>) -> Vec<Unserved> {
     let served = plan.served(compiled.problem.demands.len());
-    let mut explainer = Explainer { compiled, options, served: &served, remedies: 0 };
+    let mut explainer = Explainer { compiled, options, plan, served: &served, work_left: WORK };
     let demands = compiled.problem.demands.iter().enumerate();
     let missing = demands.filter(|(index, demand)| demand.count > served[*index]);
     missing
@@ -47,8 +46,9 @@ pub(super) fn unserved(compiled: &Compiled<'_>, plan: &Plan, options: &Options<'
 struct Explainer<'a> {
     compiled: &'a Compiled<'a>,
     options: &'a Options<'a>,
+    plan: &'a Plan,
     served: &'a [u64],
-    remedies: usize,
+    work_left: usize,
 }
 
 type Explanation = (UnservedCode, String, Option<String>);
@@ -81,7 +81,20 @@ impl Explainer<'_> {
         if let Some(explanation) = self.spread_out(index, demand, &giving) {
             return explanation;
         }
+        if self.may_be_more(demand.priority) {
+            return (
+                UnservedCode::NotDecided,
+                "the search ended before it found room for it, or the proof that there is none".to_owned(),
+                None,
+            );
+        }
         self.full(index, demand, &giving)
+    }
+
+    /// Whether no bound rules out that more is served at this priority.
+    fn may_be_more(&self, priority: i32) -> bool {
+        let mut tiers = self.plan.tiers.iter();
+        tiers.any(|tier| tier.name == TierName::Served { priority } && tier.value < tier.bound)
     }
 
     /// Each node the demand may use already serves as many units as it may.
@@ -111,9 +124,8 @@ impl Explainer<'_> {
             String::new()
         };
         let reason = format!("no room is left for {} on the {gpus} GPUs of {}{others}", what(demand), names(pools));
-        self.remedies += 1;
         let groups: usize = self.compiled.pools.iter().map(|shape| shape.classes.len()).sum();
-        let is_quick = self.remedies <= MAX_REMEDIES && groups <= MAX_GROUPS && self.options.depth == Depth::All;
+        let is_quick = groups <= MAX_GROUPS && self.options.depth == Depth::All;
         let remedy = if is_quick { self.missing_nodes(index, pools) } else { None };
         (UnservedCode::Capacity, reason, remedy)
     }
@@ -126,52 +138,79 @@ impl Explainer<'_> {
     }
 
     /// The pool that needs fewest nodes more to serve the demand too, and everything served now.
-    fn missing_nodes(&self, index: usize, pools: &[(&Pool, &PoolShape)]) -> Option<String> {
+    fn missing_nodes(&mut self, index: usize, pools: &[(&Pool, &PoolShape)]) -> Option<String> {
         let usable = pools.iter().filter(|(pool, shape)| unit_fits(&self.compiled.problem.demands[index], pool, shape));
-        let added = usable.filter_map(|(pool, _)| Some((self.nodes_to_add(index, &pool.name)?, &pool.name)));
-        let (nodes, pool) = added.min()?;
+        let mut added = Vec::new();
+        for (pool, _) in usable {
+            match self.nodes_to_add(index, &pool.name) {
+                Search::Found(nodes) => added.push((nodes, &pool.name)),
+                Search::None => {}
+                Search::Stopped => return None,
+            }
+        }
+        let (nodes, pool) = added.into_iter().min()?;
         Some(format!("{} more in pool {pool}", nodes_of(u64::from(nodes))))
     }
 
     /// The fewest nodes that must be added to a pool, found by bisection.
-    fn nodes_to_add(&self, index: usize, pool: &str) -> Option<u32> {
+    fn nodes_to_add(&mut self, index: usize, pool: &str) -> Search {
         let mut enough = 1;
-        while !self.would_serve(index, pool, enough) {
-            enough = enough.checked_mul(2).filter(|&n| n <= MAX_ADDED)?;
+        loop {
+            match self.would_serve(index, pool, enough) {
+                None => return Search::Stopped,
+                Some(true) => break,
+                Some(false) if enough >= MAX_ADDED => return Search::None,
+                Some(false) => enough *= 2,
+            }
         }
         let mut too_few = enough / 2;
         while enough - too_few > 1 {
             let middle = too_few + (enough - too_few) / 2;
-            if self.would_serve(index, pool, middle) {
-                enough = middle;
-            } else {
-                too_few = middle;
+            match self.would_serve(index, pool, middle) {
+                None => return Search::Stopped,
+                Some(true) => enough = middle,
+                Some(false) => too_few = middle,
             }
         }
-        Some(enough)
+        Search::Found(enough)
     }
 
-    /// Whether all of the demand would be served, and of the others as much as now, with so many nodes more.
-    fn would_serve(&self, index: usize, pool: &str, nodes: u32) -> bool {
+    /// Whether all of the demand would be served, and of the others as much as now, with so many nodes
+    /// more; `None` if that is not worked out any more.
+    fn would_serve(&mut self, index: usize, pool: &str, nodes: u32) -> Option<bool> {
+        if self.work_left == 0 || self.options.budget.remaining().is_zero() {
+            return None;
+        }
         let mut problem = self.compiled.problem.clone();
         for (i, demand) in problem.demands.iter_mut().enumerate().filter(|(i, _)| *i != index) {
             demand.count = self.served[i];
         }
-        let Some(grown) = problem.fleet.pools.iter_mut().find(|p| p.name == pool) else { return false };
+        let grown = problem.fleet.pools.iter_mut().find(|p| p.name == pool)?;
         let names = crate::fleet::NodeNames::Numbered { prefix: String::new(), first: 0, count: nodes };
         grown.nodes.push(crate::fleet::NodeGroup { names, pinned: Vec::new() });
         let compiled = Compiled::new(&problem);
         let cells = Cell::pooled(&compiled, &mut Capabilities::default());
         let asked = compiled.asked();
         let fleet = FleetProgram::new(&compiled, &cells, self.options.formulation, &asked);
+        self.work_left = self.work_left.saturating_sub(fleet.program.len());
         let mut all = Sum::new();
         (0..compiled.levels.len()).for_each(|level| all += &fleet.served_at(level));
         let solver = Solver { backend: self.options.backend, budget: self.options.budget, nodes: NODES };
         let wanted: i64 = asked.iter().flatten().sum();
         let outcome = solver.maximise(&fleet.program, &all, None);
         let value = outcome.values.map_or(0, |values| i64::try_from(all.value(&values)).unwrap_or(0));
-        Reached { value, bound: wanted }.is_proven()
+        let is_stopped = value < wanted && self.options.budget.remaining().is_zero();
+        (!is_stopped).then_some(value == wanted)
     }
+}
+
+/// What a search for a number of nodes came to.
+enum Search {
+    Found(u32),
+    /// No number is enough.
+    None,
+    /// Time or work was up.
+    Stopped,
 }
 
 fn no_pool(demand: &Demand, pools: &[(&Pool, &PoolShape)], gives: &dyn Fn(&PoolShape) -> bool) -> Explanation {

@@ -157,7 +157,7 @@ impl Pending {
         let state = &shape.classes[class].state;
         let idle = gpus.iter().zip(state).filter(|(gpu, state)| **state == GpuState::Idle && gpu.added.is_empty());
         let whole: i64 = fixed.iter().map(|load| load.whole(compiled)).sum();
-        let (mut loads, same) = self.take_whole(i64::try_from(idle.count()).ok()? - whole, most);
+        let (mut loads, same) = self.take_whole(compiled, i64::try_from(idle.count()).ok()? - whole, most);
         let mut room = Space::of(gpus, &shape.board_of);
         for (kind, n) in fixed.iter().flat_map(|load| load.lines.iter().flatten()) {
             *room.kinds.entry(*kind).or_insert(0) -= n;
@@ -316,7 +316,7 @@ pub(super) fn build_pooled(
             let (mut loads, mut same) = match shape.strategy {
                 // Once some GPU is to be cut, all of the node are.
                 Strategy::Single if queues.front((0, None)).is_some() => (Vec::new(), left),
-                _ => pending.take_whole(idle, left),
+                _ => pending.take_whole(compiled, idle, left),
             };
             let mut whole: i64 = loads.iter().map(|load: &Load| load.whole(compiled)).sum();
             for (board, gpus) in &mut spared {
@@ -487,11 +487,12 @@ impl Pending {
     }
 
     /// Whole units for a node with so many idle GPUs, and how many of `most` nodes can have the same.
-    fn take_whole(&self, mut idle: i64, most: i64) -> (Vec<Load>, i64) {
+    fn take_whole(&self, compiled: &Compiled<'_>, mut idle: i64, most: i64) -> (Vec<Load>, i64) {
         let mut same = most;
         let mut loads = Vec::new();
         for &(flow, gpus, left) in &self.whole {
-            let units = (idle / gpus).min(left);
+            let on_node = compiled.flows[flow].max_per_node.unwrap_or(i64::MAX);
+            let units = (idle / gpus).min(left).min(on_node);
             if units > 0 {
                 idle -= units * gpus;
                 same = same.min(left / units);

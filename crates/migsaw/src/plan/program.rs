@@ -204,6 +204,11 @@ impl Program {
         &self.uppers
     }
 
+    /// Terms of all rows.
+    pub(super) fn len(&self) -> usize {
+        self.rows.iter().map(|row| row.sum.len()).sum()
+    }
+
     pub(super) fn integral(&self) -> &[bool] {
         &self.integral
     }

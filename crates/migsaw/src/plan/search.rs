@@ -184,7 +184,9 @@ impl Search<'_> {
         };
         let nodes = finish(self.compiled, filled.built, filled.free, &filled.served);
         let nodes = nodes.ok_or_else(|| internal("units could not be given to GPUs"))?;
-        Ok(Assembled { nodes, served, cost, configurations_bound: 0, spare_bound: filled.spare_bound })
+        // The bound on what is left over is that of plans which serve what the relaxation does.
+        let spare_bound = if filled.is_whole { filled.spare_bound } else { i64::MAX };
+        Ok(Assembled { nodes, served, cost, configurations_bound: 0, spare_bound })
     }
 
     /// Cost of the GPUs that are cut or serve as a whole, those pinned left out.
@@ -247,7 +249,10 @@ impl Search<'_> {
     /// goes, and proves what it can.
     fn simplify(&mut self, pooled: &[Cell], assembled: Assembled) -> Result<Assembled, PlanError> {
         let targets = assembled.targets();
-        let relaxed_spare = self.relaxed_spare(pooled, &targets).min(assembled.spare_bound);
+        let relaxed_spare = match assembled.spare_bound {
+            i64::MAX => self.relaxed_spare(pooled, &targets),
+            known => known,
+        };
         let base = tiers::configurations(self.compiled.problem, &assembled.nodes);
         let found =
             self.fewest(pooled, usize::try_from(base).unwrap_or(usize::MAX), &targets, assembled.cost.is_proven());

@@ -82,7 +82,8 @@ impl Solver<'_> {
         let trivial = clamp(
             objective.terms().iter().map(|&(v, c)| i128::from(c.max(0)) * i128::from(program.uppers()[v.0])).sum(),
         );
-        if program.uppers().is_empty() || best.keep(vec![0; program.uppers().len()]) == Some(trivial) {
+        let at_zero = best.keep(vec![0; program.uppers().len()]);
+        if program.uppers().is_empty() || at_zero == Some(trivial) {
             let feasible = best.values.is_some();
             return Outcome { bound: feasible.then_some(trivial), values: best.values };
         }
@@ -169,8 +170,7 @@ impl Solver<'_> {
             }
         });
         let gap = question.scale.map_or(0.0, |scale| 0.9 / float(scale));
-        let terms: usize = program.rows().iter().map(|row| row.sum.len()).sum();
-        let nodes = self.nodes.min(WORK / u64::try_from(terms.max(1)).unwrap_or(WORK));
+        let nodes = self.nodes.min(WORK / u64::try_from(program.len().max(1)).unwrap_or(WORK));
         match self.backend {
             Backend::Microlp => {
                 let model = rows.fold(unsolved.using(good_lp::solvers::microlp::microlp), SolverModel::with);

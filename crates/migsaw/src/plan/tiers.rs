@@ -126,7 +126,7 @@ fn status(assembled: &Assembled, tiers: &[Tier], is_decided: bool) -> Status {
     let asked: bool = !assembled.served.is_empty();
     let nothing = assembled.served.iter().all(|reached| reached.value == 0);
     let hopeless = assembled.served.iter().all(|reached| reached.bound == 0);
-    if !is_decided {
+    if !is_decided || (asked && nothing && !hopeless) {
         Status::Unknown
     } else if asked && nothing && hopeless {
         Status::Infeasible
