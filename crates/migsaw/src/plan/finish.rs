@@ -18,8 +18,7 @@ pub(super) struct Finished {
 
 /// Builds the nodes of the plan. `served` gives the units of each flow at each level.
 ///
-/// `None` if instances do not suffice for the units, which the programs exclude for all but several
-/// sizes of units that share GPUs on single-strategy nodes.
+/// `None` if instances do not suffice for the units, which the programs exclude.
 pub(super) fn finish(
     compiled: &Compiled<'_>,
     mut built: Vec<NodeBuild>,
@@ -166,10 +165,6 @@ fn shares(compiled: &Compiled<'_>, shape: &PoolShape, build: &NodeBuild, loads: 
         let shares = match compiled.flows[load.flow].shape {
             Shape::Whole { gpus } => room.whole(units * gpus)?,
             Shape::Slices { .. } if load.bundle.is_some() => room.bundles(load.bundle?, *units)?,
-            Shape::Slices { instances, .. } if on_gpu(&loads[i]) => {
-                let (kind, _) = *load.lines.first()?.first()?;
-                room.units_on_gpus(kind, instances, *units)?
-            }
             Shape::Slices { .. } => room.dissolve().instances(load.lines.iter().flatten())?,
         };
         let serving =
@@ -238,21 +233,6 @@ impl<'a> Room<'a> {
             sets.drain(..).for_each(|set| *free = free.plus(&set));
         }
         self
-    }
-
-    fn units_on_gpus(&mut self, kind: Kind, instances: i64, mut units: i64) -> Option<Vec<GpuShare>> {
-        let mut shares = Vec::new();
-        for (gpu, (free, _)) in self.gpus.iter_mut().enumerate().filter(|(i, _)| self.shape.board_of[*i] == kind.board)
-        {
-            let fit = units.min(i64::from(free[kind.profile]) / instances);
-            if fit > 0 {
-                units -= fit;
-                let used = u8::try_from(fit * instances).ok()?;
-                free[kind.profile] -= used;
-                shares.push(GpuShare { gpu: number(gpu), profile: Some(kind.profile), instances: used.into() });
-            }
-        }
-        (units == 0).then_some(shares)
     }
 
     fn instances<'k>(&mut self, kinds: impl Iterator<Item = &'k (Kind, i64)>) -> Option<Vec<GpuShare>> {

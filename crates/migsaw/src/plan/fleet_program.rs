@@ -5,7 +5,7 @@
 //!
 //! Variables, all integers from 0: `cut[k, b]` idle GPUs cut; `y[k, b, p]` instances added; `whole[k]`
 //! GPUs serving as a whole; on single-strategy nodes `name[k, s]` nodes of profile `s` and `off[k]` nodes
-//! with MIG off; `z[m, f, v]` units served in each copy at member `m`, `x[m, f, v, i, p]` instances of
+//! with MIG off, and where instances must share a GPU, how many GPUs are shared in each way; `z[m, f, v]` units served in each copy at member `m`, `x[m, f, v, i, p]` instances of
 //! kind `p` for line `i` of that way; `served[f, l]`.
 //!
 //! Constraints: `y` is within what the GPUs hold ([`super::formulation`]); instances used are at most
@@ -16,7 +16,7 @@
 
 use super::cell::{BoardStock, Cell};
 use super::compile::{Compiled, Flow, Kind, Line, Offer, Shape};
-use super::formulation::{BoardVars, Formulation};
+use super::formulation::{BoardVars, Column, Formulation, choices_for_one_gpu};
 use super::program::{Program, Sum, Var};
 use super::replacement::Replacements;
 use crate::fleet::Strategy;
@@ -48,8 +48,17 @@ pub(super) enum Capacity {
         bundles: Vec<Vec<Counts>>,
     },
     Single {
-        names: Vec<(ProfileName, Var)>,
+        names: Vec<Uniform>,
+        bundles: Vec<Vec<Counts>>,
     },
+}
+
+/// Nodes all of whose GPUs carry instances of one name.
+pub(super) struct Uniform {
+    pub(super) name: ProfileName,
+    pub(super) nodes: Var,
+    /// By board, how its GPUs are shared; none where nothing must share one.
+    pub(super) columns: Vec<Vec<Column>>,
 }
 
 /// Units of a flow at a member: of each copy, or of all copies together.
@@ -77,7 +86,7 @@ impl CellVars {
             Capacity::Mixed { boards, .. } => boards.iter().map(|board| values[board.cut.0]).sum(),
             Capacity::Single { names, .. } => {
                 let idle: i64 = cell.boards.iter().map(|stock| stock.idle).sum();
-                names.iter().map(|(_, nodes)| values[nodes.0] * idle / cell.nodes.max(1)).sum()
+                names.iter().map(|uniform| values[uniform.nodes.0] * idle / cell.nodes.max(1)).sum()
             }
         };
         let members = cell.members.iter().zip(&self.uses);
@@ -88,7 +97,7 @@ impl CellVars {
     pub(super) fn is_used(&self, values: &[i64]) -> bool {
         let cut = match &self.capacity {
             Capacity::Mixed { boards, .. } => boards.iter().any(|board| values[board.cut.0] > 0),
-            Capacity::Single { names, .. } => names.iter().any(|(_, nodes)| values[nodes.0] > 0),
+            Capacity::Single { names, .. } => names.iter().any(|uniform| values[uniform.nodes.0] > 0),
         };
         cut || self.uses.iter().flatten().any(|u| u.units.value(values) > 0)
     }
@@ -190,7 +199,7 @@ impl CellBuilder<'_> {
                 Some(var) => Sum::of([(var, 1)]),
                 None => Sum::new(),
             });
-            self.limit_by_bundles(uses, &vars, &bundles);
+            self.limit_by_bundles(uses, &bundles, |board| vars[board].columns.iter().flatten().collect());
             let mut whole = self.whole_gpus(uses, member.weight);
             for board in &vars {
                 whole.add_term(board.cut, member.weight);
@@ -202,7 +211,7 @@ impl CellBuilder<'_> {
 
     /// On single-strategy nodes everything goes by the name a whole node has.
     fn single(&mut self) -> CellVars {
-        let (cell, compiled) = (self.cell, self.compiled);
+        let cell = self.cell;
         let pinned: Vec<&ProfileName> = cell.boards.iter().flat_map(|board| &board.pinned_names).collect();
         let taken = cell.boards.iter().any(|board| board.taken > 0);
         let free_to_cut = |name: &ProfileName| {
@@ -210,35 +219,56 @@ impl CellBuilder<'_> {
         };
         let first = cell.boards.first().map(|b| b.model.profiles.iter()).into_iter().flatten();
         let names: Vec<ProfileName> = first.map(|p| p.name.clone()).filter(free_to_cut).collect();
-        let names: Vec<(ProfileName, Var)> =
-            names.into_iter().map(|name| (name, self.program.var(cell.nodes))).collect();
+        let bundles: Vec<Vec<Counts>> = (0..cell.boards.len()).map(|board| self.bundles(board)).collect();
+        let names: Vec<Uniform> = names.into_iter().map(|name| self.uniform(name, &bundles)).collect();
         // Nodes with pinned instances that serve nothing stay as they are.
         let off = self.program.var(if cell.is_pinned() { 0 } else { cell.nodes });
-        let nodes = names.iter().map(|(_, var)| (*var, 1)).chain([(off, 1)]);
+        let nodes = names.iter().map(|uniform| (uniform.nodes, 1)).chain([(off, 1)]);
         self.program.at_most(Sum::of(nodes), cell.nodes);
-        let none: Vec<Vec<Counts>> = cell.boards.iter().map(|_| Vec::new()).collect();
-        let uses: Vec<Vec<Use>> = (0..cell.members.len()).map(|member| self.uses(member, &none)).collect();
+        let uses: Vec<Vec<Use>> = (0..cell.members.len()).map(|member| self.uses(member, &bundles)).collect();
         for (member, uses) in cell.members.iter().zip(&uses) {
-            self.limit_by_instances(uses, member.weight, &none, |board, profile| {
+            self.limit_by_instances(uses, member.weight, &bundles, |board, profile| {
                 let stock = &cell.boards[board];
                 let per_node = added_when_uniform(stock, profile) / cell.nodes.max(1);
                 let is_it = |name: &ProfileName| stock.model.profile(name).is_some_and(|id| id.index() == profile);
-                Sum::of(names.iter().filter(|(name, _)| is_it(name)).map(|(_, var)| (*var, per_node)))
+                Sum::of(names.iter().filter(|uniform| is_it(&uniform.name)).map(|uniform| (uniform.nodes, per_node)))
             });
-            for u in uses.iter().filter(|u| compiled.flows[u.flow].is_together_on_gpu()) {
-                let Shape::Slices { instances, .. } = compiled.flows[u.flow].shape else { continue };
-                let (kind, _) = &u.lines[0][0];
-                let stock = &cell.boards[kind.board];
-                let units = units_when_uniform(stock, kind.profile.index(), instances) / cell.nodes.max(1);
-                let is_it = |name: &ProfileName| stock.model.profile(name) == Some(kind.profile);
-                let room = Sum::of(names.iter().filter(|(name, _)| is_it(name)).map(|(_, var)| (*var, units)));
-                self.program.at_most(u.units.clone() + &room.negated(), 0);
-            }
+            self.limit_by_bundles(uses, &bundles, |board| names.iter().flat_map(|u| &u.columns[board]).collect());
             let mut whole = self.whole_gpus(uses, member.weight);
             whole.add_term(off, -member.weight * self.idle_gpus() / cell.nodes.max(1));
             self.program.at_most(whole, 0);
         }
-        CellVars { capacity: Capacity::Single { names }, uses }
+        CellVars { capacity: Capacity::Single { names, bundles }, uses }
+    }
+
+    /// Nodes of one name, and how their GPUs are shared by instances that must be together.
+    fn uniform(&mut self, name: ProfileName, bundles: &[Vec<Counts>]) -> Uniform {
+        let cell = self.cell;
+        let nodes = self.program.var(cell.nodes);
+        let mut columns = Vec::new();
+        for (stock, bundles) in cell.boards.iter().zip(bundles) {
+            let mut of_board = Vec::new();
+            let id = stock.model.profile(&name).expect("only names that all boards have are cut");
+            let only: Vec<bool> = stock.model.profile_ids().map(|(other, _)| other == id).collect();
+            let is_usable = |bundle: &Counts| bundle.iter().all(|(other, _)| other == id);
+            let pinned = stock.pinned.iter().enumerate().map(|(i, (capability, n))| (Some(i), &**capability, *n));
+            let classes = pinned.chain([(None, &**stock.model.idle_capability(), stock.idle)]);
+            for (class, capability, gpus) in classes.filter(|_| bundles.iter().any(is_usable)) {
+                let mut choices = Sum::new();
+                for (rest, chosen) in choices_for_one_gpu(capability, &only, bundles) {
+                    let is_of_it = bundles.iter().zip(&chosen).all(|(bundle, &n)| n == 0 || is_usable(bundle));
+                    if is_of_it {
+                        let var = self.program.var(gpus);
+                        choices.add_term(var, 1);
+                        of_board.push(Column { class, rest, bundles: chosen, var });
+                    }
+                }
+                choices.add_term(nodes, -gpus / cell.nodes.max(1));
+                self.program.at_most(choices, 0);
+            }
+            columns.push(of_board);
+        }
+        Uniform { name, nodes, columns }
     }
 
     /// The profiles some member's demand accepts on a board.
@@ -299,17 +329,11 @@ impl CellBuilder<'_> {
         uses
     }
 
-    /// Units whose instances share one GPU: by bundle on mixed nodes, by kind on single ones.
+    /// Units whose instances share one GPU.
     fn uses_on_one_gpu(&mut self, offer: &Offer, flow: &Flow, bundles: &[Vec<Counts>]) -> Vec<Use> {
         let mut uses = Vec::new();
         for way in &offer.ways {
-            if self.cell.strategy == Strategy::Single {
-                let [Line { instances, kinds }] = &way.lines[..] else { continue };
-                for &kind in kinds {
-                    let units = Sum::of([(self.program.var(flow.total()), 1)]);
-                    let lines = vec![vec![(kind, units.times(*instances))]];
-                    uses.push(Use { flow: offer.flow, units, lines, bundle: None, is_spread: false });
-                }
+            if self.cell.strategy == Strategy::Single && way.lines.len() > 1 {
                 continue;
             }
             for (board, list) in bundles.iter().enumerate() {
@@ -429,14 +453,20 @@ impl CellBuilder<'_> {
         }
     }
 
-    fn limit_by_bundles(&mut self, uses: &[Use], boards: &[BoardVars], bundles: &[Vec<Counts>]) {
-        for (board, vars) in boards.iter().enumerate() {
-            for index in 0..bundles[board].len() {
+    /// Units that share a GPU are at most the bundles put together on it.
+    fn limit_by_bundles<'c>(
+        &mut self,
+        uses: &[Use],
+        bundles: &[Vec<Counts>],
+        columns: impl Fn(usize) -> Vec<&'c Column>,
+    ) {
+        for (board, list) in bundles.iter().enumerate() {
+            for index in 0..list.len() {
                 let mut sum = Sum::new();
                 for u in uses.iter().filter(|u| u.bundle == Some((board, index))) {
                     sum += &u.units;
                 }
-                for column in vars.columns.iter().flatten() {
+                for column in columns(board) {
                     sum.add_term(column.var, -i64::from(column.bundles[index]));
                 }
                 self.program.at_most(sum, 0);
@@ -452,8 +482,8 @@ impl CellBuilder<'_> {
                 Capacity::Mixed { boards, .. } => boards.iter().for_each(|board| cost.add_term(board.cut, price)),
                 Capacity::Single { names, .. } => {
                     let idle = self.idle_gpus() / self.cell.nodes.max(1);
-                    for (_, nodes) in names {
-                        cost.add_term(*nodes, price * idle);
+                    for uniform in names {
+                        cost.add_term(uniform.nodes, price * idle);
                     }
                 }
             }
@@ -473,7 +503,7 @@ impl CellBuilder<'_> {
                 counts.iter().map(|(profile, n)| value(Kind { board, profile }) * i64::from(n)).sum()
             };
             match &built.capacity {
-                Capacity::Mixed { boards, bundles } => {
+                Capacity::Mixed { boards, .. } => {
                     for (board, vars) in boards.iter().enumerate() {
                         for (index, var) in vars.total.iter().enumerate() {
                             let Some(var) = var else { continue };
@@ -481,14 +511,9 @@ impl CellBuilder<'_> {
                             spare.add_term(*var, member.weight * value(Kind { board, profile }));
                         }
                     }
-                    for u in uses {
-                        if let Some((board, index)) = u.bundle {
-                            *spare += &u.units.times(-member.weight * all(&bundles[board][index], board));
-                        }
-                    }
                 }
                 Capacity::Single { names, .. } => {
-                    for (name, nodes) in names {
+                    for Uniform { name, nodes, .. } in names {
                         for (board, stock) in self.cell.boards.iter().enumerate() {
                             let Some(profile) = stock.model.profile(name) else { continue };
                             let each = added_when_uniform(stock, profile.index()) / self.cell.nodes.max(1);
@@ -497,7 +522,11 @@ impl CellBuilder<'_> {
                     }
                 }
             }
+            let (Capacity::Mixed { bundles, .. } | Capacity::Single { bundles, .. }) = &built.capacity;
             for u in uses {
+                if let Some((board, index)) = u.bundle {
+                    *spare += &u.units.times(-member.weight * all(&bundles[board][index], board));
+                }
                 for (kind, used) in u.kinds() {
                     *spare += &used.times(-u.factor(member.weight) * value(*kind));
                 }
@@ -508,14 +537,9 @@ impl CellBuilder<'_> {
 
 /// Instances that can be added if all GPUs carry only this profile.
 pub(super) fn added_when_uniform(stock: &BoardStock, profile: usize) -> i64 {
-    units_when_uniform(stock, profile, 1)
-}
-
-/// Units of so many instances on one GPU each that can be added if all GPUs carry only this profile.
-fn units_when_uniform(stock: &BoardStock, profile: usize, instances: i64) -> i64 {
     let most = |all: &[Counts]| {
         let only = all.iter().map(|q| q.iter().find(|(id, _)| id.index() == profile).map_or(0, |(_, n)| n));
-        i64::from(only.max().unwrap_or(0)) / instances
+        i64::from(only.max().unwrap_or(0))
     };
     let pinned: i64 = stock.pinned.iter().map(|(capability, n)| n * most(capability.maximal())).sum();
     stock.idle * most(stock.model.idle_capability().maximal()) + pinned

@@ -197,7 +197,11 @@ fn patterns(
 }
 
 /// Every way to put bundles on one GPU, each with every maximal rest, profiles nobody wants left out.
-fn choices_for_one_gpu(capability: &Capability, wanted: &[bool], bundles: &[Counts]) -> Vec<(Counts, Vec<u8>)> {
+pub(super) fn choices_for_one_gpu(
+    capability: &Capability,
+    wanted: &[bool],
+    bundles: &[Counts],
+) -> Vec<(Counts, Vec<u8>)> {
     let slice = |q: &Counts| q.iter().filter(|(id, _)| wanted[id.index()]).collect::<Counts>();
     let mut sets: BTreeMap<Vec<u8>, Vec<Counts>> = BTreeMap::new();
     for pattern in capability.maximal() {

@@ -51,24 +51,30 @@ pub(super) fn pieces(cell: &Cell, vars: &CellVars, values: &[i64]) -> Option<Vec
         }
         Capacity::Single { names, .. } => {
             let mut boards: Vec<Vec<Piece>> = cell.boards.iter().map(|_| Vec::new()).collect();
-            for (name, nodes) in names {
-                let nodes = values[nodes.0];
-                for (stock, pieces) in cell.boards.iter().zip(&mut boards).filter(|_| nodes > 0) {
-                    let id = stock.model.profile(name)?;
+            for uniform in names {
+                let nodes = values[uniform.nodes.0];
+                let columns = uniform.columns.iter();
+                for ((stock, pieces), columns) in cell.boards.iter().zip(&mut boards).zip(columns).filter(|_| nodes > 0)
+                {
+                    let id = stock.model.profile(&uniform.name)?;
                     let only = |capability: &Capability| {
                         let most = capability.maximal().iter().map(|q| q[id]).max().unwrap_or(0);
                         Counts::from_iter([(id, most)])
                     };
                     let share = |gpus: i64| gpus / cell.nodes.max(1) * nodes;
-                    let pinned = stock.pinned.iter().enumerate();
-                    pieces.extend(pinned.map(|(i, (c, n))| Piece {
-                        class: Some(i),
-                        added: only(c),
-                        bundles: Vec::new(),
-                        gpus: share(*n),
-                    }));
-                    let added = only(stock.model.idle_capability());
-                    pieces.push(Piece { class: None, added, bundles: Vec::new(), gpus: share(stock.idle) });
+                    let pinned = stock.pinned.iter().enumerate().map(|(i, (c, n))| (Some(i), &**c, *n));
+                    let idle = (None, &**stock.model.idle_capability(), stock.idle);
+                    for (class, capability, gpus) in pinned.chain([idle]) {
+                        let added = only(capability);
+                        let shared = columns.iter().filter(|column| column.class == class && values[column.var.0] > 0);
+                        let mut left = share(gpus);
+                        for column in shared {
+                            let (bundles, gpus) = (column.bundles.clone(), values[column.var.0]);
+                            pieces.push(Piece { class, added, bundles, gpus });
+                            left -= gpus;
+                        }
+                        pieces.push(Piece { class, added, bundles: Vec::new(), gpus: left });
+                    }
                 }
             }
             Some(boards)
@@ -103,10 +109,8 @@ fn loads<'u>(uses: impl IntoIterator<Item = &'u Use>, bundles: &[Vec<Counts>], v
 }
 
 fn bundles_of(vars: &CellVars) -> Vec<Vec<Counts>> {
-    match &vars.capacity {
-        Capacity::Mixed { bundles, .. } => bundles.clone(),
-        Capacity::Single { .. } => Vec::new(),
-    }
+    let (Capacity::Mixed { bundles, .. } | Capacity::Single { bundles, .. }) = &vars.capacity;
+    bundles.clone()
 }
 
 /// The nodes of an identical cell, taken from the front of the class's nodes that are still free.
@@ -342,6 +346,9 @@ pub(super) fn build_pooled(
                 });
                 gpus.push(next.cloned().unwrap_or_default());
             }
+            if loads.is_empty() && gpus.iter().all(|gpu| gpu.added.is_empty()) && shape.strategy == Strategy::Mixed {
+                pending.cut(compiled, shape, &sources, &mut gpus);
+            }
             for (key, gpus) in &drawn {
                 if let Some((_, there)) = queues.front(*key) {
                     same = same.min((there / gpus).max(1));
@@ -525,6 +532,29 @@ impl Pending {
             }
         }
         (loads, same.max(1))
+    }
+
+    /// Cuts idle GPUs of a node that got nothing else for units that are still without a place: those a
+    /// rule spreads over more nodes than their instances were made on.
+    fn cut(&self, compiled: &Compiled<'_>, shape: &PoolShape, sources: &[Option<Stock>], gpus: &mut [GpuBuild]) {
+        let mut idle = sources.iter().enumerate().filter(|(_, source)| source.is_some_and(|stock| stock.1.is_none()));
+        for units in self.slices.iter().filter(|units| units.bundle.is_none()) {
+            let most = compiled.flows[units.flow].max_per_node.unwrap_or(i64::MAX).min(units.left);
+            for (kinds, each) in &units.lines {
+                let mut missing = most.saturating_mul(*each);
+                while missing > 0 {
+                    let Some((gpu, source)) = idle.next() else { return };
+                    let Some(kind) = kinds.iter().find(|kind| source.is_some_and(|stock| stock.0 == kind.board)) else {
+                        continue;
+                    };
+                    let maximal = shape.boards[kind.board].model.idle_capability().maximal();
+                    let holds = maximal.iter().map(|counts| counts[kind.profile]).max().unwrap_or(0);
+                    let added = u8::try_from(missing.min(i64::from(holds))).expect("at most what a GPU holds");
+                    gpus[gpu].added = Counts::from_iter([(kind.profile, added)]);
+                    missing -= i64::from(added);
+                }
+            }
+        }
     }
 
     /// Takes the loads of so many nodes off.

@@ -231,7 +231,12 @@ impl Search<'_> {
             own.map(|(own, r)| Reached { value: own.value, bound: bound(own, r).max(own.value) }).collect();
         let values: Vec<i64> = served.iter().map(|reached| reached.value).collect();
         let least = if exact.is_some() { best.cost.bound } else { self.least_cost(pooled, &values) };
-        let cost = Reached { value: best.cost.value, bound: least.min(best.cost.value) };
+        let solution = Solution { cells, fleet: best.program, values: best.values };
+        let mut free = FreeNodes::new(self.compiled);
+        let built = self.build(&solution, &mut free)?;
+        // GPUs that were cut for nothing are not.
+        let cost = self.cost_of(&built);
+        let cost = Reached { value: cost, bound: least.min(cost) };
         if kept.is_better_than(&values, cost.value) {
             let served = kept
                 .served
@@ -240,8 +245,7 @@ impl Search<'_> {
                 .map(|(kept, own)| Reached { value: kept.value, bound: own.bound.max(kept.value) });
             return Ok(Assembled { served: served.collect(), ..kept });
         }
-        let solution = Solution { cells, fleet: best.program, values: best.values };
-        let nodes = self.nodes(&solution)?;
+        let nodes = self.finish(&solution, built, free)?;
         Ok(Assembled { nodes, served, cost, configurations_bound: 0, spare_bound: i64::MAX })
     }
 
@@ -405,6 +409,10 @@ impl Search<'_> {
     fn nodes(&mut self, solution: &Solution) -> Result<Vec<Finished>, PlanError> {
         let mut free = FreeNodes::new(self.compiled);
         let built = self.build(solution, &mut free)?;
+        self.finish(solution, built, free)
+    }
+
+    fn finish(&self, solution: &Solution, built: Vec<NodeBuild>, free: FreeNodes) -> Result<Vec<Finished>, PlanError> {
         let served = solution.fleet.served(&solution.values);
         finish(self.compiled, built, free, &served).ok_or_else(|| internal("units could not be given to GPUs"))
     }

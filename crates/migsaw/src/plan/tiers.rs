@@ -58,11 +58,11 @@ fn tiers(problem: &Problem, compiled: &Compiled<'_>, assembled: &Assembled) -> V
             bound: reached.bound,
         })
         .collect();
-    let pinned = pinned_cost(compiled);
+    let cost = cost(compiled, &assembled.nodes);
     tiers.push(Tier {
         name: if compiled.priced { TierName::Cost } else { TierName::Gpus },
-        value: assembled.cost.value + pinned,
-        bound: assembled.cost.bound + pinned,
+        value: cost,
+        bound: (assembled.cost.bound + pinned_cost(compiled)).min(cost),
     });
     let configurations = configurations(problem, &assembled.nodes);
     tiers.push(Tier {
@@ -73,6 +73,15 @@ fn tiers(problem: &Problem, compiled: &Compiled<'_>, assembled: &Assembled) -> V
     let leftover = leftover(compiled, &assembled.nodes);
     tiers.push(Tier { name: TierName::Leftover, value: leftover, bound: assembled.spare_bound.max(leftover) });
     tiers
+}
+
+/// What the GPUs in use cost.
+fn cost(compiled: &Compiled<'_>, nodes: &[Finished]) -> i64 {
+    let of_group = |Finished { nodes: group, .. }: &Finished| {
+        let gpus = group.gpus_used() * u64::from(group.node_count());
+        i64::try_from(gpus).expect("nodes are limited") * compiled.pools[group.pool].cost
+    };
+    nodes.iter().map(of_group).sum()
 }
 
 /// What the GPUs with pinned instances cost, which are in use whatever is planned.
