@@ -17,7 +17,7 @@
 use super::cell::{BoardStock, Cell};
 use super::compile::{Compiled, Flow, Kind, Line, Offer, Shape};
 use super::formulation::{BoardVars, Column, Formulation, choices_for_one_gpu};
-use super::program::{Program, Sum, Var};
+use super::program::{Program, Role, Sum, Var};
 use super::replacement::Replacements;
 use crate::fleet::Strategy;
 use crate::geometry::{Counts, ProfileName};
@@ -145,7 +145,7 @@ impl FleetProgram {
         let mut served = Vec::new();
         for (asked, mut total) in asked.iter().zip(totals) {
             let can_be_served = !total.is_empty();
-            let level_var = |&count: &i64| (count > 0 && can_be_served).then(|| program.flow(count));
+            let level_var = |&count: &i64| (count > 0 && can_be_served).then(|| program.add(count, Role::Flow));
             let vars: Vec<Option<Var>> = asked.iter().map(level_var).collect();
             for var in vars.iter().flatten() {
                 total.add_term(*var, -1);
@@ -258,7 +258,7 @@ impl CellBuilder<'_> {
                 for (rest, chosen) in choices_for_one_gpu(capability, &only, bundles) {
                     let is_of_it = bundles.iter().zip(&chosen).all(|(bundle, &n)| n == 0 || is_usable(bundle));
                     if is_of_it {
-                        let var = self.program.var(gpus);
+                        let var = self.program.add(gpus, Role::Choice);
                         choices.add_term(var, 1);
                         of_board.push(Column { class, rest, bundles: chosen, var });
                     }
@@ -368,7 +368,7 @@ impl CellBuilder<'_> {
                 .replacements
                 .needed(kinds)
                 .into_iter()
-                .map(|kind| (kind, Sum::of([(self.program.flow(most), 1)])))
+                .map(|kind| (kind, Sum::of([(self.program.add(most, Role::Flow), 1)])))
                 .collect();
             let mut units = Sum::new();
             for (_, sum) in &kinds {

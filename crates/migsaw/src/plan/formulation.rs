@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cell::BoardStock;
-use super::program::{Program, Sum, Var};
+use super::program::{Program, Role, Sum, Var};
 use crate::geometry::{Capability, Counts, ProfileId};
 
 /// How capacity is described to the solver. All give the same optimum.
@@ -175,7 +175,7 @@ fn patterns(
         }
         let mut choices = Sum::new();
         for (rest, chosen) in choices_for_one_gpu(capability, wanted, bundles) {
-            let var = p.var(gpus);
+            let var = p.add(gpus, Role::Choice);
             choices.add_term(var, 1);
             columns.push(Column { class, rest, bundles: chosen, var });
         }

@@ -209,6 +209,11 @@ impl FreeNodes {
         Some(taken)
     }
 
+    /// How many of a class are left.
+    fn count(&self, pool: usize, class: usize) -> i64 {
+        self.0.get(&(pool, class)).into_iter().flatten().map(|range| i64::from(range.end - range.start)).sum()
+    }
+
     /// All that are left, with pool and class.
     pub(super) fn rest(self) -> impl Iterator<Item = (usize, usize, Vec<Range<u32>>)> {
         self.0.into_iter().map(|((pool, class), mut ranges)| {
@@ -311,9 +316,11 @@ pub(super) fn build_pooled(
         Some(class) => class..class + 1,
         None => 0..shape.classes.len(),
     };
-    for class in classes {
+    // Once everything else has its place, idle nodes are cut for what a rule spreads over more nodes.
+    let passes = [false, true].into_iter().flat_map(|may_cut| classes.clone().map(move |class| (class, may_cut)));
+    for (class, may_cut) in passes {
         let sources = Queues::sources(shape, cell, class, capabilities)?;
-        let mut left = shape.classes[class].count;
+        let mut left = free.count(member.pool, class);
         while left > 0 && !(queues.is_empty() && pending.is_empty()) {
             let mut spared = spare.on_node(&sources, &queues);
             let idle = spared.iter().map(|(_, gpus)| gpus).sum();
@@ -346,8 +353,12 @@ pub(super) fn build_pooled(
                 });
                 gpus.push(next.cloned().unwrap_or_default());
             }
-            if loads.is_empty() && gpus.iter().all(|gpu| gpu.added.is_empty()) && shape.strategy == Strategy::Mixed {
+            let is_empty = |gpus: &[GpuBuild]| gpus.iter().all(|gpu| gpu.added.is_empty());
+            if may_cut && loads.is_empty() && is_empty(&gpus) && shape.strategy == Strategy::Mixed {
                 pending.cut(compiled, shape, &sources, &mut gpus);
+            }
+            if loads.is_empty() && is_empty(&gpus) {
+                break;
             }
             for (key, gpus) in &drawn {
                 if let Some((_, there)) = queues.front(*key) {

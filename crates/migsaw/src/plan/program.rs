@@ -28,12 +28,23 @@ pub(super) struct Row {
     pub(super) right: i64,
 }
 
+/// What a variable stands for, which tells how to find integers near a relaxation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A number of things, of which more is needed the more others there are.
+    Count,
+    /// What flows in a transportation problem: an integer in every vertex once the others are, so that
+    /// solvers need not branch on it.
+    Flow,
+    /// How many of some equal things get one of several contents.
+    Choice,
+}
+
 /// Maximise a sum over non-negative integers under rows.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Program {
     uppers: Vec<i64>,
-    /// Which variables must be said to be integers.
-    integral: Vec<bool>,
+    roles: Vec<Role>,
     rows: Vec<Row>,
 }
 
@@ -69,6 +80,11 @@ impl Sum {
         });
         terms.retain(|term| term.1 != 0);
         terms
+    }
+
+    /// The coefficient of a variable.
+    pub(super) fn coefficient(&self, var: Var) -> i64 {
+        self.terms.iter().filter(|term| term.0 == var).map(|term| term.1).sum()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -162,18 +178,13 @@ impl Program {
 
     /// A new variable between 0 and `upper`.
     pub(super) fn var(&mut self, upper: i64) -> Var {
-        self.add(upper, true)
+        self.add(upper, Role::Count)
     }
 
-    /// A new variable between 0 and `upper` that is an integer in every vertex once those of [`Self::var`]
-    /// are, such as what flows in a transportation problem. Solvers need not branch on it.
-    pub(super) fn flow(&mut self, upper: i64) -> Var {
-        self.add(upper, false)
-    }
-
-    fn add(&mut self, upper: i64, integral: bool) -> Var {
+    /// A new variable between 0 and `upper`, of this role.
+    pub(super) fn add(&mut self, upper: i64, role: Role) -> Var {
         self.uppers.push(upper.clamp(0, Self::LARGEST));
-        self.integral.push(integral);
+        self.roles.push(role);
         Var(self.uppers.len() - 1)
     }
 
@@ -209,8 +220,8 @@ impl Program {
         self.rows.iter().map(|row| row.sum.len()).sum()
     }
 
-    pub(super) fn integral(&self) -> &[bool] {
-        &self.integral
+    pub(super) fn roles(&self) -> &[Role] {
+        &self.roles
     }
 
     pub(super) fn rows(&self) -> &[Row] {
@@ -222,7 +233,7 @@ impl Program {
     pub(super) fn residual(&self, values: &[i64], free: &[bool]) -> Residual {
         let mut residual = Residual { program: Program::default(), of: Vec::new(), index: vec![None; values.len()] };
         for (i, _) in free.iter().enumerate().filter(|(_, free)| **free) {
-            residual.index[i] = Some(residual.program.add(self.uppers[i], self.integral[i]));
+            residual.index[i] = Some(residual.program.add(self.uppers[i], self.roles[i]));
             residual.of.push(Var(i));
         }
         for row in &self.rows {

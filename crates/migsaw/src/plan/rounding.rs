@@ -3,10 +3,11 @@
 //! A program here has *balances*, rows with an equals sign that say where units go, and what remains is
 //! capacity, of which more is needed the more flows: instances of a profile, GPUs that are cut. So whole
 //! units are settled first, and then as much capacity as they need, which is exact where the hulls are
-//! integral. What comes out is checked by the caller like any other proposal. It is the optimum more
+//! integral. Where the contents of GPUs are chosen from a list, the relaxation's choices are rounded down
+//! and what is still missing is chosen greedily. What comes out is checked by the caller like any other proposal. It is the optimum more
 //! often than not, and where it is not the search has something to start from.
 
-use super::program::{Compare, Program, Row, Sum, Var};
+use super::program::{Compare, Program, Role, Row, Sum, Var};
 
 /// Proposals near `relaxed`: all units that the relaxation serves, and the whole ones of them, each with
 /// what more of the capacity the objective asks for.
@@ -17,17 +18,35 @@ pub(super) fn proposals(program: &Program, objective: &Sum, relaxed: &[f64]) -> 
         for balance in &rounding.balances {
             balance.settle(&mut values, relaxed, all);
         }
-        rounding.provide(&mut values);
+        let mut values = if all { rounding.repaired(values, relaxed) } else { rounding.provided(&values) };
+        if !all {
+            rounding.reduce(&mut values);
+        }
         rounding.fill(&mut values, objective);
         values
     })
 }
 
+/// Most moves of single units that are tried.
+const MAX_TRIES: usize = 4_000;
+/// Most choices added.
+const MAX_CHOICES: usize = 1_000;
+
 struct Rounding<'a> {
     program: &'a Program,
     balances: Vec<Balance>,
-    /// What no balance holds, with the rows that need it, the last variable first.
+    /// Counts that no balance holds, with the rows that need them, the last first.
     capacity: Vec<(Var, Vec<&'a Row>)>,
+    choices: Vec<Choice<'a>>,
+}
+
+/// A choice of contents.
+struct Choice<'a> {
+    var: Var,
+    /// The rows that need it.
+    needing: Vec<&'a Row>,
+    /// The rows that limit it.
+    limiting: Vec<&'a Row>,
 }
 
 /// Parts that add up to a total.
@@ -58,23 +77,135 @@ impl<'a> Rounding<'a> {
             };
             row.sum.terms().iter().filter(|term| term.1.signum() == sign).for_each(|term| needing[term.0.0].push(row));
         }
-        let capacity = needing.into_iter().enumerate().rev().filter(|(i, _)| !is_balanced[*i]);
-        Rounding { program, balances, capacity: capacity.map(|(i, rows)| (Var(i), rows)).collect() }
+        let free = needing.into_iter().enumerate().filter(|(i, _)| !is_balanced[*i]);
+        let free = free.map(|(i, rows)| (Var(i), rows));
+        let (choices, mut capacity): (Vec<_>, Vec<_>) =
+            free.partition(|(var, _)| program.roles()[var.0] == Role::Choice);
+        let limiting = |var: Var| {
+            let rows = program.rows().iter().filter(|row| row.compare == Compare::AtMost);
+            rows.filter(|row| row.sum.coefficient(var) > 0).collect()
+        };
+        let choices =
+            choices.into_iter().map(|(var, needing)| Choice { var, needing, limiting: limiting(var) }).collect();
+        capacity.reverse();
+        Rounding { program, balances, capacity, choices }
     }
 
-    /// Gives capacity the least values that the rows which need it allow. What is created later is needed
-    /// by flows only, what is created before by that too.
-    fn provide(&self, values: &mut [i64]) {
-        for (var, rows) in &self.capacity {
-            values[var.0] = 0;
-            let needed = rows.iter().map(|row| {
-                let coefficient = row.sum.terms().iter().find(|term| term.0 == *var).map_or(1, |term| term.1);
-                let missing = (row.sum.value(values) - i128::from(row.right)) * -i128::from(coefficient.signum());
-                let each = i128::from(coefficient.abs());
-                (missing + each - 1).div_euclid(each)
-            });
-            let needed = needed.max().unwrap_or(0).max(0);
-            values[var.0] = i64::try_from(needed).unwrap_or(i64::MAX).min(self.program.uppers()[var.0]);
+    /// Moves units of which the relaxation splits the balance until there is capacity for all, and gives
+    /// them that.
+    fn repaired(&self, mut flows: Vec<i64>, relaxed: &[f64]) -> Vec<i64> {
+        let mut best = self.provided(&flows);
+        let mut over = self.violation(&best);
+        let split: Vec<&Balance> = self.balances.iter().filter(|balance| balance.is_split(relaxed)).collect();
+        let mut tries = 0;
+        while over > 0 {
+            let mut better = None;
+            for changed in split.iter().flat_map(|balance| balance.moves(&flows, self.program)) {
+                tries += 1;
+                if tries > MAX_TRIES {
+                    return best;
+                }
+                let values = self.provided(&changed);
+                let violation = self.violation(&values);
+                if violation < over {
+                    better = Some((changed, values, violation));
+                    break;
+                }
+            }
+            let Some((changed, values, violation)) = better else { break };
+            (flows, best, over) = (changed, values, violation);
+        }
+        best
+    }
+
+    /// By how much the rows are not kept, in all.
+    fn violation(&self, values: &[i64]) -> i128 {
+        let of_row = |row: &Row| {
+            let over = row.sum.value(values) - i128::from(row.right);
+            match row.compare {
+                Compare::AtMost => over.max(0),
+                Compare::AtLeast => (-over).max(0),
+                Compare::Equal => over.abs(),
+            }
+        };
+        self.program.rows().iter().map(of_row).sum()
+    }
+
+    /// The flows with the least capacity that the rows which need it allow. What is created later is
+    /// needed by flows only, what is created before by that too, and choices come in between.
+    fn provided(&self, flows: &[i64]) -> Vec<i64> {
+        let mut values = flows.to_vec();
+        let is_choice = |term: &(Var, i64)| self.program.roles()[term.0.0] == Role::Choice;
+        let waits = |rows: &[&Row]| rows.iter().any(|row| row.sum.terms().iter().any(is_choice));
+        let (after, before): (Vec<_>, Vec<_>) = self.capacity.iter().partition(|(_, rows)| waits(rows));
+        before.into_iter().for_each(|(var, rows)| self.raise(*var, rows, &mut values));
+        self.choose(&mut values);
+        after.into_iter().for_each(|(var, rows)| self.raise(*var, rows, &mut values));
+        values
+    }
+
+    fn raise(&self, var: Var, rows: &[&Row], values: &mut [i64]) {
+        values[var.0] = 0;
+        let needed = rows.iter().map(|row| {
+            let coefficient = row.sum.coefficient(var);
+            let missing = (row.sum.value(values) - i128::from(row.right)) * -i128::from(coefficient.signum());
+            let each = i128::from(coefficient.abs());
+            (missing + each - 1).div_euclid(each)
+        });
+        let needed = needed.max().unwrap_or(0).max(0);
+        values[var.0] = i64::try_from(needed).unwrap_or(i64::MAX).min(self.program.uppers()[var.0]);
+    }
+
+    /// Adds to the choices, always the one that covers most of what is missing.
+    fn choose(&self, values: &mut [i64]) {
+        for _ in 0..MAX_CHOICES {
+            let missing = |row: &Row| row.sum.value(values) - i128::from(row.right);
+            let gain = |choice: &Choice<'_>| -> i128 {
+                let of_row = |row: &&Row| missing(row).clamp(0, i128::from(-row.sum.coefficient(choice.var)).max(0));
+                choice.needing.iter().map(of_row).sum()
+            };
+            let has_room = |choice: &Choice<'_>| {
+                let allows = |row: &&Row| {
+                    let more = i128::from(row.sum.coefficient(choice.var));
+                    self.least(row, values) + more <= i128::from(row.right)
+                };
+                values[choice.var.0] < self.program.uppers()[choice.var.0] && choice.limiting.iter().all(allows)
+            };
+            let useful = self.choices.iter().map(|choice| (gain(choice), choice)).filter(|(gain, _)| *gain > 0);
+            let mut useful: Vec<(i128, &Choice<'_>)> = useful.collect();
+            useful.sort_by_key(|(gain, choice)| (std::cmp::Reverse(*gain), choice.var));
+            let Some(var) = useful.into_iter().find(|(_, choice)| has_room(choice)).map(|(_, choice)| choice.var)
+            else {
+                return;
+            };
+            values[var.0] += 1;
+        }
+    }
+
+    /// What a row's left side comes to at least, with as much capacity as there can be.
+    fn least(&self, row: &Row, values: &[i64]) -> i128 {
+        let value = |(var, coefficient): (Var, i64)| {
+            let is_count = self.program.roles()[var.0] == Role::Count;
+            let value = if is_count && coefficient < 0 { self.program.uppers()[var.0] } else { values[var.0] };
+            i128::from(coefficient) * i128::from(value)
+        };
+        row.sum.terms().into_iter().map(value).sum()
+    }
+
+    /// Takes away what is too much, row by row from capacity to flows, and the totals of what flows.
+    fn reduce(&self, values: &mut [i64]) {
+        for row in self.program.rows().iter().filter(|row| row.compare == Compare::AtMost) {
+            let mut over = row.sum.value(values) - i128::from(row.right);
+            for (var, coefficient) in row.sum.terms().into_iter().rev().filter(|term| term.1 > 0) {
+                let each = i128::from(coefficient);
+                let less = ((over + each - 1).div_euclid(each)).clamp(0, i128::from(values[var.0]));
+                values[var.0] -= i64::try_from(less).unwrap_or(0);
+                over -= less * each;
+            }
+        }
+        for balance in &self.balances {
+            let most: Vec<i64> = balance.totals.iter().map(|var| values[var.0]).collect();
+            balance.total(values, &most);
         }
     }
 
@@ -85,7 +216,7 @@ impl<'a> Rounding<'a> {
         gains.sort_by_key(|&(var, gain)| (std::cmp::Reverse(gain), var));
         for (var, _) in gains {
             let room = self.program.rows().iter().filter_map(|row| {
-                let coefficient = row.sum.terms().iter().find(|term| term.0 == var).map_or(0, |term| term.1);
+                let coefficient = row.sum.coefficient(var);
                 let left = i128::from(row.right) - row.sum.value(values);
                 match row.compare {
                     Compare::AtMost if coefficient > 0 => Some(left / i128::from(coefficient)),
@@ -101,6 +232,26 @@ impl<'a> Rounding<'a> {
 }
 
 impl Balance {
+    /// Whether the relaxation has more than one part of it.
+    fn is_split(&self, relaxed: &[f64]) -> bool {
+        self.parts.iter().filter(|var| relaxed[var.0] > 1e-7).count() > 1
+    }
+
+    /// The flows with one unit moved from part to part, or added.
+    fn moves<'f>(&'f self, flows: &'f [i64], program: &'f Program) -> impl Iterator<Item = Vec<i64>> + 'f {
+        let to = self.parts.iter().filter(|to| flows[to.0] < program.uppers()[to.0]);
+        to.flat_map(move |to| {
+            let from = self.parts.iter().filter(move |from| *from != to && flows[from.0] > 0).map(|from| (from, -1));
+            let total = self.totals.iter().filter(|total| flows[total.0] < program.uppers()[total.0]).map(|t| (t, 1));
+            from.chain(total).map(move |(other, step)| {
+                let mut changed = flows.to_vec();
+                changed[to.0] += 1;
+                changed[other.0] += step;
+                changed
+            })
+        })
+    }
+
     /// Rounds the parts down, then up again, those first that lost most, until the total is reached; or
     /// reduces the total to the parts.
     fn settle(&self, values: &mut [i64], relaxed: &[f64], all: bool) {
@@ -120,11 +271,16 @@ impl Balance {
                 }
             }
         }
-        // The first totals keep what they have: they matter most.
-        let mut left = sum(&self.parts, values);
-        for var in &self.totals {
-            #[expect(clippy::cast_possible_truncation, reason = "the values are checked exactly afterwards")]
-            let most = (relaxed[var.0] - 1e-6).ceil() as i64;
+        #[expect(clippy::cast_possible_truncation, reason = "the values are checked exactly afterwards")]
+        let most: Vec<i64> = self.totals.iter().map(|var| (relaxed[var.0] - 1e-6).ceil() as i64).collect();
+        self.total(values, &most);
+    }
+
+    /// Makes the totals what the parts add up to, each at most `most`. The first keep what they have: they
+    /// matter most.
+    fn total(&self, values: &mut [i64], most: &[i64]) {
+        let mut left: i64 = self.parts.iter().map(|var| values[var.0]).sum();
+        for (var, &most) in self.totals.iter().zip(most) {
             values[var.0] = most.min(left);
             left -= values[var.0];
         }

@@ -11,7 +11,7 @@ use good_lp::{Expression, ProblemVariables, SolverModel, Variable, variable};
 use microlp::{SolveOptions, TerminationReason};
 
 use super::Budget;
-use super::program::{Compare, Program, Sum, Var};
+use super::program::{Compare, Program, Role, Sum, Var};
 use super::rounding;
 
 /// Which library solves the programs.
@@ -64,6 +64,8 @@ enum Answer {
 const LARGE: usize = 400;
 /// Most branch and bound nodes times terms of the program: what a node costs grows with the terms.
 const WORK: u64 = 10_000_000;
+/// The same for programs in which most is held fixed.
+const WORK_NEAR: u64 = 2_000_000;
 
 impl Solver<'_> {
     /// Maximises `objective`; `start` may be any values that pass the check.
@@ -101,6 +103,9 @@ impl Solver<'_> {
         if best.value() >= Some(bound) || self.search_near(&relaxed, bound, &mut best) >= Some(bound) {
             return Outcome { values: best.values, bound: Some(bound) };
         }
+        if relaxed.len() > LARGE && best.value().is_some_and(|value| is_close(value, bound)) {
+            return Outcome { values: best.values, bound: Some(bound) };
+        }
         // The gap at which a backend may stop is relative to its own best value. It means "less than one
         // apart" only up to the scale it was made for; an answer beyond that is asked for again, exactly.
         let known = best.values.as_ref().map_or(bound, |values| clamp(objective.value(values)));
@@ -135,7 +140,9 @@ impl Solver<'_> {
         let residual = best.program.residual(&at, &split(best.program, relaxed));
         let (objective, held) = residual.part(best.objective, &at);
         let scale = bound.saturating_sub(held).saturating_abs().max(1);
-        match self.ask(&residual.program, &objective, &Question::integers(Some(scale))) {
+        let nodes = self.nodes.min(WORK_NEAR / u64::try_from(residual.program.len().max(1)).unwrap_or(WORK_NEAR));
+        let near = Solver { nodes, ..*self };
+        match near.ask(&residual.program, &objective, &Question::integers(Some(scale))) {
             Answer::Values { values, .. } => best.keep(residual.put_into(at, &rounded(&values))),
             Answer::Infeasible | Answer::Nothing => None,
         }
@@ -153,7 +160,7 @@ impl Solver<'_> {
             .enumerate()
             .map(|(i, &upper)| {
                 let definition = variable().min(0.0).max(float(upper));
-                let is_integer = question.integers && program.integral()[i];
+                let is_integer = question.integers && program.roles()[i] != Role::Flow;
                 variables.add(if is_integer { definition.integer() } else { definition })
             })
             .collect();
@@ -261,6 +268,12 @@ fn float(value: i64) -> f64 {
 #[expect(clippy::cast_possible_truncation, reason = "the values are checked exactly afterwards")]
 fn rounded(values: &[f64]) -> Vec<i64> {
     values.iter().map(|value| value.round() as i64).collect()
+}
+
+/// Whether a value is within a ten-thousandth of its bound: what is still to be gained on a large program is
+/// not worth what the search for it costs.
+fn is_close(value: i64, bound: i64) -> bool {
+    i128::from(bound.abs_diff(value)) * 10_000 <= i128::from(bound.unsigned_abs())
 }
 
 fn clamp(value: i128) -> i64 {
