@@ -43,8 +43,12 @@ impl PlanDocument {
                 Err(error) => from_json(&error),
             }
         } else {
-            match serde_saphyr::from_str_with_options::<PlanDocument>(text, node::options()) {
-                Ok(document) => return document.of_this_version(text),
+            // By way of JSON, so that the form is compiled for one format only.
+            match serde_saphyr::from_str_with_options::<serde_json::Value>(text, node::options()) {
+                Ok(value) => match serde_json::from_str::<PlanDocument>(&value.to_string()) {
+                    Ok(document) => return document.of_this_version(text),
+                    Err(error) => Diagnostic::new(code::WRONG_TYPE, Path::root(), error.to_string()),
+                },
                 Err(error) => node::from_yaml(&error),
             }
         };
