@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
+use migsaw::check::{self, Violation};
 use migsaw::document::plan::PlanDocument;
 use migsaw::geometry::Catalog;
-use migsaw::plan::{Options, Plan, PlanError, Status, plan};
+use migsaw::plan::{Budget as _, Options, Plan, PlanError, Status, plan};
 use migsaw::problem::Problem;
 use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config};
 use migsaw_report::counted;
@@ -29,7 +30,7 @@ const PLAN: &str = "plan.json";
 
 pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
     let problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
-    let plan = solve(&problem, args, io)?;
+    let Solved { plan, was_stopped } = solve(&problem, args, io)?;
     let served: u64 = plan.served(problem.demands.len()).iter().sum();
     let asked: u64 = problem.demands.iter().map(|demand| demand.count).sum();
     // A plan that serves nothing would switch MIG off everywhere: nothing to hand out.
@@ -41,7 +42,7 @@ pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
     }
     match args.format {
         Format::Text => {
-            let next = next_steps(args, plan.status, useful);
+            let next = next_steps(args, was_stopped, useful);
             output::text(io, &migsaw_report::plan::text(&problem, &plan, &next, io.style()))?;
         }
         format => output::document(io, &PlanDocument::streamed(&problem, &plan), format)?,
@@ -49,7 +50,13 @@ pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
     Ok(Answer::yes_if(served == asked))
 }
 
-fn solve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Plan> {
+/// A plan, and whether the time limit or an interrupt ended the search for a better one.
+struct Solved {
+    plan: Plan,
+    was_stopped: bool,
+}
+
+fn solve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Solved> {
     let gpus = problem.fleet.pools.iter().map(migsaw::fleet::Pool::gpu_count).sum();
     let hint = if io.terminal.stderr { " (Ctrl-C takes the best so far)" } else { "" };
     let message = format!("planning {}{hint}", counted(gpus, "GPU"));
@@ -63,13 +70,22 @@ fn solve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Plan> {
     if interrupted() {
         say(io, "interrupted: this is the best plan found until then");
     }
-    planned.map_err(|error| match error {
+    let was_stopped = deadline.remaining().is_zero();
+    let plan = planned.map_err(|error| match error {
         PlanError::Invalid(found) => {
             let wrong = found.iter().map(|(_, problem)| Wrong::new(problem.code(), problem.to_string()));
             Failure(wrong.collect()).into()
         }
         error => anyhow::Error::new(error).context(Step::new("internal", "planning failed")),
-    })
+    })?;
+    // Nothing is handed out that the checker, which shares no code with the planner, finds wrong.
+    match &check::check(problem, &plan)[..] {
+        [] => Ok(Solved { plan, was_stopped }),
+        violations => {
+            let of = |violation: &Violation| Wrong::new("internal", format!("the plan is wrong: {violation}"));
+            Err(Failure(violations.iter().map(of).collect()).into())
+        }
+    }
 }
 
 fn write_files(folder: &Path, problem: &Problem, plan: &Plan, io: &mut Io<'_>) -> Result<()> {
@@ -113,7 +129,7 @@ fn apply(folder: &str, config_map: &str) -> Vec<String> {
 }
 
 /// What to do with a plan that was shown.
-fn next_steps(args: &PlanArgs, status: Status, useful: bool) -> Vec<String> {
+fn next_steps(args: &PlanArgs, was_stopped: bool, useful: bool) -> Vec<String> {
     let input = match args.positional.as_ref().or(args.problem.scenario.as_ref()) {
         Some(path) if is_stdin(path) => "-f -".to_owned(),
         Some(path) => word(&path.display().to_string()),
@@ -128,7 +144,7 @@ fn next_steps(args: &PlanArgs, status: Status, useful: bool) -> Vec<String> {
         geometry.push_str(&word(&path.display().to_string()));
     }
     let mut steps = Vec::new();
-    if matches!(status, Status::Feasible | Status::Unknown) {
+    if was_stopped {
         let longer = (args.time_limit.as_secs().saturating_mul(10) / 60).max(1);
         steps.push(format!("migsaw plan {input}{geometry} --time-limit {longer}m   # search longer"));
     }

@@ -7,12 +7,14 @@
 use super::cell::{Capabilities, Cell};
 use super::compile::{Compiled, PoolShape};
 use super::fleet_program::FleetProgram;
-use super::outcome::{Plan, Status, TierName, Unserved, UnservedCode};
+use super::outcome::{Plan, PlannedNodes, Status, TierName, Unserved, UnservedCode};
 use super::program::Sum;
 use super::solver::Solver;
-use super::{Depth, Options};
-use crate::demand::{Demand, Ineligible, Request, Together};
-use crate::fleet::{Pool, Strategy};
+use super::templates::Template;
+use super::{Backend, Depth, Formulation, Options, Unlimited};
+use crate::demand::{Demand, Eligibility, Ineligible, Request, Together};
+use crate::fleet::{Fleet, NodeGroup, NodeNames, Pool, Strategy};
+use crate::problem::Problem;
 
 /// Most node groups of a fleet for which the missing nodes are worked out.
 const MAX_GROUPS: usize = 2_000;
@@ -75,7 +77,7 @@ impl Explainer<'_> {
         if giving.is_empty() {
             return no_profile(demand, &admitted, &pools, &gives);
         }
-        if !giving.iter().any(|(pool, shape)| unit_fits(demand, pool, shape)) {
+        if !giving.iter().any(|(pool, _)| unit_fits(demand, pool)) {
             return too_large(demand, &giving);
         }
         if let Some(explanation) = self.spread_out(index, demand, &giving) {
@@ -106,20 +108,16 @@ impl Explainer<'_> {
             (
                 UnservedCode::MaxPerNode,
                 format!("each of the {nodes} nodes it may use serves {most} already, which is its most per node"),
-                Some(format!(
-                    "{} more in {}, or a higher limit per node",
-                    nodes_of(missing.div_ceil(most)),
-                    names(pools)
-                )),
+                Some(format!("{} more in one of {}", nodes_of(missing.div_ceil(most)), names(pools))),
             )
         })
     }
 
     fn full(&mut self, index: usize, demand: &Demand, pools: &[(&Pool, &PoolShape)]) -> Explanation {
         let gpus: u64 = pools.iter().map(|(pool, _)| pool.gpu_count()).sum();
-        let before: u64 = self.competitors(index).map(|i| self.served[i]).sum();
+        let before = self.served_before(index, pools);
         let others = if before > 0 {
-            format!(", which serve {before} units of other demands of its priority or higher")
+            format!(", which serve {} of its priority or higher", units_of_others(before))
         } else {
             String::new()
         };
@@ -130,16 +128,25 @@ impl Explainer<'_> {
         (UnservedCode::Capacity, reason, remedy)
     }
 
-    /// Other demands served that are at least as important.
-    fn competitors(&self, index: usize) -> impl Iterator<Item = usize> {
+    /// Units that the pools serve of other demands which are at least as important.
+    fn served_before(&self, index: usize, pools: &[(&Pool, &PoolShape)]) -> u64 {
         let demands = &self.compiled.problem.demands;
-        (0..demands.len())
-            .filter(move |&i| i != index && self.served[i] > 0 && demands[i].priority >= demands[index].priority)
+        let is_here = |group: &&PlannedNodes| {
+            let name = &self.compiled.problem.fleet.pools[group.pool].name;
+            pools.iter().any(|(pool, _)| pool.name == *name)
+        };
+        let of_group = |group: &PlannedNodes| {
+            let others = group.serves.iter().filter(|serving| {
+                serving.demand != index && demands[serving.demand].priority >= demands[index].priority
+            });
+            others.map(|serving| u64::from(serving.units)).sum::<u64>() * u64::from(group.node_count())
+        };
+        self.plan.nodes.iter().filter(is_here).map(of_group).sum()
     }
 
     /// The pool that needs fewest nodes more to serve the demand too, and everything served now.
     fn missing_nodes(&mut self, index: usize, pools: &[(&Pool, &PoolShape)]) -> Option<String> {
-        let usable = pools.iter().filter(|(pool, shape)| unit_fits(&self.compiled.problem.demands[index], pool, shape));
+        let usable = pools.iter().filter(|(pool, _)| unit_fits(&self.compiled.problem.demands[index], pool));
         let mut added = Vec::new();
         for (pool, _) in usable {
             match self.nodes_to_add(index, &pool.name) {
@@ -186,8 +193,8 @@ impl Explainer<'_> {
             demand.count = self.served[i];
         }
         let grown = problem.fleet.pools.iter_mut().find(|p| p.name == pool)?;
-        let names = crate::fleet::NodeNames::Numbered { prefix: String::new(), first: 0, count: nodes };
-        grown.nodes.push(crate::fleet::NodeGroup { names, pinned: Vec::new() });
+        let names = NodeNames::Numbered { prefix: String::new(), first: 0, count: nodes };
+        grown.nodes.push(NodeGroup { names, pinned: Vec::new() });
         let compiled = Compiled::new(&problem);
         let cells = Cell::pooled(&compiled, &mut Capabilities::default());
         let asked = compiled.asked();
@@ -215,8 +222,15 @@ enum Search {
 
 fn no_pool(demand: &Demand, pools: &[(&Pool, &PoolShape)], gives: &dyn Fn(&PoolShape) -> bool) -> Explanation {
     let refusals = pools.iter().filter(|(_, shape)| gives(shape));
-    let refusals: Vec<(&Pool, Ineligible)> =
+    let mut refusals: Vec<(&Pool, Ineligible)> =
         refusals.filter_map(|(pool, _)| Some((*pool, demand.eligible.admits(pool).err()?))).collect();
+    if !refusals.is_empty() && !refusals.iter().any(|(pool, _)| unit_fits(demand, pool)) {
+        let giving: Vec<(&Pool, &PoolShape)> = pools.iter().filter(|(_, shape)| gives(shape)).copied().collect();
+        return too_large(demand, &giving);
+    }
+    // A pool that could serve it, and what would let it: leaving out the pools it does not name, if it names some.
+    refusals.retain(|(pool, _)| unit_fits(demand, pool));
+    refusals.sort_by_key(|(_, why)| matches!(why, Ineligible::Pool));
     let strategies: Vec<&(&Pool, Ineligible)> =
         refusals.iter().filter(|(_, why)| matches!(why, Ineligible::Strategy(_))).collect();
     if let Some((pool, Ineligible::Strategy(needed))) = strategies.first() {
@@ -253,11 +267,23 @@ fn no_profile(
     models.dedup();
     let reason = format!("{} does not exist on {}", what(demand), models.join(", "));
     let elsewhere = pools.iter().find(|(_, shape)| gives(shape));
+    if let Some((pool, Ineligible::Strategy(needed))) =
+        elsewhere.and_then(|(pool, _)| Some((pool, demand.eligible.admits(pool).err()?)))
+    {
+        let reason = format!("{reason}, and pool {} has another strategy than {needed}, which it needs", pool.name);
+        return (UnservedCode::WrongStrategy, reason, Some(format!("MIG strategy {needed} in pool {}", pool.name)));
+    }
     let remedy = elsewhere.map(|(pool, _)| format!("let it use pool {} as well, which has it", pool.name));
     (UnservedCode::NoSuchProfile, reason, remedy)
 }
 
 fn too_large(demand: &Demand, pools: &[(&Pool, &PoolShape)]) -> Explanation {
+    let mixed = |pool: &Pool| Pool { strategy: Strategy::Mixed, ..pool.clone() };
+    let single = pools.iter().filter(|(pool, _)| pool.strategy == Strategy::Single);
+    if let Some((pool, _)) = single.into_iter().find(|(pool, _)| unit_fits(demand, &mixed(pool))) {
+        let reason = format!("{} cannot be on one node of strategy single in {}", what(demand), names(pools));
+        return (UnservedCode::WrongStrategy, reason, Some(format!("MIG strategy mixed in pool {}", pool.name)));
+    }
     let on_gpu = matches!(
         demand.request,
         Request::Profiles { together: Together::Gpu, .. } | Request::AtLeast { together: Together::Gpu, .. }
@@ -277,32 +303,20 @@ fn too_large(demand: &Demand, pools: &[(&Pool, &PoolShape)]) -> Explanation {
     (UnservedCode::TooLargeForNode, reason, Some(remedy))
 }
 
-/// Whether an idle node of the pool could serve one unit.
-fn unit_fits(demand: &Demand, pool: &Pool, shape: &PoolShape) -> bool {
-    let gpus = i64::from(pool.gpus_per_node());
-    if let Request::WholeGpus { gpus: wanted } = demand.request {
-        return i64::from(wanted) <= gpus;
-    }
-    let on_gpu = matches!(
-        demand.request,
-        Request::Profiles { together: Together::Gpu, .. } | Request::AtLeast { together: Together::Gpu, .. }
-    );
-    shape.ways(demand).iter().any(|way| {
-        if on_gpu {
-            let on_board = |board: usize| {
-                way.on_one_gpu(board).is_some_and(|c| shape.boards[board].model.idle_capability().contains(&c))
-            };
-            return (0..shape.boards.len()).any(on_board) && (way.lines.len() == 1 || pool.strategy == Strategy::Mixed);
-        }
-        way.lines.len() <= if pool.strategy == Strategy::Mixed { usize::MAX } else { 1 }
-            && way.lines.iter().all(|line| {
-                let there = line.kinds.iter().map(|kind| {
-                    let board = &shape.boards[kind.board];
-                    board.gpus * i64::from(board.model.get(kind.profile).max_instances)
-                });
-                there.sum::<i64>() >= line.instances
-            })
-    })
+/// Whether an idle node of the pool could serve one unit, were it allowed there.
+fn unit_fits(demand: &Demand, pool: &Pool) -> bool {
+    let names = NodeNames::Numbered { prefix: String::new(), first: 0, count: 1 };
+    let nodes = vec![NodeGroup { names, pinned: Vec::new() }];
+    let one = Demand { count: 1, eligible: Eligibility::default(), ..demand.clone() };
+    let pool = Pool { nodes, taints: Vec::new(), cost_per_gpu: None, ..pool.clone() };
+    let problem = Problem { fleet: Fleet { pools: vec![pool] }, demands: vec![one] };
+    let compiled = Compiled::new(&problem);
+    let node = Template { members: vec![(0, 0, 1)], strategy: problem.fleet.pools[0].strategy };
+    let cell = Cell::identical(&compiled, &node.members, node.strategy, &mut Capabilities::default());
+    let fleet = FleetProgram::new(&compiled, &[cell], Formulation::default(), &compiled.asked());
+    let solver = Solver { backend: Backend::default(), budget: &Unlimited, nodes: NODES };
+    let outcome = solver.maximise(&fleet.program, &fleet.served_at(0), None);
+    outcome.values.is_some_and(|values| fleet.served_at(0).value(&values) > 0)
 }
 
 /// What one unit asks for, in words.
@@ -320,6 +334,10 @@ fn what(demand: &Demand) -> String {
         Request::WholeGpus { gpus: 1 } => "a whole GPU".to_owned(),
         Request::WholeGpus { gpus } => format!("{gpus} whole GPUs"),
     }
+}
+
+fn units_of_others(count: u64) -> String {
+    if count == 1 { "1 unit of another demand".to_owned() } else { format!("{count} units of other demands") }
 }
 
 fn nodes_of(count: u64) -> String {
