@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use migsaw::demand::{Demand, Eligibility, NodeSelector, Operator, Toleration};
+use migsaw::demand::{Demand, NodeSelector, Operator, Toleration};
 use migsaw::fleet::{Strategy, Taint};
 use migsaw::geometry::{Catalog, ProfileName};
 
@@ -11,7 +11,7 @@ use super::constraints::{self, NODE_NAME, Term};
 use super::groups::{self, Group, Member};
 use super::labels::{Lasting, lasting};
 use super::naming;
-use super::nodes::Nodes;
+use super::nodes::{FleetNode, Nodes};
 use super::warning::{WarningCode, Warnings};
 
 const GPU: &str = "nvidia.com/gpu";
@@ -33,6 +33,13 @@ pub(super) struct Key {
 pub(super) enum Wanted {
     Slices(BTreeMap<ProfileName, u32>, Strategy),
     Whole(u32),
+}
+
+impl Wanted {
+    /// Whether it is slices of strategy `single`.
+    fn on_slices(&self) -> bool {
+        matches!(self, Wanted::Slices(_, Strategy::Single))
+    }
 }
 
 /// The demands of a dump, ordered by namespace and name.
@@ -99,7 +106,11 @@ impl<'a> Context<'a> {
             self.warnings.add(WarningCode::ServedElsewhere, &object, message);
             return Vec::new();
         }
-        self.remarks(&object, asking, &selector);
+        let split = self.by_wanted(&asked, asking, &selector, &here, group.missing);
+        self.remarks(&object, asking);
+        for (wanted, ..) in &split {
+            self.remark_dropped(&object, &selector, wanted.on_slices());
+        }
         let key = |wanted: Wanted, terms: Vec<Term>, most: Option<u32>| Key {
             namespace: asking.namespace.clone(),
             name: demand_name(&asking.owner),
@@ -111,18 +122,16 @@ impl<'a> Context<'a> {
             max_per_node: most.or(asking.constraints.one_per_node.then_some(1)),
         };
         let mut keys = Vec::new();
-        for (wanted, members, missing) in self.by_wanted(&asked, asking, &selector, &here, group.missing) {
+        for (wanted, members, missing) in split {
+            let terms = selector.terms(wanted.on_slices());
             let (pinned, free): (Vec<&Member>, Vec<&Member>) = members.into_iter().partition(|m| m.pinned.is_some());
             if !free.is_empty() || missing > 0 {
-                keys.push((
-                    key(wanted.clone(), selector.terms.clone(), None),
-                    missing.saturating_add(free.len() as u64),
-                ));
+                keys.push((key(wanted.clone(), terms.to_vec(), None), missing.saturating_add(free.len() as u64)));
             }
             for names in layers(pinned.iter().filter_map(|member| member.pinned.as_deref())) {
                 // One pod on each of these nodes is the same as so many pods on them, at most one each.
                 let count = names.len() as u64;
-                keys.push((key(wanted.clone(), pinned_to(&selector.terms, &names), Some(1)), count));
+                keys.push((key(wanted.clone(), pinned_to(terms, &names), Some(1)), count));
             }
         }
         let priority = self.priority(&object, asking);
@@ -191,15 +200,15 @@ impl<'a> Context<'a> {
 
     /// Whether there are nodes the pods may use, but none of them is planned.
     fn only_outside(&self, asking: &Asking, selector: &Lasting) -> bool {
-        let accepts = |labels: &BTreeMap<String, String>, taints: &[Taint]| {
-            let terms = &selector.terms;
+        let accepts = |labels: &BTreeMap<String, String>, taints: &[Taint], cut: bool| {
+            let terms = selector.terms(cut);
             let tolerated = |taint: &Taint| asking.constraints.tolerations.iter().any(|t| t.tolerates(taint));
             (terms.is_empty() || terms.iter().any(|term| term.iter().all(|r| r.matches(labels))))
                 && taints.iter().all(tolerated)
         };
         let planned = self.nodes.fleet.iter().chain(&self.nodes.unavailable);
-        self.nodes.outside.iter().any(|node| accepts(&node.labels, &node.taints))
-            && !planned.into_iter().any(|node| accepts(&node.labels, &node.taints))
+        self.nodes.outside.iter().any(|node| accepts(&node.labels, &node.taints, false))
+            && !planned.into_iter().any(|node| accepts(&node.labels, &node.taints, node.cut.is_some()))
     }
 
     /// Splits pods by what `nvidia.com/gpu` means for them: on a node cut under strategy `single` it is
@@ -246,18 +255,13 @@ impl<'a> Context<'a> {
 
     /// The profile that every node the pods may use is cut to.
     fn unanimous(&self, asking: &Asking, selector: &Lasting) -> Option<&ProfileName> {
-        let eligible = Eligibility {
-            pools: None,
-            selector: NodeSelector { terms: selector.terms.clone() },
-            tolerations: asking.constraints.tolerations.clone(),
-            strategy: None,
+        let accepts = |node: &FleetNode| {
+            let terms = selector.terms(node.cut.is_some()).to_vec();
+            NodeSelector { terms }.matches(&node.labels)
         };
-        let tolerated = |taint: &Taint| eligible.tolerations.iter().any(|t| t.tolerates(taint));
-        let mut usable = self
-            .nodes
-            .fleet
-            .iter()
-            .filter(|node| eligible.selector.matches(&node.labels) && node.taints.iter().all(tolerated));
+        let tolerations = &asking.constraints.tolerations;
+        let tolerated = |taint: &Taint| tolerations.iter().any(|t| t.tolerates(taint));
+        let mut usable = self.nodes.fleet.iter().filter(|node| accepts(node) && node.taints.iter().all(tolerated));
         let first = usable.next()?.cut.as_ref()?;
         usable.all(|node| node.cut.as_ref() == Some(first)).then_some(first)
     }
@@ -288,12 +292,15 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn remarks(&mut self, object: &str, asking: &Asking, selector: &Lasting) {
+    fn remarks(&mut self, object: &str, asking: &Asking) {
         if asking.constraints.more {
             let message = "has required pod affinity or topology spread, which planning does not look at";
             self.warnings.add(WarningCode::RulesIgnored, object, message);
         }
-        for label in &selector.dropped {
+    }
+
+    fn remark_dropped(&mut self, object: &str, selector: &Lasting, on_slices: bool) {
+        for label in selector.dropped(on_slices) {
             let message =
                 format!("selects nodes by {label}, which changes when a node is cut anew: that condition was dropped");
             self.warnings.add(WarningCode::LabelChanges, object, message);

@@ -14,16 +14,32 @@ use super::nodes::{PRODUCT, changes};
 /// Alternatives that do not depend on how nodes are cut now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Lasting {
-    pub(super) terms: Vec<Term>,
+    terms: Vec<Term>,
+    /// The same for slices of strategy `single`, whose labels say less.
+    terms_on_slices: Vec<Term>,
     /// The profile that every alternative asks for by its product.
     pub(super) profile: Option<ProfileName>,
-    /// The labels whose conditions were dropped.
-    pub(super) dropped: BTreeSet<String>,
+    dropped: BTreeSet<String>,
+    dropped_on_slices: BTreeSet<String>,
 }
+
+impl Lasting {
+    /// The alternatives, for slices of strategy `single` or for anything else.
+    pub(super) fn terms(&self, on_slices: bool) -> &[Term] {
+        if on_slices { &self.terms_on_slices } else { &self.terms }
+    }
+
+    /// The labels whose conditions were dropped.
+    pub(super) fn dropped(&self, on_slices: bool) -> &BTreeSet<String> {
+        if on_slices { &self.dropped_on_slices } else { &self.dropped }
+    }
+}
+
+/// Labels that describe slices on a node cut under strategy `single`, and boards elsewhere.
+const OF_DEVICES: [&str; 2] = ["nvidia.com/gpu.count", "nvidia.com/gpu.memory"];
 
 /// Rewrites the conditions of a selector.
 pub(super) fn lasting(terms: &[Term]) -> Lasting {
-    let mut dropped = BTreeSet::new();
     let mut profiles = BTreeSet::new();
     let mut rewritten: Vec<Term> = Vec::with_capacity(terms.len());
     for term in terms {
@@ -31,10 +47,6 @@ pub(super) fn lasting(terms: &[Term]) -> Lasting {
         let mut profile = None;
         for requirement in term {
             let mut requirement = requirement.clone();
-            if changes(&requirement.key) {
-                dropped.insert(requirement.key);
-                continue;
-            }
             if requirement.key == PRODUCT {
                 match requirement.operator {
                     Operator::In => profile = common_profile(&requirement.values).or(profile),
@@ -53,17 +65,31 @@ pub(super) fn lasting(terms: &[Term]) -> Lasting {
             kept.push(requirement);
         }
         profiles.insert(profile);
-        kept.sort();
-        kept.dedup();
         rewritten.push(kept);
     }
-    rewritten.sort();
-    rewritten.dedup();
-    if rewritten.iter().any(Vec::is_empty) {
-        rewritten.clear();
-    }
     let profile = if profiles.len() == 1 { profiles.pop_first().flatten() } else { None };
-    Lasting { terms: rewritten, profile, dropped }
+    let (terms, dropped) = without(rewritten.clone(), changes);
+    let (terms_on_slices, dropped_on_slices) =
+        without(rewritten, |label| changes(label) || OF_DEVICES.contains(&label));
+    Lasting { terms, terms_on_slices, profile, dropped, dropped_on_slices }
+}
+
+/// Alternatives without the conditions on some labels, and the labels that had any.
+fn without(mut terms: Vec<Term>, unwanted: impl Fn(&str) -> bool) -> (Vec<Term>, BTreeSet<String>) {
+    let mut dropped = BTreeSet::new();
+    for term in &mut terms {
+        dropped.extend(term.iter().map(|requirement| &requirement.key).filter(|key| unwanted(key)).cloned());
+        term.retain(|requirement| !unwanted(&requirement.key));
+        term.sort();
+        term.dedup();
+    }
+    terms.sort();
+    terms.dedup();
+    // An alternative without conditions accepts every node.
+    if terms.iter().any(Vec::is_empty) {
+        terms.clear();
+    }
+    (terms, dropped)
 }
 
 /// The profile a product label of a node cut under strategy `single` ends with.
@@ -114,7 +140,7 @@ mod tests {
         ] {
             let found = lasting(&[term.iter().map(|r| requirement(r)).collect()]);
             let expected: Vec<Term> = vec![expected.iter().map(|r| requirement(r)).collect()];
-            assert_eq!(found.terms, expected, "{name}");
+            assert_eq!(found.terms(false), expected, "{name}");
             assert_eq!(found.profile, profile.map(|p| p.parse().unwrap()), "{name}");
         }
     }
@@ -123,7 +149,16 @@ mod tests {
     fn a_selector_of_changing_labels_only_accepts_every_node() {
         let found =
             lasting(&[vec![requirement("nvidia.com/mig.config in all-1g.18gb")], vec![requirement("zone in a")]]);
-        assert!(found.terms.is_empty());
-        assert_eq!(found.dropped.into_iter().collect::<Vec<_>>(), ["nvidia.com/mig.config"]);
+        assert!(found.terms(false).is_empty());
+        assert_eq!(found.dropped(false).iter().collect::<Vec<_>>(), ["nvidia.com/mig.config"]);
+    }
+
+    #[test]
+    fn memory_and_count_last_for_boards_only() {
+        let found = lasting(&[vec![requirement("nvidia.com/gpu.memory in 9984"), requirement("zone in a")]]);
+        assert_eq!(found.terms(false)[0].len(), 2);
+        assert!(found.dropped(false).is_empty());
+        assert_eq!(found.terms(true), [vec![requirement("zone in a")]]);
+        assert_eq!(found.dropped(true).iter().collect::<Vec<_>>(), ["nvidia.com/gpu.memory"]);
     }
 }

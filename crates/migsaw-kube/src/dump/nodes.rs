@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use migsaw::fleet::{Strategy, Taint};
 use migsaw::geometry::{Catalog, Model, ProfileName, product_of};
+use migsaw::problem::MAX_GPUS_PER_NODE;
 
 use super::collect::Node;
 use super::constraints::NODE_NAME;
@@ -14,6 +15,10 @@ use super::{DumpOptions, Skipped};
 
 /// The label with the GPU's model, by GPU feature discovery.
 pub(super) const PRODUCT: &str = "nvidia.com/gpu.product";
+/// The label with the number of GPUs, or of MIG devices under strategy `single`.
+const COUNT: &str = "nvidia.com/gpu.count";
+/// The label with the MIG strategy.
+pub(super) const STRATEGY: &str = "nvidia.com/mig.strategy";
 const GPU: &str = "nvidia.com/gpu";
 
 /// A node whose GPUs can be planned.
@@ -159,7 +164,7 @@ fn candidate<'a>(
     let suffix = product.strip_suffix("-SHARED").unwrap_or(product).split_once("-MIG-").map(|(_, suffix)| suffix);
     let invalid = suffix == Some("INVALID");
     let cut = suffix.and_then(ProfileName::from_label_form);
-    let strategy = match label("nvidia.com/mig.strategy") {
+    let strategy = match label(STRATEGY) {
         Some("mixed") => Strategy::Mixed,
         Some("single") => Strategy::Single,
         Some("none") => {
@@ -195,6 +200,16 @@ fn remarks(candidate: &Candidate<'_>, warnings: &mut Warnings) {
     if replicas > 1 || label(PRODUCT).is_some_and(|product| product.ends_with("-SHARED")) {
         let message = "shares its GPUs by time-slicing: each `nvidia.com/gpu` asked for was counted as a whole GPU";
         warnings.add(WarningCode::GpusShared, object(node), message);
+    }
+    for (key, replicas) in &node.labels {
+        if let Some(resource) = key.strip_suffix(".replicas")
+            && resource.starts_with(ProfileName::RESOURCE_PREFIX)
+            && replicas.parse::<u32>().is_ok_and(|n| n > 1)
+        {
+            let message =
+                format!("shares its {resource} by time-slicing: each one asked for was counted as a slice of its own");
+            warnings.add(WarningCode::GpusShared, object(node), message);
+        }
     }
     for (resource, &capacity) in &node.capacity {
         let allocatable = node.allocatable.get(resource).copied().unwrap_or(capacity);
@@ -260,7 +275,12 @@ fn settle(candidate: &Candidate<'_>, alike: &BTreeMap<Machine, BTreeSet<u32>>, w
         warnings.add(WarningCode::GpuCountAssumed, object(candidate.node), message);
         return Some(count);
     }
-    let message = "its labels do not tell how many GPUs it has (nvidia.com/gpu.count): it was left out";
+    let message = match candidate.node.labels.get(COUNT) {
+        Some(said) if candidate.cut.is_none() => {
+            format!("{COUNT} is `{said}` (expected a whole number from 1 to {MAX_GPUS_PER_NODE}): it was left out")
+        }
+        _ => format!("its labels do not tell how many GPUs it has ({COUNT}): it was left out"),
+    };
     warnings.add(WarningCode::GpuCountUnknown, object(candidate.node), message);
     None
 }
@@ -273,7 +293,7 @@ fn lasting_labels(node: &Node, cut_gpus: Option<u32>) -> BTreeMap<String, String
         *product = product_of(product).to_owned();
     }
     if let Some(gpus) = cut_gpus {
-        labels.insert("nvidia.com/gpu.count".to_owned(), gpus.to_string());
+        labels.insert(COUNT.to_owned(), gpus.to_string());
         labels.remove("nvidia.com/gpu.memory");
     }
     labels.insert(NODE_NAME.to_owned(), node.name.clone());

@@ -7,7 +7,7 @@ use migsaw::demand::{Demand, LabelRequirement};
 use migsaw::fleet::{GpuGroup, NodeGroup, NodeNames, Pool, Strategy, Taint};
 
 use super::constraints::{HOSTNAME, NODE_NAME};
-use super::nodes::FleetNode;
+use super::nodes::{FleetNode, STRATEGY};
 
 /// A label with more values than this on the nodes is taken for a name of the node.
 const MOST_VALUES: usize = 32;
@@ -111,6 +111,10 @@ fn title(kin: &Kin, pools: &BTreeMap<Kin, Vec<&FleetNode>>, keys: &[&str]) -> St
     }
     for (i, key) in keys.iter().enumerate() {
         if !differs(&|other| other.values[i] != kin.values[i]) {
+            continue;
+        }
+        // The strategy has been said.
+        if *key == STRATEGY {
             continue;
         }
         let short = key.rsplit('/').next().unwrap_or(key);

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod devices;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -10,8 +12,8 @@ use migsaw::fleet::Pool;
 use migsaw::geometry::Catalog;
 use migsaw_kube::dump::{Dump, DumpOptions, Source, Warning, read_dump};
 
-const CLUSTER: &[u8] = include_bytes!("data/cluster.json");
-const MANIFESTS: &[u8] = include_bytes!("data/manifests.yaml");
+const CLUSTER: &[u8] = include_bytes!("../data/cluster.json");
+const MANIFESTS: &[u8] = include_bytes!("../data/manifests.yaml");
 
 fn read(sources: &[(&str, &[u8])]) -> Dump {
     read_with(sources, DumpOptions::default())
