@@ -13,6 +13,9 @@ pub(crate) fn reason(error: &serde_saphyr::Error) -> String {
         Some((before, place)) if place.bytes().all(|b| b.is_ascii_digit() || b", column".contains(&b)) => before,
         _ => text,
     };
+    if text.starts_with("budget breached") {
+        return "more anchors, aliases or nesting than is read (write it without them)".to_owned();
+    }
     // The parser's advice to its programmers is none for its users.
     let text = text.split(", set DuplicateKeyPolicy").next().unwrap_or(text);
     text.chars().take(400).collect()
