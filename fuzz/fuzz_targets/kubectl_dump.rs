@@ -13,7 +13,7 @@ static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
 
 fuzz_target!(|bytes: &[u8]| {
     let options = DumpOptions { include_unavailable: bytes.len() % 2 == 1, ..DumpOptions::default() };
-    let source = Source { name: "dump", bytes };
+    let source = Source { name: "dump", bytes, optional: false };
     let Ok(dump) = read_dump(&[source], &CATALOG, &options) else { return };
     let problem = dump.problem;
     let problems = problem.validate();
@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(again.demands, problem.demands);
     }
 
-    let empty = Source { name: "more", bytes: b"{\"kind\": \"List\", \"items\": []}" };
+    let empty = Source { name: "more", bytes: b"{\"kind\": \"List\", \"items\": []}", optional: false };
     let with_more = read_dump(&[empty, source], &CATALOG, &options).expect("an empty list adds no error");
     assert_eq!(with_more.problem, problem);
 });

@@ -77,6 +77,9 @@ pub(crate) struct ProblemArgs {
     /// stdin
     #[arg(long, value_name = "DUMP", num_args = 1.., help_heading = "Input")]
     pub(crate) from: Vec<PathBuf>,
+    /// The namespace of manifests that do not say theirs, as for `kubectl apply` (with --from)
+    #[arg(short, long, requires = "from", value_name = "NAMESPACE", help_heading = "Input")]
+    pub(crate) namespace: Option<String>,
     #[command(flatten)]
     pub(crate) geometry: GeometryArgs,
     /// Plan cordoned nodes and nodes that are not ready too (with --from)

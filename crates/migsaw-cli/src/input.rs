@@ -48,13 +48,20 @@ pub(crate) fn read(path: &Path, what: &str, most: u64, io: &mut Io<'_>) -> Resul
     Ok(Input { name, bytes })
 }
 
+/// A file to read.
+pub(crate) struct Named {
+    pub(crate) path: PathBuf,
+    /// Whether it was given itself, rather than a folder it lies in.
+    pub(crate) itself: bool,
+}
+
 /// The files a list of files and folders stands for: a folder for all JSON and YAML files in it, also
 /// packed, in the order of their paths.
-pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Named>> {
     let mut found = Vec::new();
     for path in paths {
         if is_stdin(path) || !path.is_dir() {
-            found.push(path.clone());
+            found.push(Named { path: path.clone(), itself: true });
             continue;
         }
         let before = found.len();
@@ -70,7 +77,7 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 /// Deepest nesting of folders followed, against links that go in circles.
 const DEEPEST: usize = 16;
 
-fn collect(folder: &Path, found: &mut Vec<PathBuf>, depth: usize) -> Result<()> {
+fn collect(folder: &Path, found: &mut Vec<Named>, depth: usize) -> Result<()> {
     let failed = || unreadable(&folder.display().to_string(), "folder");
     let entries = fs::read_dir(folder).with_context(failed)?;
     let mut paths =
@@ -82,7 +89,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>, depth: usize) -> Result<()> 
                 collect(&path, found, depth + 1)?;
             }
         } else if is_data(&path) {
-            found.push(path);
+            found.push(Named { path, itself: false });
         }
     }
     Ok(())

@@ -148,8 +148,25 @@ fn contradicting_arguments_are_refused() {
     check(&migsaw(&["plan", &inference, "--time-limit", "30"]), &["usage"], &["has no unit"]);
     check(&migsaw(&["check", "-f", &inference]), &["no-input"], &[]);
     check(&migsaw(&["check", "-f", "-", "-"]), &["stdin-twice"], &[]);
+    check(&migsaw(&["plan", "--from", "-", "-"]), &["stdin-twice"], &[]);
+    check(&migsaw(&["plan", &inference, "-n", "team-a"]), &["usage"], &["--from"]);
     check(&migsaw(&["plam"]), &["usage"], &["'plan'"]);
     check(&migsaw(&["plan", &example("dump.json")]), &["looks-like-a-dump"], &["--from"]);
+}
+
+#[test]
+fn a_dump_without_nodes_says_what_to_dump() {
+    let pods = br#"{"kind": "Pod", "metadata": {"name": "a"}}"#;
+    check(&migsaw_with(&["plan", "--from", "-"], pods), &["empty-fleet"], &["kubectl get nodes,pods -A -o json"]);
+}
+
+#[test]
+fn a_folder_of_other_files_is_no_dump() {
+    let folder = tempfile::tempdir().unwrap();
+    let values = file(&folder, "values.yaml", "image: {tag: x}");
+    check(&migsaw(&["plan", "--from", folder.path().to_str().unwrap()]), &["no-kubernetes-object"], &["values.yaml"]);
+    let dump = example("dump.json");
+    check(&migsaw(&["plan", "--from", &dump, &values]), &["no-kubernetes-object"], &["values.yaml"]);
 }
 
 #[test]

@@ -71,6 +71,23 @@ fn plan_reads_dumps_of_several_files_and_folders() {
 }
 
 #[test]
+fn plan_says_what_it_skipped_and_where_manifests_went() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(example("dump.json"), folder.path().join("dump.json")).unwrap();
+    file(&folder, "values.yaml", "image: {tag: x}\n");
+    file(&folder, "service.yaml", "kind: Service\napiVersion: v1\n---\nkind: Chart\napiVersion: example.com/v1\n");
+    file(
+        &folder,
+        "pod.yaml",
+        "kind: Pod\nmetadata: {name: new}\nspec: {containers: [{resources: {limits: {nvidia.com/gpu: 1}}}]}\n",
+    );
+    let ran = migsaw(&["plan", "--from", folder.path().to_str().unwrap(), "-n", "team-z"]);
+    assert!(ran.err.contains("skipped 1 file without a Kubernetes object\n"), "{}", ran.err);
+    assert!(ran.err.contains("skipped objects that are not read: 1 Chart.example.com, 1 Service\n"), "{}", ran.err);
+    assert!(ran.out.contains("team-z/new") && ran.out.contains("--namespace team-z --out plan"), "{}", ran.out);
+}
+
+#[test]
 fn the_same_input_gives_the_same_bytes() {
     for format in ["text", "json", "yaml"] {
         let once = || migsaw(&["plan", &example("mixed-fleet.yaml"), "-o", format]).out;

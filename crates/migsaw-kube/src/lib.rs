@@ -22,7 +22,7 @@
 //! spec: {containers: [{resources: {limits: {nvidia.com/mig-2g.12gb: 3}}}]}
 //! ";
 //! let catalog = Catalog::builtin();
-//! let source = Source { name: "cluster.yaml", bytes: cluster };
+//! let source = Source { name: "cluster.yaml", bytes: cluster, optional: false };
 //! let problem = read_dump(&[source], &catalog, &DumpOptions::default())?.problem;
 //! let plan = migsaw::plan::plan(&problem, &migsaw::plan::Options::default())?;
 //! let manifest = ConfigMap::new(plan_config(&problem, &plan, Some(&catalog))).to_yaml()?;

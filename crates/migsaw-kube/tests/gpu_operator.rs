@@ -139,7 +139,7 @@ fn plans_come_back_as_they_were() {
 #[test]
 fn a_dump_becomes_a_plan_becomes_a_config_map() {
     let catalog = Catalog::builtin();
-    let source = Source { name: "cluster.json", bytes: include_bytes!("data/cluster.json") };
+    let source = Source { name: "cluster.json", bytes: include_bytes!("data/cluster.json"), optional: false };
     let problem = read_dump(&[source], &catalog, &DumpOptions::default()).unwrap().problem;
     let plan = migsaw::plan::plan(&problem, &Options::default()).unwrap();
     assert_eq!(migsaw::check::check(&problem, &plan), []);

@@ -45,7 +45,7 @@ pub(super) fn run(mut args: CheckArgs, io: &mut Io<'_>) -> Result<Answer> {
     };
     let stdins = args.problem.scenario.iter().chain(&args.problem.from).chain([&path]).filter(|p| is_stdin(p)).count();
     if stdins > 1 {
-        return Err(Failure::from(Wrong::new("stdin-twice", "`-` is given twice, but there is one stdin")).into());
+        return Err(Failure::from(problem::stdin_twice()).into());
     }
     let problem = problem::read(&args.problem, None, io)?;
     let input = input::read(&path, "plan", MOST_BYTES, io)?;

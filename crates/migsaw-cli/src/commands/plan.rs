@@ -135,7 +135,15 @@ fn next_steps(args: &PlanArgs, was_stopped: bool, useful: bool) -> Vec<String> {
         Some(path) => word(&path.display().to_string()),
         None => {
             let paths: Vec<String> = args.problem.from.iter().map(|p| word(&p.display().to_string())).collect();
-            format!("--from {}", paths.join(" "))
+            let mut input = format!("--from {}", paths.join(" "));
+            if let Some(namespace) = &args.problem.namespace {
+                input.push_str(" --namespace ");
+                input.push_str(&word(namespace));
+            }
+            if args.problem.include_unavailable {
+                input.push_str(" --include-unavailable");
+            }
+            input
         }
     };
     let mut geometry = String::new();

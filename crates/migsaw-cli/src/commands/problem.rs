@@ -1,18 +1,20 @@
 //! Catalogue and problem, from what the arguments name.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 use migsaw::document::{MAX_TEXT, scenario};
 use migsaw::geometry::{Catalog, GeometryFile, GeometryFileError, GeometryProblem, Model, ModelError};
-use migsaw::problem::Problem;
+use migsaw::problem::{InputProblem, Problem};
 use migsaw_kube::dump::{self, DumpError, DumpOptions, Source};
 use migsaw_report::{Tone, clean, counted};
 
 use crate::args::{GeometryArgs, ProblemArgs};
 use crate::failure::{Failure, Problem as Wrong};
-use crate::input::{self, Input, diagnosed};
+use crate::input::{self, Input, diagnosed, is_stdin};
 use crate::io::Io;
 use crate::output::say;
 
@@ -22,6 +24,8 @@ const MOST_TEXT: u64 = MAX_TEXT as u64;
 const MOST_DUMP: u64 = 4 << 30;
 /// Most warnings said about a dump.
 const MOST_WARNINGS: usize = 20;
+/// Most kinds of objects said that are not read.
+const MOST_KINDS: usize = 8;
 
 /// The built-in models and those of the user's files.
 pub(crate) fn catalog(args: &GeometryArgs, io: &mut Io<'_>) -> Result<Catalog> {
@@ -59,6 +63,9 @@ pub(crate) fn model(catalog: &Catalog, name: &str) -> Result<Arc<Model>, Failure
 
 /// The problem of a scenario or of a dump.
 pub(crate) fn read(args: &ProblemArgs, positional: Option<&Path>, io: &mut Io<'_>) -> Result<Problem> {
+    if args.from.iter().filter(|path| is_stdin(path)).count() > 1 {
+        return Err(Failure::from(stdin_twice()).into());
+    }
     let catalog = catalog(&args.geometry, io)?;
     match positional.or(args.scenario.as_deref()) {
         Some(_) if !args.from.is_empty() => {
@@ -78,6 +85,10 @@ pub(crate) fn read(args: &ProblemArgs, positional: Option<&Path>, io: &mut Io<'_
         }
         None => read_dump(args, &catalog, io),
     }
+}
+
+pub(crate) fn stdin_twice() -> Wrong {
+    Wrong::new("stdin-twice", "`-` is given twice, but there is one stdin")
 }
 
 fn read_scenario(path: &Path, catalog: &Catalog, io: &mut Io<'_>) -> Result<Problem> {
@@ -107,15 +118,29 @@ fn looks_like_kubectl(text: &str) -> bool {
 }
 
 fn read_dump(args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Problem> {
-    let paths = input::files(&args.from)?;
-    let inputs = paths.iter().map(|path| input::read(path, "dump", MOST_DUMP, io)).collect::<Result<Vec<Input>>>()?;
-    let sources: Vec<Source<'_>> = inputs.iter().map(|i| Source { name: &i.name, bytes: &i.bytes }).collect();
-    let options = DumpOptions { include_unavailable: args.include_unavailable, ..DumpOptions::default() };
+    let files = input::files(&args.from)?;
+    let inputs =
+        files.iter().map(|file| input::read(&file.path, "dump", MOST_DUMP, io)).collect::<Result<Vec<Input>>>()?;
+    let sources: Vec<Source<'_>> = files
+        .iter()
+        .zip(&inputs)
+        .map(|(file, input)| Source { name: &input.name, bytes: &input.bytes, optional: !file.itself })
+        .collect();
+    let options = DumpOptions {
+        include_unavailable: args.include_unavailable,
+        namespace: args.namespace.as_deref(),
+        ..DumpOptions::default()
+    };
     let dump = dump::read_dump(&sources, catalog, &options).map_err(|errors| wrong_dump(&errors.0, &inputs))?;
     tell(&dump, io);
     let wrong = dump.problem.validate();
     if !wrong.is_empty() {
-        let problem = |(_, found): &(_, migsaw::problem::InputProblem)| Wrong::new(found.code(), found.to_string());
+        let problem = |(_, found): &(_, InputProblem)| match found {
+            InputProblem::EmptyFleet => Wrong::new(found.code(), "no node that can be planned is in the dump").help(
+                "it takes nodes too, with the labels of GPU feature discovery: kubectl get nodes,pods -A -o json",
+            ),
+            found => Wrong::new(found.code(), found.to_string()),
+        };
         return Err(Failure(wrong.iter().map(problem).collect()).into());
     }
     Ok(dump.problem)
@@ -151,6 +176,13 @@ fn tell(dump: &dump::Dump, io: &mut Io<'_>) {
     if dump.warnings.len() > MOST_WARNINGS {
         say(io, &format!("and {}", counted((dump.warnings.len() - MOST_WARNINGS) as u64, "more warning")));
     }
+    let skipped = &dump.skipped;
+    if skipped.files > 0 {
+        say(io, &format!("skipped {} without a Kubernetes object", counted(skipped.files, "file")));
+    }
+    if !skipped.kinds.is_empty() {
+        say(io, &format!("skipped objects that are not read: {}", clean(&listed(&skipped.kinds))));
+    }
     let fleet = &dump.problem.fleet;
     let nodes: u64 = fleet.pools.iter().map(|pool| u64::from(pool.node_count())).sum();
     let gpus: u64 = fleet.pools.iter().map(migsaw::fleet::Pool::gpu_count).sum();
@@ -166,4 +198,16 @@ fn tell(dump: &dump::Dump, io: &mut Io<'_>) {
             counted(asked, "pod")
         ),
     );
+}
+
+/// The most frequent kinds, with their numbers.
+fn listed(kinds: &BTreeMap<String, u64>) -> String {
+    let mut kinds: Vec<(&String, u64)> = kinds.iter().map(|(kind, &count)| (kind, count)).collect();
+    kinds.sort_by_key(|&(_, count)| Reverse(count));
+    let mut parts: Vec<String> = kinds.iter().take(MOST_KINDS).map(|(kind, count)| format!("{count} {kind}")).collect();
+    if kinds.len() > MOST_KINDS {
+        parts
+            .push(format!("and {} of other kinds", kinds.iter().skip(MOST_KINDS).map(|(_, count)| count).sum::<u64>()));
+    }
+    parts.join(", ")
 }

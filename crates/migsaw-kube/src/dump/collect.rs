@@ -21,9 +21,13 @@ pub(super) struct Collection {
     pub(super) nodes: Vec<Node>,
     pub(super) pods: Vec<Pod>,
     pub(super) workloads: Vec<Workload>,
+    /// Workloads by namespace, kind and name, those too that count for nothing.
+    pub(super) met: BTreeSet<(String, String, String)>,
     /// The controller of a controller: of a ReplicaSet, its Deployment.
     pub(super) owners: BTreeMap<(String, String, String), Owner>,
     pub(super) priority_classes: Vec<PriorityClass>,
+    /// What priority classes mean, as pods tell that have both.
+    pub(super) class_values: BTreeMap<String, i32>,
     pub(super) skipped: Skipped,
     pub(super) warnings: Warnings,
     pub(super) problems: Vec<Problem>,
@@ -31,20 +35,46 @@ pub(super) struct Collection {
     pub(super) nameless: Vec<Parts>,
     /// Objects that turned out to have none.
     pub(super) without_kind: u64,
+    /// Whether a list ended before its kind came.
+    pub(super) cut_off: bool,
+    /// How many objects were met.
+    objects: u64,
     asking: BTreeSet<Arc<Asking>>,
     constraints: BTreeSet<Arc<Constraints>>,
 }
 
-const DUPLICATE: &str = "is in the dump several times with different contents: the last one counts";
+/// Kinds that speak of GPUs and ask for none.
+const SPEAKS_OF_GPUS: [&str; 4] = ["ConfigMap", "LimitRange", "ResourceQuota", "ClusterQueue.kueue.x-k8s.io"];
 
 /// A problem of one object; the reader adds the file.
 #[derive(Debug)]
 pub(super) enum Problem {
-    Quantity { object: String, bad: requests::BadQuantity },
-    Number { object: String, field: &'static str, text: String, least: i64, most: i64 },
+    Quantity {
+        object: String,
+        bad: requests::BadQuantity,
+    },
+    Number {
+        object: String,
+        field: &'static str,
+        text: String,
+        least: i64,
+        most: i64,
+    },
+    /// The node is the file's object of this number, from 1.
+    NamelessNode {
+        number: u64,
+    },
 }
 
 impl Problem {
+    /// The problem in a file that has so many objects before.
+    fn behind(self, objects: u64) -> Problem {
+        match self {
+            Problem::NamelessNode { number } => Problem::NamelessNode { number: number + objects },
+            other => other,
+        }
+    }
+
     pub(super) fn in_file(self, file: &str) -> DumpError {
         let file = file.to_owned();
         match self {
@@ -54,6 +84,7 @@ impl Problem {
             Problem::Number { object, field, text, least, most } => {
                 DumpError::Number { file, object, field, text, least, most }
             }
+            Problem::NamelessNode { number } => DumpError::NamelessNode { file, number },
         }
     }
 }
@@ -72,6 +103,7 @@ pub(super) struct Node {
 /// A pod that wants GPUs.
 #[derive(Debug, Clone)]
 pub(super) struct Pod {
+    /// Empty if the API server is to find one.
     pub(super) name: String,
     /// Where it runs.
     pub(super) node: Option<String>,
@@ -81,10 +113,25 @@ pub(super) struct Pod {
 }
 
 /// What makes pods, and how many of them there should be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Workload {
     pub(super) asking: Arc<Asking>,
-    pub(super) replicas: u64,
+    /// `None` leaves the number as it is.
+    pub(super) replicas: Option<u64>,
+    pub(super) origin: Origin,
+    /// What counts instead of this one, if that is in the dump too.
+    pub(super) above: Option<Owner>,
+}
+
+/// Where the word about a workload comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// From the cluster.
+    Live,
+    /// From a file about to be applied.
+    Manifest { namespace_given: bool },
+    /// From a file without a name, so that each time it is applied makes another.
+    Nameless,
 }
 
 /// What all pods of a workload ask for alike.
@@ -116,6 +163,7 @@ pub(super) struct PriorityClass {
 
 impl Collection {
     pub(super) fn add(&mut self, object: Object) {
+        self.objects += 1;
         match object {
             Object::Node(metadata, spec, status) => self.add_node(metadata, &spec, &status),
             Object::Pod(metadata, spec, status) => self.add_pod(metadata, &spec, &status),
@@ -126,10 +174,16 @@ impl Collection {
         }
     }
 
-    pub(super) fn skip_kind(&mut self, kind: &str, api_version: Option<&str>) {
+    /// Counts an object of a kind that is not read.
+    pub(super) fn skip_kind(&mut self, kind: &str, api_version: Option<&str>, mentions_gpu: bool) {
+        self.objects += 1;
         let group = api_version.and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
         let name: String = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
-        *self.skipped.kinds.entry(name.chars().take(120).collect()).or_default() += 1;
+        let name: String = name.chars().take(120).collect();
+        if mentions_gpu && !SPEAKS_OF_GPUS.contains(&name.as_str()) {
+            *self.skipped.kinds_with_gpu.entry(name.clone()).or_default() += 1;
+        }
+        *self.skipped.kinds.entry(name).or_default() += 1;
     }
 
     /// What has no kind by now is no Kubernetes object.
@@ -137,71 +191,31 @@ impl Collection {
         self.without_kind += std::mem::take(&mut self.nameless).len() as u64;
     }
 
-    /// How many objects were met.
+    /// Whether no object was met.
     pub(super) fn is_empty(&self) -> bool {
-        let skipped = &self.skipped;
-        let counted = skipped.pods_without_gpu + skipped.pods_finished + skipped.pods_terminating;
-        self.nodes.is_empty()
-            && self.pods.is_empty()
-            && self.workloads.is_empty()
-            && self.owners.is_empty()
-            && self.priority_classes.is_empty()
-            && skipped.kinds.is_empty()
-            && self.problems.is_empty()
-            && counted + skipped.workloads_without_gpu + skipped.workloads_finished == 0
+        self.objects == 0
     }
 
     pub(super) fn absorb(&mut self, other: Collection) {
         self.nodes.extend(other.nodes);
         for mut pod in other.pods {
-            pod.asking = self.share(Arc::unwrap_or_clone(pod.asking));
+            pod.asking = match self.asking.get(&pod.asking) {
+                Some(known) => Arc::clone(known),
+                None => self.share(Asking::clone(&pod.asking)),
+            };
             self.pods.push(pod);
         }
         self.workloads.extend(other.workloads);
+        self.met.extend(other.met);
         self.owners.extend(other.owners);
         self.priority_classes.extend(other.priority_classes);
+        self.class_values.extend(other.class_values);
         self.skipped.absorb(other.skipped);
         self.warnings.absorb(other.warnings);
-        self.problems.extend(other.problems);
+        self.problems.extend(other.problems.into_iter().map(|problem| problem.behind(self.objects)));
         self.without_kind += other.without_kind;
-    }
-
-    /// Orders the objects by name and keeps the last of those that are there several times.
-    pub(super) fn keep_last_of_each(&mut self) {
-        let mut nodes = BTreeMap::new();
-        for node in std::mem::take(&mut self.nodes) {
-            if let Some(known) = nodes.insert(node.name.clone(), node)
-                && nodes.get(&known.name) != Some(&known)
-            {
-                self.warnings.add(WarningCode::DuplicateObject, format!("node {}", known.name), DUPLICATE);
-            }
-        }
-        self.nodes = nodes.into_values().collect();
-        let mut pods: BTreeMap<(String, String), Pod> = BTreeMap::new();
-        for pod in std::mem::take(&mut self.pods) {
-            let key = (pod.asking.namespace.clone(), pod.name.clone());
-            let object = format!("pod {}/{}", key.0, key.1);
-            if let Some(known) = pods.get(&key)
-                && (known.node != pod.node || known.asking != pod.asking)
-            {
-                self.warnings.add(WarningCode::DuplicateObject, object, DUPLICATE);
-            }
-            pods.insert(key, pod);
-        }
-        self.pods = pods.into_values().collect();
-        let mut workloads: BTreeMap<(String, Owner), Workload> = BTreeMap::new();
-        for workload in std::mem::take(&mut self.workloads) {
-            let asking = &workload.asking;
-            let key = (asking.namespace.clone(), asking.owner.clone());
-            let object = format!("{} {}/{}", asking.owner.kind.to_lowercase(), key.0, key.1.name);
-            if let Some(known) = workloads.get(&key)
-                && (known.replicas != workload.replicas || known.asking != workload.asking)
-            {
-                self.warnings.add(WarningCode::DuplicateObject, object, DUPLICATE);
-            }
-            workloads.insert(key, workload);
-        }
-        self.workloads = workloads.into_values().collect();
+        self.cut_off |= other.cut_off;
+        self.objects += other.objects;
     }
 
     fn share(&mut self, asking: Asking) -> Arc<Asking> {
@@ -210,6 +224,10 @@ impl Collection {
     }
 
     fn add_node(&mut self, mut metadata: Metadata, spec: &NodeSpec, status: &Status) {
+        if metadata.name.is_empty() {
+            self.problems.push(Problem::NamelessNode { number: self.objects });
+            return;
+        }
         let labels = metadata.take_labels();
         let cordon_taint = spec.taints.iter().any(|taint| taint.key == "node.kubernetes.io/unschedulable");
         self.nodes.push(Node {
@@ -232,19 +250,15 @@ impl Collection {
             self.skipped.pods_finished += 1;
             return;
         }
-        let namespace = metadata.namespace.take().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".to_owned());
-        let name = match (metadata.name.is_empty(), metadata.generate_name.trim_end_matches('-')) {
-            (false, _) => metadata.name.clone(),
-            (true, "") => format!("unnamed-{}", self.pods.len()),
-            (true, prefix) => format!("{prefix}-{}", self.pods.len()),
-        };
-        let object = format!("pod {namespace}/{name}");
+        let namespace = metadata.namespace.take().unwrap_or_default();
+        let title = metadata.name_or_prefix().to_owned();
+        let object = described("Pod", &namespace, &title);
         let Some(resources) = self.resources(&object, spec) else { return };
         if resources.is_empty() {
             self.skipped.pods_without_gpu += 1;
             return;
         }
-        let owner = owner_of_pod(&metadata, &name);
+        let owner = owner_of_pod(&metadata, &title);
         let mut constraints = constraints::of_pod(spec, &namespace, &metadata.take_labels());
         let node = Some(spec.node_name.clone()).filter(|node| !node.is_empty());
         // A manifest that names its node stays there; in a dump the name is where the scheduler put the pod.
@@ -253,7 +267,7 @@ impl Collection {
         }
         let pinned = if owner.kind == "DaemonSet" { unpin(&mut constraints) } else { None };
         let asking = self.asking(&object, namespace, owner, resources, constraints, spec);
-        self.pods.push(Pod { name, node, pinned, asking });
+        self.pods.push(Pod { name: metadata.name, node, pinned, asking });
     }
 
     /// What a pod asks for; `None` if it asks for nonsense, which is noted.
@@ -295,9 +309,20 @@ impl Collection {
             }
             value
         });
-        let priority_class = if priority.is_some() { String::new() } else { spec.priority_class_name.clone() };
+        let priority_class = spec.priority_class_name.clone();
+        if let Some(priority) = priority
+            && !priority_class.is_empty()
+        {
+            self.class_values.insert(priority_class.clone(), priority);
+        }
         self.share(Asking { namespace, owner, resources, constraints: Arc::new(constraints), priority, priority_class })
     }
+}
+
+/// What an object is called in messages.
+pub(super) fn described(kind: &str, namespace: &str, name: &str) -> String {
+    let kind = kind.to_lowercase();
+    if namespace.is_empty() { format!("{kind} {name}") } else { format!("{kind} {namespace}/{name}") }
 }
 
 /// The one copy of a value.

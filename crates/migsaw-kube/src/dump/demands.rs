@@ -6,7 +6,7 @@ use migsaw::demand::{Demand, NodeSelector, Operator, Toleration};
 use migsaw::fleet::{Strategy, Taint};
 use migsaw::geometry::{Catalog, ProfileName};
 
-use super::collect::{Asking, Collection, Owner, PriorityClass};
+use super::collect::{Asking, Collection, Owner, PriorityClass, described};
 use super::constraints::{self, NODE_NAME, Term};
 use super::groups::{self, Group, Member};
 use super::labels::{Lasting, lasting};
@@ -44,8 +44,8 @@ impl Wanted {
 
 /// The demands of a dump, ordered by namespace and name.
 pub(super) fn build(found: &Collection, nodes: &Nodes, catalog: &Catalog, warnings: &mut Warnings) -> Vec<Demand> {
-    let groups = groups::group(found);
-    let mut context = Context::new(nodes, catalog, &found.priority_classes, warnings);
+    let groups = groups::group(found, warnings);
+    let mut context = Context::new(nodes, catalog, found, warnings);
     let mut counts: BTreeMap<Key, u64> = BTreeMap::new();
     for (asking, group) in groups {
         for (key, count) in context.keys_of(&asking, &group) {
@@ -61,6 +61,8 @@ struct Context<'a> {
     nodes: &'a Nodes,
     catalog: &'a Catalog,
     classes: &'a [PriorityClass],
+    /// What classes mean, as pods tell.
+    class_values: &'a BTreeMap<String, i32>,
     warnings: &'a mut Warnings,
     /// The profile that each cut node gives as `nvidia.com/gpu`, by the node's name.
     cut: BTreeMap<&'a str, &'a ProfileName>,
@@ -69,17 +71,13 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn new(
-        nodes: &'a Nodes,
-        catalog: &'a Catalog,
-        classes: &'a [PriorityClass],
-        warnings: &'a mut Warnings,
-    ) -> Context<'a> {
+    fn new(nodes: &'a Nodes, catalog: &'a Catalog, found: &'a Collection, warnings: &'a mut Warnings) -> Context<'a> {
         let all = nodes.fleet.iter().chain(&nodes.unavailable);
         Context {
             nodes,
             catalog,
-            classes,
+            classes: &found.priority_classes,
+            class_values: &found.class_values,
             warnings,
             cut: all.filter_map(|node| Some((node.name.as_str(), node.cut.as_ref()?))).collect(),
             outside: nodes.outside.iter().map(|node| node.name.as_str()).collect(),
@@ -282,6 +280,7 @@ impl<'a> Context<'a> {
             (None, "") => 0,
             (None, "system-cluster-critical") => 2_000_000_000,
             (None, "system-node-critical") => 2_000_001_000,
+            (None, name) if self.class_values.contains_key(name) => self.class_values[name],
             (None, name) => {
                 let message = format!(
                     "has the priority class {name}, which is not in the dump (get priorityclasses too): priority 0 was taken"
@@ -314,7 +313,7 @@ enum Asked {
 }
 
 fn object_of(asking: &Asking) -> String {
-    format!("{} {}/{}", asking.owner.kind.to_lowercase(), asking.namespace, asking.owner.name)
+    described(&asking.owner.kind, &asking.namespace, &asking.owner.name)
 }
 
 fn demand_name(owner: &Owner) -> String {

@@ -95,6 +95,14 @@ pub enum DumpError {
         /// The refused text.
         text: String,
     },
+    /// A node without a name: nothing could be said about it.
+    #[error("{file}: object {number} of the file is a node without a name (expected `metadata.name`)")]
+    NamelessNode {
+        /// The file.
+        file: String,
+        /// Which object of the file it is, from 1.
+        number: u64,
+    },
     /// A number of a workload that is none.
     #[error("{file}: {field} of {object} is `{text}` (expected a whole number from {least} to {most})")]
     Number {
@@ -125,6 +133,7 @@ impl DumpError {
             DumpError::Syntax { .. } => "syntax",
             DumpError::NoObject { .. } => "no-kubernetes-object",
             DumpError::Quantity { .. } => "quantity",
+            DumpError::NamelessNode { .. } => "nameless-node",
             DumpError::Number { .. } => "number",
         }
     }
@@ -140,6 +149,7 @@ impl DumpError {
             | DumpError::Syntax { file, .. }
             | DumpError::NoObject { file }
             | DumpError::Quantity { file, .. }
+            | DumpError::NamelessNode { file, .. }
             | DumpError::Number { file, .. } => file,
         }
     }

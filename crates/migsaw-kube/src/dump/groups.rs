@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::collect::{Asking, Collection, Owner};
+use super::collect::{Asking, Collection, Origin, Owner, Workload};
+use super::release;
+use super::warning::Warnings;
 
 /// Pods that ask for the same.
 #[derive(Debug, Default)]
@@ -19,16 +21,38 @@ pub(super) struct Member {
     pub(super) pinned: Option<String>,
 }
 
-/// Pods by what they ask for, with what their workloads miss.
-pub(super) fn group(found: &Collection) -> BTreeMap<Asking, Group> {
+/// Pods by what they ask for.
+pub(super) type Groups = BTreeMap<Asking, Group>;
+
+/// Pods by what they ask for, as the manifests will have them, with what their workloads miss.
+pub(super) fn group(found: &Collection, warnings: &mut Warnings) -> Groups {
+    let mut groups = running(found);
+    let (manifests, others): (Vec<&Workload>, Vec<&Workload>) =
+        found.workloads.iter().partition(|workload| matches!(workload.origin, Origin::Manifest { .. }));
+    let (nameless, live): (Vec<&Workload>, Vec<&Workload>) =
+        others.into_iter().partition(|workload| workload.origin == Origin::Nameless);
+    let counts = |workload: &Workload| {
+        let key = |above: &Owner| (workload.asking.namespace.clone(), above.kind.clone(), above.name.clone());
+        workload.above.as_ref().is_none_or(|above| !found.met.contains(&key(above)))
+    };
+    release::apply(manifests.into_iter().filter(|workload| counts(workload)), &mut groups, warnings);
+    add_missing(live.into_iter().filter(|workload| counts(workload)), &mut groups);
+    for workload in nameless {
+        let group = groups.entry(Asking::clone(&workload.asking)).or_default();
+        group.missing = group.missing.saturating_add(workload.replicas.unwrap_or(1));
+    }
+    groups
+}
+
+fn running(found: &Collection) -> Groups {
     let cron_jobs: BTreeSet<(&str, &str)> = found
-        .workloads
+        .met
         .iter()
-        .filter(|workload| workload.asking.owner.kind == "CronJob")
-        .map(|workload| (workload.asking.namespace.as_str(), workload.asking.owner.name.as_str()))
+        .filter(|(_, kind, _)| kind == "CronJob")
+        .map(|(namespace, _, name)| (namespace.as_str(), name.as_str()))
         .collect();
     let mut resolved: BTreeMap<*const Asking, Asking> = BTreeMap::new();
-    let mut groups: BTreeMap<Asking, Group> = BTreeMap::new();
+    let mut groups = Groups::new();
     for pod in &found.pods {
         let asking = resolved.entry(Arc::as_ptr(&pod.asking)).or_insert_with(|| {
             let owner = top_owner(&pod.asking, &found.owners, &cron_jobs);
@@ -40,7 +64,6 @@ pub(super) fn group(found: &Collection) -> BTreeMap<Asking, Group> {
             None => groups.entry(asking.clone()).or_default().members.push(member),
         }
     }
-    add_missing(found, &mut groups);
     groups
 }
 
@@ -51,9 +74,8 @@ fn top_owner(
     cron_jobs: &BTreeSet<(&str, &str)>,
 ) -> Owner {
     let own = &asking.owner;
-    let above = owners.get(&(own.kind.clone(), asking.namespace.clone(), own.name.clone()));
-    if let Some(above) = above {
-        return Owner { part: own.part.clone(), ..above.clone() };
+    if let Some(above) = owners.get(&(asking.namespace.clone(), own.kind.clone(), own.name.clone())) {
+        return above.clone();
     }
     if own.kind == "Job"
         && let Some((cron_job, run)) = own.name.rsplit_once('-')
@@ -66,27 +88,32 @@ fn top_owner(
     own.clone()
 }
 
-/// Adds what a workload lacks of its declared number of pods. Its pods in the dump carry what
-/// admission added, so the missing ones are taken to be like them.
-fn add_missing(found: &Collection, groups: &mut BTreeMap<Asking, Group>) {
-    let mut present: BTreeMap<(String, Owner), u64> = BTreeMap::new();
+/// Adds what workloads of the cluster lack of their declared number of pods. Their pods in the dump
+/// carry what admission added, so the missing ones are taken to be like them.
+///
+/// Where a Deployment is not in the dump but its `ReplicaSet`s are, these share its pods.
+fn add_missing<'a>(live: impl Iterator<Item = &'a Workload>, groups: &mut Groups) {
+    let mut unclaimed: BTreeMap<(String, Owner), u64> = BTreeMap::new();
     for (asking, group) in &*groups {
-        *present.entry((asking.namespace.clone(), asking.owner.clone())).or_default() += group.members.len() as u64;
+        *unclaimed.entry((asking.namespace.clone(), asking.owner.clone())).or_default() += group.members.len() as u64;
     }
-    for workload in &found.workloads {
-        let asking = &workload.asking;
-        let there = present.get(&(asking.namespace.clone(), asking.owner.clone())).copied().unwrap_or(0);
-        let missing = workload.replicas.saturating_sub(there);
-        if missing == 0 {
+    for workload in live {
+        let owner = workload.above.clone().unwrap_or_else(|| workload.asking.owner.clone());
+        let asking = Asking { owner, ..Asking::clone(&workload.asking) };
+        let unclaimed = unclaimed.entry((asking.namespace.clone(), asking.owner.clone())).or_default();
+        let declared = workload.replicas.unwrap_or(1);
+        let there = declared.min(*unclaimed);
+        *unclaimed -= there;
+        if there == declared {
             continue;
         }
         let alike = groups.iter_mut().filter(|(other, _)| {
             other.namespace == asking.namespace && other.owner == asking.owner && other.resources == asking.resources
         });
-        let group = match alike.max_by_key(|(_, group)| group.members.len()).filter(|_| there > 0) {
+        let group = match alike.max_by_key(|(_, group)| group.members.len()).filter(|(_, g)| !g.members.is_empty()) {
             Some((_, group)) => group,
-            None => groups.entry(Asking::clone(asking)).or_default(),
+            None => groups.entry(asking).or_default(),
         };
-        group.missing = group.missing.saturating_add(missing);
+        group.missing = group.missing.saturating_add(declared - there);
     }
 }

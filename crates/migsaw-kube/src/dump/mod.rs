@@ -11,10 +11,14 @@
 //!   resources are one unit, all on one node of strategy `mixed`. `nvidia.com/gpu` means whole GPUs,
 //!   unless the pod runs on, or selects, nodes cut under strategy `single`: then it means their
 //!   profile, and the demand stays on strategy `single`.
-//! - A Deployment, `StatefulSet`, `ReplicaSet`, Job or `JobSet` counts by its pods. Where the dump has
-//!   fewer of them than declared (`replicas`, `parallelism`), the missing ones are added, so a manifest
-//!   alone counts in full and nothing counts twice. A Job counts what runs at once and is not done; a
-//!   `CronJob` one run; a `DaemonSet` its pods only. Finished and suspended workloads do not count.
+//! - A Deployment, `StatefulSet`, `ReplicaSet`, Job or `JobSet` of the cluster counts by its pods. Where
+//!   the dump has fewer of them than declared (`replicas`, `parallelism`), the missing ones are added, so
+//!   nothing counts twice. A Job counts what runs at once and is not done; a `CronJob` one run; a
+//!   `DaemonSet` its pods only. Finished and suspended workloads do not count.
+//! - A manifest of one of these, which the API server has not had in hands yet, counts instead of the
+//!   pods that its workload has now: a release is planned as it will be. Without `replicas`, as an
+//!   autoscaler wants it, their number stays; tolerations of the pods that run stay, as admission adds
+//!   them. What differs gives a warning.
 //! - Node selector, required node affinity, tolerations, priority (also by class, if the classes are in
 //!   the dump) and required anti-affinity of a pod against its own kind by host hold. Other pod
 //!   affinity and topology spread are not looked at, and a warning says so.
@@ -30,13 +34,16 @@ mod demands;
 mod error;
 mod gpus;
 mod groups;
+mod identity;
 mod labels;
+mod mentions;
 mod naming;
 mod nodes;
 mod object;
 mod pools;
 mod quantity;
 mod read;
+mod release;
 mod requests;
 mod warning;
 mod wire;
@@ -53,21 +60,25 @@ pub use error::{DumpError, DumpErrors};
 pub use warning::{Warning, WarningCode};
 
 /// A file of a dump.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Source<'a> {
     /// What it is called in errors.
     pub name: &'a str,
     /// What is in it: JSON or YAML, perhaps packed with gzip.
     pub bytes: &'a [u8],
+    /// Whether it may be something else: a file without a Kubernetes object is then counted, not refused.
+    pub optional: bool,
 }
 
 /// How to read a dump.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct DumpOptions {
+pub struct DumpOptions<'a> {
     /// Whether cordoned nodes and nodes that are not ready are planned too.
     pub include_unavailable: bool,
     /// The MIG strategy of nodes that do not say theirs.
     pub default_strategy: Strategy,
+    /// The namespace of manifests that do not say theirs; `default` if there is none.
+    pub namespace: Option<&'a str>,
 }
 
 /// What a dump says.
@@ -84,8 +95,12 @@ pub struct Dump {
 /// Objects that do not matter for planning, by number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skipped {
-    /// Objects of other kinds, by kind.
+    /// Optional files without a Kubernetes object.
+    pub files: u64,
+    /// Objects of kinds that are not read, by kind and API group.
     pub kinds: BTreeMap<String, u64>,
+    /// Those of them that ask for GPUs.
+    pub kinds_with_gpu: BTreeMap<String, u64>,
     /// Nodes without GPUs.
     pub nodes_without_gpu: u64,
     /// Nodes with GPUs that cannot do MIG.
@@ -104,8 +119,11 @@ pub struct Skipped {
 
 impl Skipped {
     fn absorb(&mut self, other: Skipped) {
-        for (kind, count) in other.kinds {
-            *self.kinds.entry(kind).or_default() += count;
+        self.files += other.files;
+        for (known, more) in [(&mut self.kinds, other.kinds), (&mut self.kinds_with_gpu, other.kinds_with_gpu)] {
+            for (kind, count) in more {
+                *known.entry(kind).or_default() += count;
+            }
         }
         self.nodes_without_gpu += other.nodes_without_gpu;
         self.nodes_without_mig += other.nodes_without_mig;
@@ -120,7 +138,7 @@ impl Skipped {
 /// Reads a dump of one or several files.
 ///
 /// The order of files and of objects in them makes no difference. An object that is there several
-/// times counts once, as it was met last.
+/// times counts once, as it was met last; a manifest goes before what is in the cluster.
 ///
 /// # Errors
 /// [`DumpErrors`] lists what is wrong with the files, every file's first syntax error and all odd
@@ -135,32 +153,28 @@ impl Skipped {
 /// let pods = b"kind: Pod
 /// metadata: {name: llm, namespace: team-a}
 /// spec: {containers: [{resources: {limits: {nvidia.com/mig-1g.10gb: 2}}}]}";
-/// let sources = [Source { name: "nodes.json", bytes: nodes }, Source { name: "pods.yaml", bytes: pods }];
+/// let sources = [
+///     Source { name: "nodes.json", bytes: nodes, optional: false },
+///     Source { name: "pods.yaml", bytes: pods, optional: false },
+/// ];
 /// let dump = read_dump(&sources, &Catalog::builtin(), &DumpOptions::default())?;
 /// assert_eq!(dump.problem.fleet.pools[0].name, "H100-80GB");
 /// assert_eq!(dump.problem.demands[0].full_name(), "team-a/llm");
-/// assert!(read_dump(&[Source { name: "cut.json", bytes: b"{" }], &Catalog::builtin(), &DumpOptions::default()).is_err());
+/// let cut = Source { name: "cut.json", bytes: b"{", optional: false };
+/// assert!(read_dump(&[cut], &Catalog::builtin(), &DumpOptions::default()).is_err());
 /// # Ok::<(), migsaw_kube::dump::DumpErrors>(())
 /// ```
-pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOptions) -> Result<Dump, DumpErrors> {
-    let mut found = Collection::default();
-    let mut errors = Vec::new();
-    for source in sources {
-        match read::read(source) {
-            Ok(mut collection) => {
-                let problems = std::mem::take(&mut collection.problems);
-                errors.extend(problems.into_iter().map(|problem| problem.in_file(source.name)));
-                found.absorb(collection);
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    if !errors.is_empty() {
-        return Err(DumpErrors(errors));
-    }
-    found.keep_last_of_each();
+pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOptions<'_>) -> Result<Dump, DumpErrors> {
+    let mut found = collect(sources)?;
+    found.settle_namespaces(options.namespace.unwrap_or("default"));
+    found.keep_one_of_each();
     let mut warnings = std::mem::take(&mut found.warnings);
     let mut skipped = std::mem::take(&mut found.skipped);
+    if !skipped.kinds_with_gpu.is_empty() {
+        let kinds: Vec<String> = skipped.kinds_with_gpu.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let message = format!("left out, though they ask for GPUs: {} (these kinds are not read)", kinds.join(", "));
+        warnings.add_general(WarningCode::KindNotRead, message);
+    }
     let nodes = nodes::judge(&found.nodes, catalog, *options, &mut warnings, &mut skipped);
     let demands = demands::build(&found, &nodes, catalog, &mut warnings);
     let pools = pools::group(&nodes.fleet, &demands);
@@ -170,4 +184,28 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
         warnings.add_general(WarningCode::NoGpuNode, message);
     }
     Ok(Dump { problem: Problem { fleet: Fleet { pools }, demands }, warnings: warnings.into_sorted(), skipped })
+}
+
+/// The objects of all files.
+fn collect(sources: &[Source<'_>]) -> Result<Collection, DumpErrors> {
+    let mut found = Collection::default();
+    let (mut errors, mut foreign) = (Vec::new(), Vec::new());
+    for source in sources {
+        match read::read(source) {
+            Ok(mut collection) => {
+                let problems = std::mem::take(&mut collection.problems);
+                errors.extend(problems.into_iter().map(|problem| problem.in_file(source.name)));
+                found.absorb(collection);
+            }
+            Err(error @ (DumpError::Empty { .. } | DumpError::NoObject { .. })) if source.optional => {
+                foreign.push(error);
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    found.skipped.files = foreign.len() as u64;
+    if foreign.len() == sources.len() {
+        errors.append(&mut foreign);
+    }
+    if errors.is_empty() { Ok(found) } else { Err(DumpErrors(errors)) }
 }

@@ -66,7 +66,7 @@ struct Candidate<'a> {
 pub(super) fn judge(
     nodes: &[Node],
     catalog: &Catalog,
-    options: DumpOptions,
+    options: DumpOptions<'_>,
     warnings: &mut Warnings,
     skipped: &mut Skipped,
 ) -> Nodes {
@@ -130,7 +130,7 @@ fn object(node: &Node) -> String {
 fn candidate<'a>(
     node: &'a Node,
     catalog: &Catalog,
-    options: DumpOptions,
+    options: DumpOptions<'_>,
     warnings: &mut Warnings,
     skipped: &mut Skipped,
 ) -> Verdict<'a> {

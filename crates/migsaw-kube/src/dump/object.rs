@@ -7,8 +7,9 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, M
 use serde_json::Value;
 
 use super::collect::Collection;
+use super::mentions::MentionsGpu;
 use super::quantity::Scalar;
-use super::wire::{Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
+use super::wire::{Member, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
 
 /// An object of a kind that matters.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(super) enum WorkloadKind {
     Deployment,
     StatefulSet,
     ReplicaSet,
+    ReplicationController,
     DaemonSet,
     Job,
     CronJob,
@@ -37,6 +39,7 @@ impl WorkloadKind {
             WorkloadKind::Deployment => "Deployment",
             WorkloadKind::StatefulSet => "StatefulSet",
             WorkloadKind::ReplicaSet => "ReplicaSet",
+            WorkloadKind::ReplicationController => "ReplicationController",
             WorkloadKind::DaemonSet => "DaemonSet",
             WorkloadKind::Job => "Job",
             WorkloadKind::CronJob => "CronJob",
@@ -61,6 +64,7 @@ fn known(kind: &str, api_version: Option<&str>) -> Option<Known> {
         "Deployment" => ("apps", Known::Workload(WorkloadKind::Deployment)),
         "StatefulSet" => ("apps", Known::Workload(WorkloadKind::StatefulSet)),
         "ReplicaSet" => ("apps", Known::Workload(WorkloadKind::ReplicaSet)),
+        "ReplicationController" => ("", Known::Workload(WorkloadKind::ReplicationController)),
         "DaemonSet" => ("apps", Known::Workload(WorkloadKind::DaemonSet)),
         "Job" => ("batch", Known::Workload(WorkloadKind::Job)),
         "CronJob" => ("batch", Known::Workload(WorkloadKind::CronJob)),
@@ -122,6 +126,8 @@ impl<'de> Visitor<'de> for ObjectSeed<'_> {
             }
         }
         if parts.list {
+            // kubectl prints a list's kind behind its items.
+            self.into.cut_off |= parts.kind.is_none() && parts.api_version.is_some();
             let kind = parts.kind.as_deref().and_then(|kind| kind.strip_suffix("List")).filter(|kind| !kind.is_empty());
             for mut item in self.into.nameless.split_off(nameless_before) {
                 item.kind = item.kind.or(kind.map(str::to_owned));
@@ -145,8 +151,10 @@ pub(super) struct Parts {
     list: bool,
     metadata: Metadata,
     node_spec: NodeSpec,
-    pod_spec: Box<PodSpec>,
-    workload_spec: Box<WorkloadSpec>,
+    pod_spec: Option<Box<PodSpec>>,
+    workload_spec: Option<Box<WorkloadSpec>>,
+    /// Whether the spec of a kind that is not read mentions GPUs.
+    mentions_gpu: MentionsGpu,
     status: Status,
     value: Option<Scalar>,
     default: bool,
@@ -160,18 +168,15 @@ impl Parts {
             self.early.push((key.to_owned(), map.next_value()?));
             return Ok(());
         };
-        let Some(known) = known(kind, self.api_version.as_deref()) else {
-            map.next_value::<IgnoredAny>()?;
-            return Ok(());
-        };
-        match (key, known) {
-            ("metadata", _) => self.metadata = or_default(map.next_value()?),
-            ("spec", Known::Node) => self.node_spec = or_default(map.next_value()?),
-            ("spec", Known::Pod) => self.pod_spec = or_default(map.next_value()?),
-            ("spec", Known::Workload(_)) => self.workload_spec = or_default(map.next_value()?),
-            ("status", Known::Node | Known::Pod | Known::Workload(_)) => self.status = or_default(map.next_value()?),
-            ("value", Known::PriorityClass) => self.value = map.next_value()?,
-            ("globalDefault", Known::PriorityClass) => self.default = or_default(map.next_value()?),
+        match (key, known(kind, self.api_version.as_deref())) {
+            ("metadata", Some(_)) => self.metadata = member(map)?,
+            ("spec", Some(Known::Node)) => self.node_spec = member(map)?,
+            ("spec", Some(Known::Pod)) => self.pod_spec = Some(member(map)?),
+            ("spec", Some(Known::Workload(_))) => self.workload_spec = Some(member(map)?),
+            ("spec", None) => self.mentions_gpu = map.next_value()?,
+            ("status", Some(Known::Node | Known::Pod | Known::Workload(_))) => self.status = member(map)?,
+            ("value", Some(Known::PriorityClass)) => self.value = map.next_value()?,
+            ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(map.next_value()?),
             _ => {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -180,19 +185,23 @@ impl Parts {
     }
 
     /// Reads what came before the kind.
-    fn read_early<E: Error>(&mut self, known: Known) -> Result<(), E> {
-        fn typed<T: for<'a> Deserialize<'a> + Default, E: Error>(value: Value) -> Result<T, E> {
-            serde_json::from_value::<Option<T>>(value).map(or_default).map_err(E::custom)
+    fn read_early<E: Error>(&mut self, known: Option<Known>) -> Result<(), E> {
+        fn typed<T: for<'a> Deserialize<'a>, E: Error>(value: Value) -> Result<T, E> {
+            serde_json::from_value(value).map_err(E::custom)
+        }
+        fn member<T: for<'a> Deserialize<'a> + Default, E: Error>(value: Value) -> Result<T, E> {
+            typed::<Member<T>, E>(value).map(|member| member.0)
         }
         for (key, value) in std::mem::take(&mut self.early) {
             match (key.as_str(), known) {
-                ("metadata", _) => self.metadata = typed(value)?,
-                ("spec", Known::Node) => self.node_spec = typed(value)?,
-                ("spec", Known::Pod) => self.pod_spec = typed(value)?,
-                ("spec", Known::Workload(_)) => self.workload_spec = typed(value)?,
-                ("status", Known::Node | Known::Pod | Known::Workload(_)) => self.status = typed(value)?,
-                ("value", Known::PriorityClass) => self.value = typed(value)?,
-                ("globalDefault", Known::PriorityClass) => self.default = typed(value)?,
+                ("metadata", Some(_)) => self.metadata = member(value)?,
+                ("spec", Some(Known::Node)) => self.node_spec = member(value)?,
+                ("spec", Some(Known::Pod)) => self.pod_spec = Some(member(value)?),
+                ("spec", Some(Known::Workload(_))) => self.workload_spec = Some(member(value)?),
+                ("spec", None) => self.mentions_gpu = typed(value)?,
+                ("status", Some(Known::Node | Known::Pod | Known::Workload(_))) => self.status = member(value)?,
+                ("value", Some(Known::PriorityClass)) => self.value = typed(value)?,
+                ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(typed(value)?),
                 _ => {}
             }
         }
@@ -205,15 +214,16 @@ impl Parts {
             into.without_kind += 1;
             return Ok(());
         };
-        let Some(known) = known(&kind, self.api_version.as_deref()) else {
-            into.skip_kind(&kind, self.api_version.as_deref());
+        let known = known(&kind, self.api_version.as_deref());
+        self.read_early(known)?;
+        let Some(known) = known else {
+            into.skip_kind(&kind, self.api_version.as_deref(), self.mentions_gpu.0);
             return Ok(());
         };
-        self.read_early(known)?;
         into.add(match known {
             Known::Node => Object::Node(self.metadata, self.node_spec, self.status),
-            Known::Pod => Object::Pod(self.metadata, self.pod_spec, self.status),
-            Known::Workload(kind) => Object::Workload(kind, self.metadata, self.workload_spec, self.status),
+            Known::Pod => Object::Pod(self.metadata, or_default(self.pod_spec), self.status),
+            Known::Workload(kind) => Object::Workload(kind, self.metadata, or_default(self.workload_spec), self.status),
             Known::PriorityClass => {
                 let value = self.value.and_then(|value| value.integer());
                 Object::PriorityClass { name: self.metadata.name, value, default: self.default }
@@ -221,6 +231,10 @@ impl Parts {
         });
         Ok(())
     }
+}
+
+fn member<'de, A: MapAccess<'de>, T: Default + Deserialize<'de>>(map: &mut A) -> Result<T, A::Error> {
+    map.next_value::<Member<T>>().map(|member| member.0)
 }
 
 fn or_default<T: Default>(value: Option<T>) -> T {

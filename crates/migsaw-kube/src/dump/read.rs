@@ -2,12 +2,10 @@
 
 use std::io::Read;
 
-use serde::de::DeserializeSeed;
-
 use super::Source;
 use super::collect::Collection;
 use super::error::DumpError;
-use super::object::{Document, ObjectSeed};
+use super::object::Document;
 
 /// Most bytes a file may have, unpacked: several times the largest cluster.
 const MOST_BYTES: u64 = 4 << 30;
@@ -52,19 +50,19 @@ fn read_text(file: &str, bytes: &[u8]) -> Result<Collection, DumpError> {
     Ok(found)
 }
 
+/// Documents without any object after which a file is taken for something else.
+const MOST_FOREIGN: u64 = 1000;
+
 /// JSON documents, one behind the other.
 fn read_json(file: &str, text: &str) -> Result<Collection, DumpError> {
     let mut found = Collection::default();
-    let mut documents = serde_json::Deserializer::from_str(text);
-    loop {
-        ObjectSeed { into: &mut found, kind: None }
-            .deserialize(&mut documents)
-            .map_err(|error| json_error(file, &error))?;
-        found.end_document();
-        if documents.end().is_ok() {
-            return Ok(found);
+    for document in serde_json::Deserializer::from_str(text).into_iter::<Document>() {
+        found.absorb(document.map_err(|error| json_error(file, &error))?.0);
+        if found.without_kind >= MOST_FOREIGN && found.is_empty() {
+            break;
         }
     }
+    Ok(found)
 }
 
 fn json_error(file: &str, error: &serde_json::Error) -> DumpError {
@@ -92,14 +90,34 @@ fn read_yaml(file: &str, text: &str) -> Result<Collection, DumpError> {
         },
         with_snippet: false,
     };
-    let documents: Vec<Document> =
-        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| yaml_error(file, &error))?;
-    let mut found = Collection::default();
-    let empty = documents.is_empty();
-    for document in documents {
-        found.absorb(document.0);
+    let Documents { found, number } =
+        serde_saphyr::from_str_multiple_with_options::<Document, Documents>(text, options)
+            .map_err(|error| yaml_error(file, &error))?;
+    let file = file.to_owned();
+    match number {
+        0 => Err(DumpError::Empty { file }),
+        _ if found.cut_off => {
+            let (line, last) = (text.lines().count() as u64, text.lines().next_back().unwrap_or_default());
+            Err(DumpError::Truncated { file, line, column: last.chars().count() as u64 + 1 })
+        }
+        _ => Ok(found),
     }
-    if empty { Err(DumpError::Empty { file: file.to_owned() }) } else { Ok(found) }
+}
+
+/// What is in some documents.
+#[derive(Default)]
+struct Documents {
+    found: Collection,
+    number: u64,
+}
+
+impl Extend<Document> for Documents {
+    fn extend<I: IntoIterator<Item = Document>>(&mut self, documents: I) {
+        for document in documents {
+            self.found.absorb(document.0);
+            self.number += 1;
+        }
+    }
 }
 
 fn yaml_error(file: &str, error: &serde_saphyr::Error) -> DumpError {

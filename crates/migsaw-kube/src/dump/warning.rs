@@ -73,6 +73,12 @@ codes! {
     DevicesUnhealthy = "devices-unhealthy",
     /// A node's GPUs have more or less memory than the model.
     MemoryMismatch = "memory-mismatch",
+    /// A manifest differs from what runs of its workload; the manifest was planned.
+    ManifestDiffers = "manifest-differs",
+    /// A manifest says no namespace, and its workload runs in another one than was taken.
+    NamespaceAssumed = "namespace-assumed",
+    /// Objects of a kind that is not read ask for GPUs.
+    KindNotRead = "kind-not-read",
     /// An object is in the dump twice.
     DuplicateObject = "duplicate-object",
     /// A pod asks for a profile no model of the catalogue has.

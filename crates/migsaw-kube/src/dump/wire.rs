@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::quantity::Scalar;
@@ -14,8 +16,36 @@ fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializ
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// A member of an object: a map or `null`. What is derived would take a list for the fields in order.
+#[derive(Debug, Default)]
+pub(super) struct Member<T>(pub(super) T);
+
+impl<'de, T: Default + Deserialize<'de>> Deserialize<'de> for Member<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Member<T>, D::Error> {
+        deserializer.deserialize_any(MemberVisitor(PhantomData))
+    }
+}
+
+struct MemberVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Default + Deserialize<'de>> Visitor<'de> for MemberVisitor<T> {
+    type Value = Member<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Member<T>, E> {
+        Ok(Member::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Member<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Member)
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object's metadata")]
 pub(super) struct Metadata {
     #[serde(deserialize_with = "nullable")]
     pub(super) name: String,
@@ -27,10 +57,13 @@ pub(super) struct Metadata {
     #[serde(deserialize_with = "nullable")]
     pub(super) owner_references: Vec<OwnerReference>,
     pub(super) deletion_timestamp: Option<IgnoredAny>,
+    uid: Option<IgnoredAny>,
+    resource_version: Option<IgnoredAny>,
+    creation_timestamp: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an owner reference")]
 pub(super) struct OwnerReference {
     pub(super) kind: String,
     pub(super) name: String,
@@ -46,6 +79,20 @@ impl Metadata {
         self.owner_references.iter().find(|owner| owner.controller == Some(true))
     }
 
+    /// Whether the API server has had it in hands.
+    pub(super) fn is_stored(&self) -> bool {
+        self.uid.is_some() || self.resource_version.is_some() || self.creation_timestamp.is_some()
+    }
+
+    /// The name, or the beginning of the one it will get.
+    pub(super) fn name_or_prefix(&self) -> &str {
+        match (self.name.as_str(), self.generate_name.trim_end_matches('-')) {
+            ("", "") => "unnamed",
+            ("", prefix) => prefix,
+            (name, _) => name,
+        }
+    }
+
     /// The labels, null ones as empty strings.
     pub(super) fn take_labels(&mut self) -> BTreeMap<String, String> {
         std::mem::take(&mut self.labels).into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect()
@@ -53,7 +100,7 @@ impl Metadata {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "the spec of a node")]
 pub(super) struct NodeSpec {
     pub(super) unschedulable: Option<bool>,
     #[serde(deserialize_with = "nullable")]
@@ -61,7 +108,7 @@ pub(super) struct NodeSpec {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a taint")]
 pub(super) struct WireTaint {
     pub(super) key: String,
     #[serde(deserialize_with = "nullable")]
@@ -71,7 +118,7 @@ pub(super) struct WireTaint {
 
 /// Of every kind's status what is of interest for one of them.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "a status")]
 pub(super) struct Status {
     pub(super) phase: Option<String>,
     #[serde(deserialize_with = "nullable")]
@@ -82,10 +129,20 @@ pub(super) struct Status {
     pub(super) conditions: Vec<Condition>,
     pub(super) succeeded: Option<Scalar>,
     pub(super) terminal_state: Option<String>,
+    #[serde(rename = "replicatedJobsStatus", deserialize_with = "nullable")]
+    pub(super) replicated_jobs: Vec<ReplicatedJobStatus>,
+    observed_generation: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "the status of a replicated job")]
+pub(super) struct ReplicatedJobStatus {
+    pub(super) name: String,
+    pub(super) succeeded: Option<Scalar>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "a condition")]
 pub(super) struct Condition {
     #[serde(rename = "type")]
     pub(super) kind: String,
@@ -97,10 +154,18 @@ impl Status {
     pub(super) fn condition(&self, kind: &str) -> Option<&str> {
         self.conditions.iter().find(|c| c.kind == kind).map(|c| c.status.as_str())
     }
+
+    /// Whether a controller has written it.
+    pub(super) fn is_reported(&self) -> bool {
+        self.observed_generation.is_some()
+            || self.succeeded.is_some()
+            || !self.conditions.is_empty()
+            || !self.replicated_jobs.is_empty()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "the spec of a pod")]
 pub(super) struct PodSpec {
     #[serde(deserialize_with = "nullable")]
     pub(super) containers: Vec<Container>,
@@ -126,7 +191,7 @@ pub(super) struct PodSpec {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "a container")]
 pub(super) struct Container {
     #[serde(deserialize_with = "nullable")]
     pub(super) resources: ContainerResources,
@@ -134,7 +199,7 @@ pub(super) struct Container {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "the resources of a container")]
 pub(super) struct ContainerResources {
     #[serde(deserialize_with = "nullable")]
     pub(super) requests: GpuResources,
@@ -143,13 +208,13 @@ pub(super) struct ContainerResources {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "a topology spread constraint")]
 pub(super) struct SpreadConstraint {
     pub(super) when_unsatisfiable: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an affinity")]
 pub(super) struct Affinity {
     #[serde(rename = "nodeAffinity", deserialize_with = "nullable")]
     pub(super) node: NodeAffinity,
@@ -160,21 +225,21 @@ pub(super) struct Affinity {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a node affinity")]
 pub(super) struct NodeAffinity {
     #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
     pub(super) required: Option<WireNodeSelector>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "a node selector")]
 pub(super) struct WireNodeSelector {
     #[serde(deserialize_with = "nullable")]
     pub(super) node_selector_terms: Vec<WireTerm>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "a node selector term")]
 pub(super) struct WireTerm {
     #[serde(deserialize_with = "nullable")]
     pub(super) match_expressions: Vec<WireRequirement>,
@@ -183,7 +248,7 @@ pub(super) struct WireTerm {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a label requirement")]
 pub(super) struct WireRequirement {
     pub(super) key: String,
     pub(super) operator: String,
@@ -192,14 +257,14 @@ pub(super) struct WireRequirement {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a pod affinity")]
 pub(super) struct PodAffinity {
     #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution", deserialize_with = "nullable")]
     pub(super) required: Vec<PodAffinityTerm>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "a pod affinity term")]
 pub(super) struct PodAffinityTerm {
     #[serde(deserialize_with = "nullable")]
     pub(super) topology_key: String,
@@ -212,7 +277,7 @@ pub(super) struct PodAffinityTerm {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "a label selector")]
 pub(super) struct LabelSelector {
     #[serde(deserialize_with = "nullable")]
     pub(super) match_labels: BTreeMap<String, String>,
@@ -221,7 +286,7 @@ pub(super) struct LabelSelector {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a toleration")]
 pub(super) struct WireToleration {
     pub(super) key: Option<String>,
     pub(super) operator: Option<String>,
@@ -231,7 +296,7 @@ pub(super) struct WireToleration {
 
 /// The spec of everything that makes pods of a template.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "the spec of a workload")]
 pub(super) struct WorkloadSpec {
     pub(super) replicas: Option<Scalar>,
     pub(super) parallelism: Option<Scalar>,
@@ -245,7 +310,7 @@ pub(super) struct WorkloadSpec {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a pod template")]
 pub(super) struct PodTemplate {
     #[serde(deserialize_with = "nullable")]
     pub(super) metadata: Metadata,
@@ -254,14 +319,14 @@ pub(super) struct PodTemplate {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a job template")]
 pub(super) struct JobTemplate {
     #[serde(deserialize_with = "nullable")]
     pub(super) spec: WorkloadSpec,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a replicated job")]
 pub(super) struct ReplicatedJob {
     pub(super) name: String,
     pub(super) replicas: Option<Scalar>,
@@ -292,9 +357,8 @@ impl<'de> Visitor<'de> for GpuResourcesVisitor {
         let mut kept = BTreeMap::new();
         while let Some(key) = map.next_key_seed(GpuKey)? {
             match key {
-                Some(key) => {
-                    kept.insert(key, map.next_value::<Option<Scalar>>()?.unwrap_or_default());
-                }
+                // Go reads `null` as a quantity of zero.
+                Some(key) => kept.extend(map.next_value::<Option<Scalar>>()?.map(|scalar| (key, scalar))),
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }

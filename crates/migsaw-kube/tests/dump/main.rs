@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod devices;
+mod releases;
+mod unusual;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -20,12 +22,15 @@ fn read(sources: &[(&str, &[u8])]) -> Dump {
 }
 
 fn read_with(sources: &[(&str, &[u8])], options: DumpOptions) -> Dump {
-    let sources: Vec<Source<'_>> = sources.iter().map(|&(name, bytes)| Source { name, bytes }).collect();
+    let sources: Vec<Source<'_>> =
+        sources.iter().map(|&(name, bytes)| Source { name, bytes, optional: false }).collect();
     read_dump(&sources, &Catalog::builtin(), &options).unwrap()
 }
 
 fn error_of(bytes: &[u8]) -> (&'static str, String) {
-    let errors = read_dump(&[Source { name: "f", bytes }], &Catalog::builtin(), &DumpOptions::default()).unwrap_err();
+    let errors =
+        read_dump(&[Source { name: "f", bytes, optional: false }], &Catalog::builtin(), &DumpOptions::default())
+            .unwrap_err();
     assert_eq!(errors.0.len(), 1, "{errors}");
     (errors.0[0].code(), errors.0[0].to_string())
 }
@@ -180,7 +185,7 @@ fn manifests_count_with_their_replicas() {
         &found,
         &[],
         &[
-            "default/adhoc-0 1x 1*7g.80gb mixed on metadata.name=gpu-h100-2",
+            "default/adhoc 1x 1*7g.80gb mixed on metadata.name=gpu-h100-2",
             "team-d/batch 3x 2 GPUs",
             "team-d/chat 5x 2*1g.10gb mixed priority 5000 at most 1 per node",
             "team-d/index 1x 1*2g.20gb mixed",
@@ -279,7 +284,7 @@ fn small(extra: &str) -> Dump {
 
 #[test]
 fn pods_and_their_workload_count_once() {
-    let deployment = "---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {name: web, namespace: x}\nspec: {replicas: REPLICAS, template: {spec: {containers: [{resources: {limits: {nvidia.com/mig-1g.6gb: 1}}}]}}}\n";
+    let deployment = "---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {name: web, namespace: x, uid: u1}\nspec: {replicas: REPLICAS, template: {spec: {containers: [{resources: {limits: {nvidia.com/mig-1g.6gb: 1}}}]}}}\n";
     let replica_set = "---\nkind: ReplicaSet\napiVersion: apps/v1\nmetadata: {name: web-5d9, namespace: x, ownerReferences: [{kind: Deployment, name: web, controller: true}]}\nspec: {replicas: REPLICAS, template: {spec: {containers: [{resources: {limits: {nvidia.com/mig-1g.6gb: 1}}}]}}}\n";
     let pod = |name: &str, phase: &str| {
         format!(
@@ -410,6 +415,25 @@ fn files_that_cannot_be_read() {
         ("deep in what is passed over", deep_unknown.as_bytes(), "truncated", "f:1:"),
         ("wrong type", br#"{"kind":"Pod","spec":{"containers":"x"}}"#, "syntax", "invalid type"),
         ("tabs in YAML", b"kind: Pod\nspec:\n\t- x\n", "syntax", "f:3:"),
+        ("a list for a map", br#"{"kind":"Pod","spec":[]}"#, "syntax", "expected a map"),
+        (
+            "a number for a taint",
+            br#"{"kind":"Node","spec":{"taints":[5]}}"#,
+            "syntax",
+            "invalid type: integer `5`, expected a taint",
+        ),
+        (
+            "a YAML list cut off between two lines",
+            b"apiVersion: v1\nitems:\n- kind: Pod\n  metadata: {name: a}\n- apiVersion: v1\n",
+            "truncated",
+            "f:5:17: ",
+        ),
+        (
+            "a node without a name",
+            br#"{"kind":"List","items":[{"kind":"Pod"},{"kind":"Service"},{"kind":"Node"}]}"#,
+            "nameless-node",
+            "object 3 of the file",
+        ),
         ("a YAML key twice", b"kind: Pod\nkind: Pod\n", "syntax", "f:2:1: duplicate mapping key: kind"),
     ] {
         let (found, message) = error_of(bytes);
@@ -418,6 +442,13 @@ fn files_that_cannot_be_read() {
         assert!(message.starts_with("f:"), "{name}: {message}");
         assert!(message.len() < 600, "{name}: {} bytes", message.len());
     }
+    let mut bomb = "kind: Pod\nx0: &x0 [a, a, a]\n".to_owned();
+    for i in 1..10 {
+        writeln!(bomb, "x{i}: &x{i} [{}]", format!("*x{},", i - 1).repeat(10)).unwrap();
+    }
+    let (code, message) = error_of(bomb.as_bytes());
+    assert_eq!(code, "syntax");
+    assert!(message.contains("more anchors, aliases or nesting than is read"), "{message}");
     let yaml_deep = format!("kind: Pod\nspec: {deep}");
     assert_eq!(error_of(yaml_deep.as_bytes()).0, "syntax");
 }
@@ -431,7 +462,7 @@ fn every_odd_number_is_named() {
         {"kind":"Deployment","apiVersion":"apps/v1","metadata":{"name":"c"},"spec":{"replicas":1e30,"template":{"spec":{"priority":99999999999,"containers":[{"resources":{"limits":{"nvidia.com/gpu":1}}}]}}}}
     ]}"#;
     let errors = read_dump(
-        &[Source { name: "f", bytes: text }, Source { name: "g", bytes: b"{" }],
+        &[Source { name: "f", bytes: text, optional: false }, Source { name: "g", bytes: b"{", optional: false }],
         &Catalog::builtin(),
         &DumpOptions::default(),
     )
@@ -442,8 +473,8 @@ fn every_odd_number_is_named() {
         [
             "quantity f: pod x/a asks for nvidia.com/gpu: `99999999999999999999` (expected a whole number from 0 to 1000000000)",
             "quantity f: pod x/b asks for nvidia.com/mig-1g.10gb: `-1` (expected a whole number from 0 to 1000000000)",
-            "number f: replicas of deployment default/c is `1000000000000000000000000000000` (expected a whole number from 0 to 1000000000)",
-            "number f: priority of deployment default/c is `99999999999` (expected a whole number from -2147483648 to 2147483647)",
+            "number f: replicas of deployment c is `1000000000000000000000000000000` (expected a whole number from 0 to 1000000000)",
+            "number f: priority of deployment c is `99999999999` (expected a whole number from -2147483648 to 2147483647)",
             "truncated g:1:1: the file ends in the middle of an object; it seems to be cut off",
         ]
     );
@@ -453,7 +484,9 @@ fn every_odd_number_is_named() {
 #[test]
 fn no_file_makes_it_panic() {
     let catalog = Catalog::builtin();
-    let read = |bytes: &[u8]| drop(read_dump(&[Source { name: "f", bytes }], &catalog, &DumpOptions::default()));
+    let read = |bytes: &[u8]| {
+        drop(read_dump(&[Source { name: "f", bytes, optional: false }], &catalog, &DumpOptions::default()));
+    };
     for at in (0..CLUSTER.len()).step_by(4999) {
         read(&CLUSTER[..at]);
     }

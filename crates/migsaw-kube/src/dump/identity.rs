@@ -1,0 +1,88 @@
+//! Objects that are there several times: which of them counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::collect::{Asking, Collection, Origin, Owner, Pod, Workload, described};
+use super::warning::WarningCode;
+
+const DUPLICATE: &str = "is in the dump several times with different contents: the last one counts";
+
+impl Collection {
+    /// Puts what says no namespace into this one.
+    pub(super) fn settle_namespaces(&mut self, namespace: &str) {
+        let said = |asking: &mut Arc<Asking>| {
+            if asking.namespace.is_empty() {
+                *asking = Arc::new(Asking { namespace: namespace.to_owned(), ..Asking::clone(asking) });
+            }
+        };
+        self.pods.iter_mut().for_each(|pod| said(&mut pod.asking));
+        self.workloads.iter_mut().for_each(|workload| said(&mut workload.asking));
+        let settled = |(own, kind, name): (String, String, String)| {
+            (if own.is_empty() { namespace.to_owned() } else { own }, kind, name)
+        };
+        self.met = std::mem::take(&mut self.met).into_iter().map(settled).collect();
+        let owners = std::mem::take(&mut self.owners).into_iter();
+        self.owners = owners.map(|(key, owner)| (settled(key), owner)).collect();
+    }
+
+    /// Orders the objects by name and keeps of each the last one, but a manifest rather than what is in
+    /// the cluster. What has no name is another object each time.
+    pub(super) fn keep_one_of_each(&mut self) {
+        self.keep_one_of_each_node();
+        self.keep_one_of_each_pod();
+        self.keep_one_of_each_workload();
+    }
+
+    fn keep_one_of_each_node(&mut self) {
+        let mut nodes = BTreeMap::new();
+        for node in std::mem::take(&mut self.nodes) {
+            if let Some(known) = nodes.insert(node.name.clone(), node)
+                && nodes[&known.name] != known
+            {
+                self.warnings.add(WarningCode::DuplicateObject, format!("node {}", known.name), DUPLICATE);
+            }
+        }
+        self.nodes = nodes.into_values().collect();
+    }
+
+    fn keep_one_of_each_pod(&mut self) {
+        let (nameless, named): (Vec<Pod>, Vec<Pod>) =
+            std::mem::take(&mut self.pods).into_iter().partition(|pod| pod.name.is_empty());
+        let mut pods: BTreeMap<(String, String), Pod> = BTreeMap::new();
+        for pod in named {
+            let key = (pod.asking.namespace.clone(), pod.name.clone());
+            if let Some(known) = pods.get(&key)
+                && (known.node != pod.node || known.asking != pod.asking)
+            {
+                self.warnings.add(WarningCode::DuplicateObject, described("Pod", &key.0, &key.1), DUPLICATE);
+            }
+            pods.insert(key, pod);
+        }
+        self.pods = pods.into_values().chain(nameless).collect();
+    }
+
+    fn keep_one_of_each_workload(&mut self) {
+        let (nameless, named): (Vec<Workload>, Vec<Workload>) =
+            std::mem::take(&mut self.workloads).into_iter().partition(|workload| workload.origin == Origin::Nameless);
+        let (live, manifests): (Vec<Workload>, Vec<Workload>) =
+            named.into_iter().partition(|workload| workload.origin == Origin::Live);
+        let key = |workload: &Workload| {
+            let Asking { namespace, owner, .. } = &*workload.asking;
+            (namespace.clone(), owner.kind.clone(), owner.name.clone())
+        };
+        let declared: BTreeSet<_> = manifests.iter().map(key).collect();
+        let live = live.into_iter().filter(|workload| !declared.contains(&key(workload)));
+        let mut workloads: BTreeMap<(String, Owner), Workload> = BTreeMap::new();
+        for workload in live.chain(manifests) {
+            let asking = &workload.asking;
+            let key = (asking.namespace.clone(), asking.owner.clone());
+            if workloads.get(&key).is_some_and(|known| *known != workload) {
+                let object = described(&asking.owner.kind, &key.0, &key.1.name);
+                self.warnings.add(WarningCode::DuplicateObject, object, DUPLICATE);
+            }
+            workloads.insert(key, workload);
+        }
+        self.workloads = workloads.into_values().chain(nameless).collect();
+    }
+}
