@@ -61,7 +61,9 @@ impl<'a> Rounding<'a> {
         let mut balances = Vec::new();
         for row in program.rows().iter().filter(|row| row.compare == Compare::Equal) {
             let terms = row.sum.terms();
-            terms.iter().for_each(|(var, _)| is_balanced[var.0] = true);
+            for (var, _) in &terms {
+                is_balanced[var.0] = true;
+            }
             let of_sign = |sign: i64| terms.iter().filter(|term| term.1 == sign).map(|term| term.0).collect();
             let (parts, totals): (Vec<Var>, Vec<Var>) = (of_sign(1), of_sign(-1));
             if parts.len() + totals.len() == terms.len() && row.right == 0 {
@@ -138,9 +140,13 @@ impl<'a> Rounding<'a> {
         let is_choice = |term: &(Var, i64)| self.program.roles()[term.0.0] == Role::Choice;
         let waits = |rows: &[&Row]| rows.iter().any(|row| row.sum.terms().iter().any(is_choice));
         let (after, before): (Vec<_>, Vec<_>) = self.capacity.iter().partition(|(_, rows)| waits(rows));
-        before.into_iter().for_each(|(var, rows)| self.raise(*var, rows, &mut values));
+        for (var, rows) in before {
+            self.raise(*var, rows, &mut values);
+        }
         self.choose(&mut values);
-        after.into_iter().for_each(|(var, rows)| self.raise(*var, rows, &mut values));
+        for (var, rows) in after {
+            self.raise(*var, rows, &mut values);
+        }
         values
     }
 

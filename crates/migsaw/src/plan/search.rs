@@ -78,7 +78,7 @@ impl Solution {
 
 /// What became of a list of templates.
 enum Tried {
-    Solved(Solution),
+    Solved(Box<Solution>),
     Impossible,
     Undecided,
 }
@@ -279,7 +279,7 @@ impl Search<'_> {
         let mut fleet = FleetProgram::new(self.compiled, &cells, self.options.formulation, &self.compiled.asked());
         require(&mut fleet, targets);
         match attempt(&fleet, &self.solver(nodes)) {
-            Attempt::Reached(values) => Tried::Solved(Solution { cells, fleet, values }),
+            Attempt::Reached(values) => Tried::Solved(Box::new(Solution { cells, fleet, values })),
             Attempt::Impossible => Tried::Impossible,
             Attempt::Undecided => Tried::Undecided,
         }
@@ -313,7 +313,7 @@ impl Search<'_> {
             for list in &candidates.lists {
                 tried += 1;
                 match self.solve(list, targets, CANDIDATE_NODES) {
-                    Tried::Solved(solution) => solved.push(solution),
+                    Tried::Solved(solution) => solved.push(*solution),
                     Tried::Impossible => {}
                     Tried::Undecided => all_decided = false,
                 }
@@ -339,7 +339,7 @@ impl Search<'_> {
         let start = templates::complete(self.compiled).map(|complete| self.solve(&complete, targets, CANDIDATE_NODES));
         let solution = match start {
             Some(Tried::Solved(start)) => {
-                let best = self.descend(start, targets);
+                let best = self.descend(*start, targets);
                 (best.configurations() < most).then(|| self.roomiest(best).0)
             }
             _ => None,
@@ -362,7 +362,7 @@ impl Search<'_> {
                 if let Tried::Solved(solution) = self.solve(&all, targets, CANDIDATE_NODES)
                     && solution.configurations() < best.configurations()
                 {
-                    best = solution;
+                    best = *solution;
                     break;
                 }
             }

@@ -254,7 +254,9 @@ fn split(program: &Program, relaxed: &[f64]) -> Vec<bool> {
     balances.iter().flatten().for_each(|(var, _)| free[var.0] = false);
     for terms in &balances {
         if terms.iter().filter(|(var, _)| relaxed[var.0] > 1e-7).count() > 2 {
-            terms.iter().for_each(|(var, _)| free[var.0] = true);
+            for (var, _) in terms {
+                free[var.0] = true;
+            }
         }
     }
     free
