@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use migsaw_report::{Style, Tone, clean};
+use migsaw_report::{Style, Tone, clean, counted};
 
 use crate::io::Io;
 
@@ -60,13 +60,32 @@ impl Problem {
     }
 
     /// Places it in a text, from which the line is quoted. Line 0 is unknown.
-    pub(crate) fn at(mut self, text: &str, line: u64, column: u64) -> Problem {
+    ///
+    /// This reads the text up to that line; for many problems in one text there is
+    /// [`Problem::at_line_of`].
+    pub(crate) fn at(self, text: &str, line: u64, column: u64) -> Problem {
+        let quoted = nth(line).and_then(|n| text.lines().nth(n));
+        self.quoting(quoted, line, column)
+    }
+
+    /// Like [`Problem::at`], in a text of which the lines are at hand.
+    pub(crate) fn at_line_of(self, lines: &[&str], line: u64, column: u64) -> Problem {
+        let quoted = nth(line).and_then(|n| lines.get(n).copied());
+        self.quoting(quoted, line, column)
+    }
+
+    fn quoting(mut self, quoted: Option<&str>, line: u64, column: u64) -> Problem {
         if line > 0 {
             self.at = Some((line, column));
-            self.line = usize::try_from(line - 1).ok().and_then(|n| text.lines().nth(n)).map(str::to_owned);
+            self.line = quoted.map(str::to_owned);
         }
         self
     }
+}
+
+/// The index of a line that is counted from 1; `None` for line 0, which is unknown.
+fn nth(line: u64) -> Option<usize> {
+    usize::try_from(line.checked_sub(1)?).ok()
 }
 
 impl From<Problem> for Failure {
@@ -77,12 +96,14 @@ impl From<Problem> for Failure {
 
 /// Most characters of a line that are quoted.
 const MOST_QUOTED: usize = 110;
+/// Most problems that are printed; nobody reads on.
+const MOST_PRINTED: usize = 50;
 
 /// Says on stderr what failed.
 pub(crate) fn report(error: &anyhow::Error, io: &mut Io<'_>) {
     let style = Style { width: 100, color: io.terminal.color_stderr(), unicode: io.terminal.unicode };
     let text = match error.downcast_ref::<Failure>() {
-        Some(failure) => failure.0.iter().map(|problem| problem.print(style)).collect::<Vec<_>>().join("\n"),
+        Some(failure) => failure.print(style),
         None => chain(error, style),
     };
     // Nobody is left to tell if this fails.
@@ -98,6 +119,17 @@ fn chain(error: &anyhow::Error, style: Style) -> String {
         let _ = writeln!(text, "  because {}", clean(&cause.to_string()));
     }
     text
+}
+
+impl Failure {
+    fn print(&self, style: Style) -> String {
+        let shown = self.0.iter().take(MOST_PRINTED).map(|problem| problem.print(style));
+        let mut text = shown.collect::<Vec<_>>().join("\n");
+        if let Some(more @ 1..) = self.0.len().checked_sub(MOST_PRINTED) {
+            let _ = writeln!(text, "\nand {}", counted(more as u64, "more problem"));
+        }
+        text
+    }
 }
 
 impl Problem {
@@ -184,6 +216,27 @@ mod tests {
         check(&Problem::new("x", "\u{1b}[2J").in_file("f"), "error[x]: \\u{1b}[2J\n  --> f\n");
         check(&Problem::new("x", "y").in_file("f").at("abc", 1, 0), "error[x]: y\n  --> f:1\n 1 | abc\n");
         check(&Problem::new("x", "y").in_file("f").at("abc", 9, 1), "error[x]: y\n  --> f:9:1\n");
+    }
+
+    #[test]
+    fn only_so_many_problems_are_printed() {
+        let problems = |n: usize| Failure(vec![Problem::new("x", "y"); n]).print(Style::plain());
+        assert_eq!(problems(MOST_PRINTED).matches("error[x]").count(), MOST_PRINTED);
+        assert!(!problems(MOST_PRINTED).contains("more"));
+        let text = problems(MOST_PRINTED + 2);
+        assert_eq!(text.matches("error[x]").count(), MOST_PRINTED);
+        assert!(text.ends_with("\nand 2 more problems\n"), "{text}");
+    }
+
+    #[test]
+    fn a_line_is_quoted_the_same_either_way() {
+        let text = "a\nb\r\nc";
+        let lines: Vec<&str> = text.lines().collect();
+        for line in 0..5 {
+            let problem = |p: Problem| (p.at, p.line);
+            let new = || Problem::new("x", "y");
+            assert_eq!(problem(new().at(text, line, 1)), problem(new().at_line_of(&lines, line, 1)), "{line}");
+        }
     }
 
     #[test]
