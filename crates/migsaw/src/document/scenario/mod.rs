@@ -14,6 +14,7 @@ mod form;
 mod pinned;
 mod pool;
 mod read;
+mod salvage;
 mod selector;
 mod write;
 

@@ -1,10 +1,11 @@
 //! From a text to a problem, with everything that is wrong with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
 use super::form::{DemandForm, PoolForm, ScenarioDocument};
+use super::salvage::{Salvaged, salvage};
 use super::{demand, pool};
 use crate::demand::{Demand, Request};
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
@@ -55,8 +56,8 @@ fn convert(document: &Node, catalog: &Catalog) -> Result<Problem, Diagnostics> {
     shape::check(schema::scenario(), document, &Path::root(), &mut found);
     header::name_version(&mut found);
 
-    let pools = items(document, "fleet", "pool", &mut found);
-    let demands = items(document, "demand", "name", &mut found);
+    let pools = items(document, &POOLS, &mut found);
+    let demands = items(document, &DEMANDS, &mut found);
     let fleet_is_whole = matches!(document.get("fleet").map(|node| &node.value), Some(Value::List(_)));
     let problem = assemble(pools, demands, fleet_is_whole, catalog, &mut found);
     found.locate(document);
@@ -73,13 +74,13 @@ impl ScenarioDocument {
         let mut found = Diagnostics::new();
         let pools = self.fleet.iter().map(|form| Item {
             name: Some(form.pool.clone()),
-            form: Some(form.clone()),
+            form: Form::Right(form.clone()),
             namespace: None,
         });
         let demands = self.demand.iter().map(|form| Item {
             name: Some(form.name.clone()),
             namespace: form.namespace.clone(),
-            form: Some(form.clone()),
+            form: Form::Right(form.clone()),
         });
         let problem = assemble(pools.collect(), demands.collect(), true, catalog, &mut found);
         found.into_result()?;
@@ -87,31 +88,81 @@ impl ScenarioDocument {
     }
 }
 
-/// A pool or demand: its form if that is right, and the name in any case.
+/// A pool or demand: its form if that is right, what is left of it if not, and the name in any case.
 struct Item<T> {
-    form: Option<T>,
+    form: Form<T>,
     name: Option<String>,
     namespace: Option<String>,
 }
 
-/// The items of a list; those reported already, and those serde refuses, without their form.
-fn items<T: DeserializeOwned>(document: &Node, list: &str, name: &str, found: &mut Diagnostics) -> Vec<Item<T>> {
-    let item_of = |path: &Path| match path.steps() {
-        [Step::Key(key), Step::Index(index), ..] if key == list => Some(*index),
-        _ => None,
-    };
-    let reported: BTreeSet<usize> = found.iter().filter_map(|diagnostic| item_of(&diagnostic.path)).collect();
-    let nodes = document.get(list).map_or(&[][..], Node::items);
+enum Form<T> {
+    Right(T),
+    Salvaged(Salvaged<T>),
+    None,
+}
+
+impl<T> Form<T> {
+    /// The form converted, if it is right; what can be found wrong with it, if it is not.
+    fn convert<U>(
+        &self,
+        found: &mut Diagnostics,
+        convert: impl FnOnce(&T, &mut Diagnostics) -> Option<U>,
+    ) -> Option<U> {
+        match self {
+            Form::Right(form) => convert(form, found),
+            Form::Salvaged(rest) => {
+                rest.examine(found, convert);
+                None
+            }
+            Form::None => None,
+        }
+    }
+}
+
+/// A list of a scenario, and how to read an item of which something is wrong.
+struct List {
+    field: &'static str,
+    /// The field with an item's name.
+    name: &'static str,
+    /// The fields that must be there, as JSON: what stands in for one that is wrong.
+    stand_ins: &'static str,
+    /// A field that can be judged only where all others are right.
+    judged_last: Option<&'static str>,
+}
+
+const POOLS: List =
+    List { field: "fleet", name: "pool", stand_ins: r#"{"pool": "", "nodes": 0}"#, judged_last: Some("pinned") };
+const DEMANDS: List =
+    List { field: "demand", name: "name", stand_ins: r#"{"name": "", "count": 0}"#, judged_last: None };
+
+/// The items of a list.
+fn items<T: DeserializeOwned>(document: &Node, list: &List, found: &mut Diagnostics) -> Vec<Item<T>> {
+    let mut reported: BTreeMap<usize, Vec<Path>> = BTreeMap::new();
+    for diagnostic in found.iter() {
+        if let [Step::Key(key), Step::Index(index), ..] = diagnostic.path.steps()
+            && key == list.field
+        {
+            reported.entry(*index).or_default().push(diagnostic.path.clone());
+        }
+    }
+    let nodes = document.get(list.field).map_or(&[][..], Node::items);
     let read = |(index, node): (usize, &Node)| {
-        let form = if reported.contains(&index) {
-            None
-        } else {
-            let form = serde_json::from_value(node.to_json());
-            let path = Path::root().key(list).index(index);
-            form.map_err(|error| found.push(Diagnostic::new(code::WRONG_TYPE, path, error.to_string()))).ok()
+        let path = Path::root().key(list.field).index(index);
+        let form = match reported.remove(&index) {
+            Some(mut wrong) => {
+                wrong.extend(list.judged_last.map(|field| path.key(field)));
+                salvage(&path, &node.to_json(), &wrong, list.stand_ins).map_or(Form::None, Form::Salvaged)
+            }
+            None => match serde_json::from_value(node.to_json()) {
+                Ok(form) => Form::Right(form),
+                Err(error) => {
+                    found.push(Diagnostic::new(code::WRONG_TYPE, path, error.to_string()));
+                    Form::None
+                }
+            },
         };
         let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
-        Item { form, name: text(name), namespace: text("namespace") }
+        Item { form, name: text(list.name), namespace: text("namespace") }
     };
     nodes.iter().enumerate().map(read).collect()
 }
@@ -130,7 +181,7 @@ fn assemble(
     let mut all_pools_named = fleet_is_whole;
     for (index, item) in pools.into_iter().enumerate() {
         let path = Path::root().key("fleet").index(index);
-        let pool = item.form.and_then(|form| pool::convert(&form, catalog, &path, found));
+        let pool = item.form.convert(found, |form, found| pool::convert(form, catalog, &path, found));
         if pool.is_none() {
             broken.insert(Subject::Pool(index));
             all_pools_named &= item.name.is_some();
@@ -139,7 +190,9 @@ fn assemble(
     }
     for (index, item) in demands.into_iter().enumerate() {
         let path = Path::root().key("demand").index(index);
-        let demand = item.form.and_then(|form| demand::convert(&form, &problem.fleet, catalog, &path, found));
+        let convert =
+            |form: &DemandForm, found: &mut Diagnostics| demand::convert(form, &problem.fleet, catalog, &path, found);
+        let demand = item.form.convert(found, convert);
         if demand.is_none() {
             broken.insert(Subject::Demand(index));
         }

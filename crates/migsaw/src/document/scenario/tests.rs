@@ -165,10 +165,57 @@ demand:
             "17:10 out-of-range demand[1].count",
             "18:3 unknown-field demand[1].prioritee",
             "19:14 wrong-type demand[1].wholeGpus",
+            "21:12 unknown-profile demand[2].profile",
             "22:10 wrong-type demand[2].count",
             "23:3 wrong-type demand[3]",
         ]
     );
+}
+
+#[test]
+fn an_error_of_form_hides_no_other() {
+    for (demand, expected) in [
+        (
+            "{name: a, profile: 1g.10g, count: -12}",
+            &["6 invalid-profile-name demand[0].profile", "6 out-of-range demand[0].count"][..],
+        ),
+        (
+            "{name: a, profile: 1g.7gb, count: x}",
+            &["6 unknown-profile demand[0].profile", "6 wrong-type demand[0].count"],
+        ),
+        (
+            "{name: a, atLeast: {memory: 16Gib, compute: 9}, count: 4}",
+            &["6 invalid-quantity demand[0].atLeast.memory", "6 out-of-range demand[0].atLeast.compute"],
+        ),
+        // What follows from a value being gone is not reported.
+        ("{name: a, profile: 3, count: 1}", &["6 wrong-type demand[0].profile"]),
+        ("{name: a, profiles: {1g.10gb: 0}, count: 1}", &["6 out-of-range demand[0].profiles[\"1g.10gb\"]"]),
+        ("{profile: 1g.10gb, count: 1}", &["6 missing-field demand[0]"]),
+        (
+            "{name: a, profile: 1g.10gb, count: 1, tolerations: [{value: y, effect: Never}]}",
+            &["6 unknown-value demand[0].tolerations[0].effect"],
+        ),
+        ("a", &["6 wrong-type demand[0]"]),
+    ] {
+        check(demand, &with_demand(demand), expected);
+    }
+    for (pool, expected) in [
+        (
+            "{pool: p, model: H100-81GB, nodes: -3, gpusPerNode: 2}",
+            &["4 unknown-model fleet[0].model", "4 out-of-range fleet[0].nodes"][..],
+        ),
+        (
+            "{pool: p, model: H100-81GB, nodes: 3, gpusPerNode: 900}",
+            &["4 unknown-model fleet[0].model", "4 out-of-range fleet[0].gpusPerNode"],
+        ),
+        (
+            "{pool: p, model: A30, nodes: -3, gpusPerNode: 2, pinned: [{nodes: [p-7], gpus: [1g.6gb@0]}]}",
+            &["4 out-of-range fleet[0].nodes"],
+        ),
+        ("{pool: 3, model: A30, nodes: 3, gpusPerNode: 2}", &["4 wrong-type fleet[0].pool"]),
+    ] {
+        check(pool, &with_pool(pool), expected);
+    }
 }
 
 #[test]
