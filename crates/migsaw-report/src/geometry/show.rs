@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use migsaw::geometry::{Engines, Model, Profile, Sourced};
+use migsaw::geometry::{
+    ComputeInstanceProfile, Model, NamedBy, OtherName, Profile, ProfileId, PublishedEngines, Sourced,
+};
 use serde::Serialize;
 
 use super::{API_VERSION, confidence, counts, numbers};
@@ -36,11 +38,12 @@ pub struct ModelDocument {
     pub memory_slices: u8,
     /// Placement units of the whole GPU.
     pub units: u8,
-    /// Media engines of the whole GPU; `None` if they never bind.
-    pub engine_budget: Option<Engines>,
+    /// Media engines of the whole GPU, each `null` if it never binds; `null` if none ever does.
+    pub engine_budget: Option<Fact<PublishedEngines>>,
     /// The profiles.
     pub profiles: Vec<ProfileDocument>,
-    /// Compute-instance forms, `1c.3g.40gb`, and how many fit in one GPU instance.
+    /// Compute-instance forms, `1c.3g.40gb`, and how many fit in one GPU instance; the form that fills its
+    /// GPU instance has that one's name, `3g.40gb`.
     pub compute_instances: BTreeMap<String, u8>,
     /// Values of `nvidia.com/gpu.product`.
     pub product_labels: Vec<Fact<String>>,
@@ -58,8 +61,8 @@ pub struct ModelDocument {
 pub struct ProfileDocument {
     /// The name with the current driver.
     pub name: String,
-    /// Names with other driver releases or tools.
-    pub aliases: Vec<String>,
+    /// Names with other driver releases and in tools.
+    pub other_names: Vec<OtherNameDocument>,
     /// The Kubernetes resource under strategy mixed.
     pub resource: String,
     /// The number `nvidia-smi mig -lgip` shows.
@@ -80,11 +83,30 @@ pub struct ProfileDocument {
     pub memory_mib: Fact<Option<u32>>,
     /// Streaming multiprocessors.
     pub sm_count: Fact<Option<u16>>,
-    /// Media engines it holds.
-    pub engines: Fact<Engines>,
+    /// Engines it holds, each `null` if nobody publishes it.
+    pub engines: Fact<PublishedEngines>,
     /// How well name, size and maximum are known.
     pub confidence: &'static str,
     /// What supports them.
+    pub source: Vec<String>,
+    /// A remark.
+    pub note: Option<String>,
+}
+
+/// A profile's name with another driver release or in a tool.
+#[derive(Debug, Clone, Serialize)]
+pub struct OtherNameDocument {
+    /// The name.
+    pub name: String,
+    /// The driver release, `earlier` if it is not known which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// The tool. Neither a driver nor mig-parted knows the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// `source`, `derived` or `unsourced`.
+    pub confidence: &'static str,
+    /// Keys of the catalogue's sources.
     pub source: Vec<String>,
     /// A remark.
     pub note: Option<String>,
@@ -118,10 +140,7 @@ fn fact<T: Clone>(sourced: &Sourced<T>) -> Fact<T> {
 
 /// The board as a document.
 pub fn document(model: &Model) -> ModelDocument {
-    let compute_instances = model
-        .compute_instances
-        .iter()
-        .map(|ci| (format!("{}c.{}", ci.compute_slices, model.get(ci.gpu_instance).name), ci.max_per_instance));
+    let compute_instances = model.compute_instances.iter().map(|ci| (form(model, ci), ci.max_per_instance));
     let disputed = |d: &migsaw::geometry::Disputed| DisputedDocument {
         counts: counts(model, &d.counts),
         evidence: d.evidence.clone(),
@@ -138,8 +157,8 @@ pub fn document(model: &Model) -> ModelDocument {
         compute_slices: model.compute_slices,
         memory_slices: model.memory_slices,
         units: model.units,
-        engine_budget: (model.engine_budget != Engines::UNLIMITED).then_some(model.engine_budget),
-        profiles: model.profiles.iter().map(profile).collect(),
+        engine_budget: model.published_engine_budget.as_ref().map(fact),
+        profiles: model.profile_ids().map(|(id, p)| profile(model, id, p)).collect(),
         compute_instances: compute_instances.collect(),
         product_labels: model.product_labels.iter().map(fact).collect(),
         pci_devices: model.pci_devices.clone(),
@@ -148,11 +167,36 @@ pub fn document(model: &Model) -> ModelDocument {
     }
 }
 
-fn profile(p: &Profile) -> ProfileDocument {
+/// A compute instance's name with the driver.
+fn form(model: &Model, ci: &ComputeInstanceProfile) -> String {
+    let whole = model.get(ci.gpu_instance);
+    if ci.compute_slices == whole.compute_slices {
+        whole.name.to_string()
+    } else {
+        format!("{}c.{}", ci.compute_slices, whole.name)
+    }
+}
+
+fn other_name(other: &OtherName) -> OtherNameDocument {
+    let (driver, tool) = match &other.by {
+        NamedBy::Driver(release) => (Some(release.clone()), None),
+        NamedBy::Tool(tool) => (None, Some(tool.clone())),
+    };
+    OtherNameDocument {
+        name: other.name.to_string(),
+        driver,
+        tool,
+        confidence: confidence(other.confidence),
+        source: other.source.clone(),
+        note: other.note.clone(),
+    }
+}
+
+fn profile(model: &Model, id: ProfileId, p: &Profile) -> ProfileDocument {
     let starts = &p.starts_confidence;
     ProfileDocument {
         name: p.name.to_string(),
-        aliases: p.aliases.iter().map(ToString::to_string).collect(),
+        other_names: model.other_names.iter().filter(|other| other.profile == id).map(other_name).collect(),
         resource: p.name.resource(),
         driver_id: p.driver_id,
         compute_slices: p.compute_slices,
@@ -167,7 +211,7 @@ fn profile(p: &Profile) -> ProfileDocument {
         max_instances: p.max_instances,
         memory_mib: fact(&p.memory_mib),
         sm_count: fact(&p.sm_count),
-        engines: Fact { value: p.engines, confidence: confidence(p.engines_confidence), source: p.source.clone() },
+        engines: fact(&p.published_engines),
         confidence: confidence(p.confidence),
         source: p.source.clone(),
         note: p.note.clone(),
@@ -177,7 +221,10 @@ fn profile(p: &Profile) -> ProfileDocument {
 /// The board as text. Values marked `~` are derived, those marked `?` nobody publishes.
 pub fn text(model: &Model, style: Style) -> String {
     let memory = model.memory_gb.map_or(String::new(), |gb| format!(", {gb} GB"));
-    let title = format!("{} ({}{memory})", clean(&model.id), clean(&model.architecture));
+    let about = format!("{}{memory}", clean(&model.architecture));
+    let about = about.trim_start_matches(", ");
+    let title =
+        if about.is_empty() { clean(&model.id).into_owned() } else { format!("{} ({about})", clean(&model.id)) };
     let mut page = Page::titled(&title, style);
     page.line(format!(
         "{} compute slices, {} memory slices, {} placement units",
@@ -186,8 +233,11 @@ pub fn text(model: &Model, style: Style) -> String {
     if !model.aliases.is_empty() {
         page.line(format!("also called {}", clean(&model.aliases.join(", "))));
     }
-    if model.engine_budget != Engines::UNLIMITED {
-        page.line(format!("media engines: {}", engines(model.engine_budget)));
+    if let Some(budget) = &model.published_engine_budget {
+        let known = media(&budget.value).into_iter().filter_map(|(n, what)| Some(format!("{} {what}", n?)));
+        let source = if budget.source.is_empty() { String::new() } else { format!(" ({})", budget.source.join(", ")) };
+        let line = format!("media engines: {}{}{source}", known.collect::<Vec<_>>().join(", "), mark(budget));
+        page.wrapped(&clean(&line), 0, 2);
     }
     page.line("");
     page.push(&profiles(model, style));
@@ -207,12 +257,19 @@ pub fn text(model: &Model, style: Style) -> String {
 
 /// What is said about a board besides its profiles.
 fn lists(model: &Model) -> [(&'static str, Vec<String>); 7] {
-    let joined =
-        |names: &[migsaw::geometry::ProfileName]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let renamed = model.profiles.iter().filter(|p| !p.aliases.is_empty());
-    let compute = model.compute_instances.iter();
-    let compute = compute.map(|ci| format!("{}c.{}", ci.compute_slices, model.get(ci.gpu_instance).name));
-    let compute = compute.collect::<Vec<_>>().join(", ");
+    let renamed = model.other_names.iter().map(|other| {
+        let by = match &other.by {
+            NamedBy::Driver(release) => format!("driver: {release}"),
+            NamedBy::Tool(tool) => format!("in {tool} only"),
+        };
+        let about = std::iter::once(&by).chain(&other.source).chain(&other.note);
+        let about = about.map(String::as_str).collect::<Vec<_>>().join("; ");
+        let name = format!("{}{}", other.name, sign(other.confidence));
+        format!("{}: {name} ({})", model.get(other.profile).name, clean(&about))
+    });
+    let divided = model.compute_instances.iter();
+    let divided = divided.filter(|ci| ci.compute_slices < model.get(ci.gpu_instance).compute_slices);
+    let compute = divided.map(|ci| form(model, ci)).collect::<Vec<_>>().join(", ");
     let labels = model.product_labels.iter().map(|l| format!("{}{}", clean(&l.value), mark(l)));
     let devices = model.pci_devices.iter().map(|d| format!("{} {}", clean(&d.filter), clean(&d.board)));
     let disputed = model.disputed.iter();
@@ -227,7 +284,7 @@ fn lists(model: &Model) -> [(&'static str, Vec<String>); 7] {
     [
         ("Product labels", labels.collect()),
         ("PCI devices", devices.collect()),
-        ("Names with other drivers", renamed.map(|p| format!("{}: {}", p.name, joined(&p.aliases))).collect()),
+        ("Names with other drivers and tools", renamed.collect()),
         ("Compute instances", one(compute)),
         ("Disputed layouts", disputed.collect()),
         ("Notes", notes.collect()),
@@ -236,13 +293,11 @@ fn lists(model: &Model) -> [(&'static str, Vec<String>); 7] {
 }
 
 fn profiles(model: &Model, style: Style) -> String {
-    let engines_matter = model.profiles.iter().any(|p| p.engines != Engines::default());
-    let mut columns = vec!["Profile", ">id", ">compute", ">units", "starts", ">max", ">MiB", ">SMs"];
-    columns.extend(engines_matter.then_some("engines"));
+    let columns = ["Profile", ">id", ">compute", ">units", "starts", ">max", ">MiB", ">SMs", ">copy", "media engines"];
     let mut table = Table::new(&columns);
     for p in &model.profiles {
         let unknown = || style.paint(Tone::Faint, "?");
-        let mut row = vec![
+        table.row(vec![
             format!("{}{}", p.name, sign(p.confidence)),
             p.driver_id.map_or_else(unknown, |id| id.to_string()),
             p.compute_slices.to_string(),
@@ -253,11 +308,9 @@ fn profiles(model: &Model, style: Style) -> String {
                 .value
                 .map_or_else(unknown, |mib| format!("{}{}", grouped(u64::from(mib)), mark(&p.memory_mib))),
             p.sm_count.value.map_or_else(unknown, |sms| format!("{sms}{}", mark(&p.sm_count))),
-        ];
-        if engines_matter {
-            row.push(format!("{}{}", engines(p.engines), sign(p.engines_confidence)));
-        }
-        table.row(row);
+            p.published_engines.value.copy_engines.map_or_else(unknown, |n| n.to_string()),
+            engines(&p.published_engines),
+        ]);
     }
     table.print(style)
 }
@@ -274,10 +327,18 @@ fn sign(confidence: migsaw::geometry::Confidence) -> &'static str {
     }
 }
 
-/// `1 dec, 2 enc`; `none`.
-fn engines(engines: Engines) -> String {
-    let kinds = [(engines.decoders, "dec"), (engines.encoders, "enc"), (engines.jpeg, "jpeg"), (engines.ofa, "ofa")];
-    let held: Vec<String> =
-        kinds.iter().filter(|(n, _)| *n > 0 && *n < u16::MAX).map(|(n, what)| format!("{n} {what}")).collect();
-    if held.is_empty() { "none".to_owned() } else { held.join(", ") }
+/// `1 dec, 2 enc`; `none`; `? dec, 1 ofa` where only some are published.
+fn engines(held: &Sourced<PublishedEngines>) -> String {
+    let kinds = media(&held.value);
+    if kinds.iter().all(|(n, _)| n.is_none()) {
+        return "?".to_owned();
+    }
+    let shown = kinds.into_iter().filter(|(n, _)| *n != Some(0));
+    let shown = shown.map(|(n, what)| format!("{} {what}", n.map_or("?".to_owned(), |n| n.to_string())));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    format!("{}{}", if shown.is_empty() { "none" } else { &shown }, mark(held))
+}
+
+fn media(engines: &PublishedEngines) -> [(Option<u16>, &'static str); 4] {
+    [(engines.decoders, "dec"), (engines.encoders, "enc"), (engines.jpeg, "jpeg"), (engines.ofa, "ofa")]
 }

@@ -1,10 +1,11 @@
 //! The catalogue: every model there are facts about, and the user's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use super::file::{GeometryFile, GeometryFileError};
+use super::file::{Forms, GeometryFile, GeometryFileError};
 use super::model::Model;
+use super::name::ProfileName;
 
 /// Every GPU model by name, with what is known about it.
 ///
@@ -21,6 +22,8 @@ pub struct Catalog {
     entries: BTreeMap<String, Entry>,
     /// The ids, those added last first: what a user says about a label wins over what is built in.
     newest_first: Vec<String>,
+    /// The models as they were given, for a later file to amend.
+    forms: Forms,
 }
 
 #[derive(Debug, Clone)]
@@ -108,7 +111,7 @@ impl Catalog {
         static BUILTIN: OnceLock<Catalog> = OnceLock::new();
         let read = || {
             let file = GeometryFile::parse(include_str!("catalog.json")).expect("the built-in catalogue parses");
-            let mut catalog = Catalog { entries: BTreeMap::new(), newest_first: Vec::new() };
+            let mut catalog = Catalog { entries: BTreeMap::new(), newest_first: Vec::new(), forms: Forms::default() };
             catalog.add(&file).expect("the built-in catalogue is consistent");
             catalog
         };
@@ -116,13 +119,16 @@ impl Catalog {
     }
 
     /// Adds the models of a file in the catalogue's own form. A model of the same id (whatever its
-    /// case) is replaced; aliases, product labels and PCI devices mean the model added last.
+    /// case) is replaced, or amended by one without profiles; aliases, product labels and PCI devices mean
+    /// the model added last.
     ///
     /// # Errors
     /// [`GeometryFileError`] lists everything that is wrong with the file; then nothing is added.
     pub fn add(&mut self, file: &GeometryFile) -> Result<(), GeometryFileError> {
-        let models = file.models()?;
-        for (id, model) in models.into_iter().rev() {
+        let models = file.models(&self.forms)?;
+        self.forms.add(file, models.iter().map(|(form, _)| Arc::clone(form)));
+        for (form, model) in models.into_iter().rev() {
+            let id = form.id().to_owned();
             let entry = match model {
                 Ok(model) => Entry::Known(Arc::new(model)),
                 Err(refused) => Entry::Refused {
@@ -201,6 +207,12 @@ impl Catalog {
         self.newest(|entry| entry.has_filter(filter)).or_else(|| self.newest(|entry| entry.has_filter(device)))
     }
 
+    /// The profiles of any model whose name is nearest to `name`, best first, for an error's suggestion.
+    pub fn nearest_profiles(&self, name: &str) -> Vec<String> {
+        let names: BTreeSet<&ProfileName> = self.models().flat_map(|m| &m.profiles).map(|p| &p.name).collect();
+        nearest(name, names.into_iter().map(ToString::to_string))
+    }
+
     fn by_exact_name(&self, name: &str) -> Option<Result<Arc<Model>, ModelError>> {
         match self.entries.keys().find(|id| id.eq_ignore_ascii_case(name)) {
             Some(id) => Some(self.give(id)),
@@ -241,7 +253,7 @@ pub(super) fn suggestion(nearest: &[String]) -> String {
     if nearest.is_empty() { String::new() } else { format!(" (nearest: {})", nearest.join(", ")) }
 }
 
-/// The three candidates that look most like `name`, best first.
+/// The three candidates that look most like `name`, best first, each once.
 pub(crate) fn nearest(name: &str, candidates: impl IntoIterator<Item = String>) -> Vec<String> {
     let name = shortened(name).to_lowercase();
     let mut ranked: Vec<(u64, String)> = candidates
@@ -254,5 +266,6 @@ pub(crate) fn nearest(name: &str, candidates: impl IntoIterator<Item = String>) 
         })
         .collect();
     ranked.sort();
+    ranked.dedup();
     ranked.into_iter().take(3).map(|(_, candidate)| candidate).collect()
 }

@@ -1,20 +1,24 @@
 //! The catalogue's file form, which users write too (`--geometry FILE`).
 
+mod amend;
 mod build;
+mod locate;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::model::Confidence;
+use super::model::{Confidence, PublishedEngines};
 pub(super) use build::Built;
 use build::Problems;
 
 /// A geometry file (`schema: mig-geometry/1`), as written. JSON is YAML, so either will do.
 ///
 /// A model needs `id` and `profiles`; a profile needs `name`, `size_units` and `placements`.
-/// Everything else has a default or is optional, and unknown fields of a model are refused.
+/// Everything else has a default or is optional, and unknown fields of a model are refused. A model
+/// without `profiles` amends the catalogue's model of that id: what it gives replaces what is there.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GeometryFile {
@@ -43,7 +47,7 @@ pub struct GeometryFile {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FileFacets {
+pub(super) struct FileFacets {
     placement_units: u8,
     /// What the normals were found for, column by column.
     profiles: Vec<FileFacetColumn>,
@@ -65,7 +69,7 @@ struct FileFacetColumn {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FileModel {
+pub(super) struct FileModel {
     id: String,
     #[serde(default)]
     architecture: String,
@@ -87,7 +91,9 @@ struct FileModel {
     gpu_product_labels: Vec<FileLabel>,
     #[serde(default)]
     pci_devices: Vec<FilePci>,
-    profiles: Vec<FileProfile>,
+    /// Absent in a model that amends another.
+    #[serde(default)]
+    profiles: Option<Vec<FileProfile>>,
     #[serde(default)]
     engine_budget: Option<FileBudget>,
     #[serde(default)]
@@ -97,7 +103,7 @@ struct FileModel {
     #[serde(default)]
     legacy_profile_names: Vec<FileLegacyName>,
     #[serde(default)]
-    driver_variant_names: Vec<BTreeMap<String, String>>,
+    driver_variant_names: Vec<FileVariantNames>,
     #[serde(default)]
     profile_name_mismatch: Option<FileMismatch>,
     #[serde(default)]
@@ -207,18 +213,20 @@ struct FileFieldConfidence {
     engines: Option<Confidence>,
     #[serde(default)]
     driver_start_order: Option<Confidence>,
+    #[serde(default)]
+    driver_start_source: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileBudget {
     values: FileEngines,
-    #[serde(default, rename = "confidence")]
-    _confidence: IgnoredAny,
-    #[serde(default, rename = "source")]
-    _source: IgnoredAny,
-    #[serde(default, rename = "note")]
-    _note: IgnoredAny,
+    #[serde(default = "unsourced")]
+    confidence: Confidence,
+    #[serde(default)]
+    source: Vec<String>,
+    #[serde(default)]
+    note: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -240,8 +248,23 @@ struct FileComputeInstance {
 struct FileLegacyName {
     name: String,
     means: String,
-    #[serde(default, rename = "source")]
-    _source: IgnoredAny,
+    #[serde(default = "another_release")]
+    driver: String,
+    #[serde(default)]
+    source: Option<String>,
+}
+
+/// Names by class with a driver release.
+#[derive(Debug, Clone, Deserialize)]
+struct FileVariantNames {
+    #[serde(default = "another_release")]
+    driver: String,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    note: Option<String>,
+    #[serde(flatten)]
+    names: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -249,8 +272,8 @@ struct FileLegacyName {
 struct FileMismatch {
     dcgm_reports: String,
     device_plugin_reports: String,
-    #[serde(default, rename = "source")]
-    _source: IgnoredAny,
+    #[serde(default)]
+    source: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -263,6 +286,22 @@ struct FileDisputed {
     counter_evidence: String,
     #[serde(default)]
     source: String,
+}
+
+impl FileEngines {
+    fn published(&self) -> PublishedEngines {
+        PublishedEngines {
+            decoders: self.decoders,
+            encoders: self.encoders,
+            jpeg: self.jpeg,
+            ofa: self.ofa,
+            copy_engines: self.copy_engines,
+        }
+    }
+}
+
+fn another_release() -> String {
+    "another release".to_owned()
 }
 
 fn unsourced() -> Confidence {
@@ -317,12 +356,13 @@ impl GeometryFile {
     /// [`GeometryFileError`] with line and column if the text is not of this form.
     pub fn parse(text: &str) -> Result<GeometryFile, GeometryFileError> {
         let text = text.trim_start_matches('\u{feff}');
-        let syntax = |message: String| GeometryFileError { problems: vec![GeometryProblem::Syntax(message)] };
-        let file: GeometryFile = if text.trim_start().starts_with('{') {
-            serde_json::from_str(text).map_err(|e| syntax(e.to_string()))?
+        let is_json = text.trim_start().starts_with('{');
+        let read: Result<GeometryFile, String> = if is_json {
+            serde_json::from_str(text).map_err(|e| e.to_string())
         } else {
-            serde_saphyr::from_str(text).map_err(|e| syntax(e.to_string()))?
+            serde_saphyr::from_str(text).map_err(|e| e.to_string())
         };
+        let file = read.map_err(|error| GeometryFileError { problems: locate::problems(text, is_json, error) })?;
         match &file.schema {
             Some(schema) if schema != "mig-geometry/1" => {
                 Err(GeometryFileError { problems: vec![GeometryProblem::Schema(schema.clone())] })
@@ -331,28 +371,56 @@ impl GeometryFile {
         }
     }
 
-    /// The models, checked, each known or refused.
-    pub(super) fn models(&self) -> Result<Vec<(String, Built)>, GeometryFileError> {
+    /// The models, each as it was given or amended, and checked: known or refused.
+    pub(super) fn models(&self, known: &Forms) -> Result<Vec<(Arc<FileModel>, Built)>, GeometryFileError> {
         let mut problems = Vec::new();
         let mut seen = BTreeMap::new();
         let mut built = Vec::new();
-        for model in &self.models {
-            let mut at = Problems::of(&model.id, &mut problems);
-            at.check(!model.id.trim().is_empty(), || "a model needs an id".to_owned());
+        for (i, given) in self.models.iter().enumerate() {
+            if given.id.trim().is_empty() {
+                let what = "a model needs an id".to_owned();
+                problems.push(GeometryProblem::Model { at: format!("model {}", i + 1), what });
+                continue;
+            }
+            let mut at = Problems::of(&given.id, &mut problems);
+            let Some(model) = given.amended(known) else {
+                at.check(false, || "a model that is not in the catalogue needs `profiles`".to_owned());
+                continue;
+            };
             for (what, name) in model.own_names() {
-                let other = seen.insert((what, name.to_lowercase()), &model.id);
-                at.check(other.is_none(), || match other {
-                    Some(other) if *other != model.id => format!("the {what} `{name}` belongs to {other} already"),
+                let other = seen.insert((what, name.to_lowercase()), given.id.clone());
+                at.check(other.is_none(), || match &other {
+                    Some(other) if *other != given.id => format!("the {what} `{name}` belongs to {other} already"),
                     _ => format!("the {what} `{name}` is there twice"),
                 });
             }
-            let result = if model.profiles.iter().any(|p| p.placements.is_none()) {
+            let result = if model.profiles().iter().any(|p| p.placements.is_none()) {
                 Err(model.refused())
             } else {
-                Ok(model.build(self.facets.get(&model.layout), &mut at))
+                let facets = self.facets.get(&model.layout).or_else(|| known.facets.get(&model.layout));
+                Ok(model.build(facets, &mut at))
             };
-            built.push((model.id.clone(), result));
+            built.push((Arc::new(model), result));
         }
         if problems.is_empty() { Ok(built) } else { Err(GeometryFileError { problems }) }
+    }
+}
+
+/// What earlier files gave, as they gave it, for a later one to amend.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Forms {
+    models: BTreeMap<String, Arc<FileModel>>,
+    facets: BTreeMap<String, FileFacets>,
+}
+
+impl Forms {
+    /// Adds a file's models, those of the same id replaced.
+    pub(super) fn add(&mut self, file: &GeometryFile, models: impl IntoIterator<Item = Arc<FileModel>>) {
+        self.models.extend(models.into_iter().map(|model| (model.id.to_lowercase(), model)));
+        self.facets.extend(file.facets.iter().map(|(layout, facets)| (layout.clone(), facets.clone())));
+    }
+
+    fn model(&self, id: &str) -> Option<&FileModel> {
+        self.models.get(&id.to_lowercase()).map(AsRef::as_ref)
     }
 }

@@ -36,8 +36,8 @@ pub use instance::{Instance, TakenStart};
 pub use layout::{Counts, Layout, LayoutError, Occupancy, Placement};
 pub use misfit::{ConflictingProfile, EngineKind, Misfit};
 pub use model::{
-    ComputeInstanceProfile, Confidence, Disputed, Engines, MAX_PROFILES, MAX_UNITS, Model, PciDevice, Profile,
-    ProfileId, Sourced,
+    ComputeInstanceProfile, Confidence, Disputed, Engines, MAX_PROFILES, MAX_UNITS, Model, NamedBy, OtherName,
+    PciDevice, Profile, ProfileId, PublishedEngines, Sourced,
 };
 pub use name::{InvalidProfileName, ProfileName};
 pub use stranded::{Blocked, Reach, Stranded, StrandedUnit};

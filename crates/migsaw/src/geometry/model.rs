@@ -88,12 +88,40 @@ impl Engines {
     }
 }
 
+/// Engines as they are published; `None` where nobody says how many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedEngines {
+    /// NVDEC units.
+    pub decoders: Option<u16>,
+    /// NVENC units.
+    pub encoders: Option<u16>,
+    /// JPEG decoders.
+    pub jpeg: Option<u16>,
+    /// Optical flow accelerators.
+    pub ofa: Option<u16>,
+    /// Copy engines, which never bind and may be shared.
+    pub copy_engines: Option<u16>,
+}
+
+impl PublishedEngines {
+    /// The media engines, with `unknown` for those nobody publishes.
+    pub(super) fn or(self, unknown: u16) -> Engines {
+        Engines {
+            decoders: self.decoders.unwrap_or(unknown),
+            encoders: self.encoders.unwrap_or(unknown),
+            jpeg: self.jpeg.unwrap_or(unknown),
+            ofa: self.ofa.unwrap_or(unknown),
+        }
+    }
+}
+
 /// One way to cut an instance out of a GPU of one model.
 #[derive(Debug, Clone)]
 pub struct Profile {
     /// Name with the current driver.
     pub name: ProfileName,
-    /// Names with other driver releases or tools.
+    /// Names with other driver releases; [`Model::other_names`] says which, and who says so.
     pub aliases: Vec<ProfileName>,
     /// The same on every board of one family: `1g`, `1g+me`, `1gx2`, `2g`, …
     pub class: String,
@@ -115,12 +143,10 @@ pub struct Profile {
     pub memory_mib: Sourced<Option<u32>>,
     /// Streaming multiprocessors.
     pub sm_count: Sourced<Option<u16>>,
-    /// Engines an instance holds (zero where unknown; [`Profile::engines_confidence`] says so).
+    /// Media engines an instance holds, zero where nobody publishes them.
     pub engines: Engines,
-    /// Copy engines, which never bind and may be shared.
-    pub copy_engines: Option<u16>,
-    /// How well the engines are known.
-    pub engines_confidence: Confidence,
+    /// The engines as they are published.
+    pub published_engines: Sourced<PublishedEngines>,
     /// How well the starts are known.
     pub starts_confidence: Sourced<()>,
     /// Name, class and maximum count are supported by these.
@@ -157,6 +183,33 @@ pub struct ComputeInstanceProfile {
     pub compute_slices: u8,
     /// Most of them in one GPU instance.
     pub max_per_instance: u8,
+}
+
+/// A profile's name besides the catalogue's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherName {
+    /// The profile.
+    pub profile: ProfileId,
+    /// The name.
+    pub name: ProfileName,
+    /// Who calls it so.
+    pub by: NamedBy,
+    /// How well that is known.
+    pub confidence: Confidence,
+    /// Where that was read.
+    pub source: Vec<String>,
+    /// A remark for people.
+    pub note: Option<String>,
+}
+
+/// Who has another name for a profile.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NamedBy {
+    /// A driver release, `61x`, or `earlier` if it is not known which. With such a driver it is the
+    /// profile's only name.
+    Driver(String),
+    /// A tool of its own accord, `DCGM`. No driver knows that name, nor does mig-parted.
+    Tool(String),
 }
 
 /// A PCI device that is this model.
@@ -204,8 +257,12 @@ pub struct Model {
     pub memory_gb: Option<u32>,
     /// Every profile, in the catalogue's order.
     pub profiles: Vec<Profile>,
-    /// Engines the GPU has to give.
+    /// Names of profiles with other driver releases and in tools.
+    pub other_names: Vec<OtherName>,
+    /// Engines the GPU has to give; `u16::MAX` where they never bind.
     pub engine_budget: Engines,
+    /// The engine budget as it is published; `None` if engines never bind.
+    pub published_engine_budget: Option<Sourced<PublishedEngines>>,
     /// Compute-instance forms.
     pub compute_instances: Vec<ComputeInstanceProfile>,
     /// Values of `nvidia.com/gpu.product`.
@@ -234,6 +291,37 @@ impl Model {
     pub fn profile(&self, name: &ProfileName) -> Option<ProfileId> {
         let find = |f: &dyn Fn(&Profile) -> bool| self.profile_ids().find(|(_, p)| f(p)).map(|(id, _)| id);
         find(&|p| p.name == *name).or_else(|| find(&|p| p.aliases.contains(name)))
+    }
+
+    /// Two of these names that no driver release has together, if there are such two. Names of other
+    /// models and of tools are passed over.
+    pub fn names_apart<'n>(&self, names: impl IntoIterator<Item = &'n ProfileName>) -> Option<[&'n ProfileName; 2]> {
+        let known: Vec<(&ProfileName, Vec<bool>)> =
+            names.into_iter().filter_map(|name| Some((name, self.releases_with(name)?))).collect();
+        let apart = |a: &[bool], b: &[bool]| !a.iter().zip(b).any(|(a, b)| *a && *b);
+        let (first, second) = known.iter().enumerate().find_map(|(i, (name, releases))| {
+            known[..i].iter().find(|(_, earlier)| apart(earlier, releases)).map(|(earlier, _)| (*earlier, *name))
+        })?;
+        Some([first, second])
+    }
+
+    /// For the catalogue's names and then for each other driver release, whether it has this name.
+    fn releases_with(&self, name: &ProfileName) -> Option<Vec<bool>> {
+        let profile = self.profile(&name.gpu_instance())?;
+        let name = name.gpu_instance();
+        let driver = |other: &OtherName| match &other.by {
+            NamedBy::Driver(release) => Some(release.clone()),
+            NamedBy::Tool(_) => None,
+        };
+        let mut releases: Vec<Option<String>> = self.other_names.iter().map(driver).filter(Option::is_some).collect();
+        releases.sort();
+        releases.dedup();
+        let is_catalogues = self.get(profile).name == name;
+        let has = |release: &Option<String>| {
+            let mut renamed = self.other_names.iter().filter(|o| o.profile == profile && driver(o) == *release);
+            renamed.next().map_or(is_catalogues, |first| first.name == name || renamed.any(|o| o.name == name))
+        };
+        Some(std::iter::once(is_catalogues).chain(releases.iter().map(has)).collect())
     }
 
     /// What an idle GPU can take.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use migsaw::geometry::{Catalog, Confidence, Layout, Model, Profile};
+use migsaw::geometry::{Catalog, Confidence, Layout, Model, OtherName, Profile};
 use serde_json::Value;
 
 fn raw() -> Value {
@@ -97,6 +97,24 @@ fn names_mean_one_profile() {
     }
 }
 
+/// Names by driver release, each with who says so.
+#[test]
+fn other_names_say_whose_they_are() {
+    let catalog = Catalog::builtin();
+    let names = |id: &str| {
+        let model = catalog.model(id).unwrap();
+        let shown = |o: &OtherName| format!("{} {} {:?}", model.get(o.profile).name, o.name, o.by);
+        model.other_names.iter().map(shown).collect::<Vec<_>>()
+    };
+    assert_eq!(names("A100-80GB"), [r#"7g.80gb 7g.79gb Driver("earlier")"#]);
+    assert_eq!(names("H100-94GB"), [r#"1g.12gb 1g.11gb Tool("DCGM")"#]);
+    assert!(names("GB200").contains(&r#"1g.23gb+me 1g.24gb+me Driver("earlier")"#.to_owned()));
+    assert!(names("GB300").contains(&r#"3g.139gb 3g.126gb Driver("61x")"#.to_owned()));
+    for model in catalog.models() {
+        assert!(model.other_names.iter().all(|other| !other.source.is_empty()), "{}", model.id);
+    }
+}
+
 #[test]
 fn every_source_is_explained() {
     let raw = raw();
@@ -122,6 +140,7 @@ fn every_source_is_explained() {
             for item in model[list].as_array().unwrap() {
                 check(&item["source"], id);
                 check(&item["field_confidence"]["placements_source"], id);
+                check(&item["field_confidence"]["driver_start_source"], id);
             }
         }
         check(&model["engine_budget"]["source"], id);

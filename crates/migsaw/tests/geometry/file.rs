@@ -88,6 +88,50 @@ fn a_refused_model_is_accepted_with_starts() {
     assert!(refusal.starts_with("NEW cannot be planned: nobody publishes where 1g.5gb may start"), "{refusal}");
 }
 
+#[test]
+fn a_model_without_profiles_amends_the_catalogues() {
+    let text = r#"{"models": [{"id": "gb300-278gb", "driver_variant_names": [{"driver": "99x", "1g": "1g.32gb"}]}]}"#;
+    let catalog = with(text).unwrap();
+    let model = catalog.model("GB300").unwrap();
+    assert_eq!((model.id.as_str(), model.profiles.len()), ("GB300-278GB", 7));
+    assert!(model.facets.is_some() && !model.product_labels.is_empty());
+    assert!(model.profile(&"1g.32gb+me".parse().unwrap()).is_some());
+    assert!(model.profile(&"1g.31gb".parse().unwrap()).is_none(), "what is given replaces what was there");
+    let unknown = r#"{"models": [{"id": "X", "aliases": ["Y"]}]}"#;
+    assert_eq!(problems(unknown), ["X: a model that is not in the catalogue needs `profiles`"]);
+    // An amended model can be amended again.
+    let mut catalog = with(text).unwrap();
+    catalog.add(&GeometryFile::parse("models: [{id: GB300-278GB, aliases: [MINE]}]").unwrap()).unwrap();
+    assert!(catalog.model("mine").unwrap().profile(&"1g.32gb".parse().unwrap()).is_some());
+}
+
+#[test]
+fn models_that_contradict_themselves_are_refused() {
+    for (model, said) in [
+        (
+            "compute_slices: 4, profiles: [{name: 2g.10gb, placements: [{start: 0, size: 2}, {start: 2, size: 2}, {start: 4, size: 2}]}]",
+            "X: compute_slices is 4, but by the placements 2g.10gb=3 fits, which has 6",
+        ),
+        (
+            "engine_budget: {values: {jpeg: 1}}, profiles: [{name: 1g.10gb, engines: {jpeg: 5}, placements: [{start: 0, size: 1}]}]",
+            "X: 1g.10gb holds 5 JPEG decoders, and engine_budget has 1",
+        ),
+    ] {
+        assert_eq!(problems(&format!("models: [{{id: X, {model}}}]")), [said]);
+    }
+}
+
+/// What a file does not say is said to be unknown, and by nobody.
+#[test]
+fn facts_of_a_users_model_have_no_invented_source() {
+    let catalog =
+        with("models: [{id: X, profiles: [{name: 1g.5gb, engines: {jpeg: 1}, placements: [{start: 0, size: 1}]}]}]");
+    let model = catalog.unwrap().model("X").unwrap();
+    let p = &model.profiles[0];
+    assert_eq!(p.driver_starts.source, [""; 0]);
+    assert_eq!((p.published_engines.value.jpeg, p.published_engines.value.decoders), (Some(1), None));
+}
+
 /// Normals prove bounds, so they are only taken for the profiles they were found for.
 #[test]
 fn facets_are_dropped_where_a_model_differs() {
@@ -177,14 +221,37 @@ fn text_that_is_no_geometry_file_is_refused() {
         ("{\"models\": [", "not a geometry file"),
         ("models: [{id: X, profiles: [], colour: red}]", "colour"),
         ("models: [{id: X, profiles: [{name: 1g.5gb, placement: []}]}]", "placement"),
-        ("models: [{id: X, profiles: [{name: 1g.5gb, placements: [{start: -1, size: 1}]}]}]", "not a geometry file"),
-        ("models: [{id: X, profiles: [{name: 1g.5gb, placements: [{start: 0, size: 999}]}]}]", "not a geometry file"),
+        ("models: [{id: X, profiles: [{name: 1g.5gb, placements: [{start: -1, size: 1}]}]}]", "from 0 to 255"),
+        ("models: [{id: X, profiles: [{name: 1g.5gb, placements: [{start: 0, size: 999}]}]}]", "from 0 to 255"),
         ("{\"schema\": \"mig-geometry/2\", \"models\": []}", "schema `mig-geometry/2` is not known"),
         ("models: [{id: X, profiles: [{name: 1g.5gb, placements: [{start: 0, size: 1}], confidence: sure}]}]", "sure"),
     ] {
         let found = problems(text).join("; ");
         assert!(found.contains(said), "{text}: {found}");
     }
+}
+
+#[test]
+fn errors_of_form_name_model_and_profile() {
+    let profile = |text: &str| format!("models: [{{id: X, profiles: [{{name: 1g.5gb, {text}}}]}}]");
+    for (text, said) in [
+        ("null".to_owned(), "not a geometry file: expected a map with the list `models`, found nothing"),
+        ("[]".to_owned(), "not a geometry file: expected a map with the list `models`, found a list"),
+        ("models: [{id: '', profiles: []}]".to_owned(), "model 1: a model needs an id"),
+        (
+            profile("placements: [{start: -1, size: 1}]"),
+            "X: a placement of 1g.5gb: invalid value: integer `-1`, expected a whole number from 0 to 255 (line 1)",
+        ),
+        (
+            profile("sm_count: lots"),
+            "X: profile 1g.5gb: invalid type: string \"lots\", expected a whole number from 0 to 65535 (line 1)",
+        ),
+        (profile("placements: [3]"), "X: a placement of 1g.5gb: invalid type: integer `3`, expected a map (line 1)"),
+    ] {
+        assert_eq!(problems(&text), [said], "{text}");
+    }
+    let two = "models: [{id: X, memory_slices: -1, profiles: [{name: 1g.5gb, max_instances: -1}]}]";
+    assert_eq!(problems(two).len(), 2);
 }
 
 #[test]

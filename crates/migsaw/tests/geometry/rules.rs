@@ -144,7 +144,7 @@ fn counters_say_the_same_as_maxima() {
 
 fn counters(p: &Profile) -> [u32; 7] {
     let Engines { decoders, encoders, jpeg, ofa } = p.engines;
-    let copy = p.copy_engines.unwrap();
+    let copy = p.published_engines.value.copy_engines.unwrap();
     let [decoders, encoders, jpeg, ofa, copy] = [decoders, encoders, jpeg, ofa, copy].map(u32::from);
     [decoders, encoders, jpeg, ofa, copy, p.sm_count.value.unwrap().into(), p.memory_mib.value.unwrap()]
 }

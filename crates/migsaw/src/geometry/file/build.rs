@@ -1,11 +1,12 @@
 //! From a geometry file's model to a checked [`Model`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{FileEngines, FileFacets, FileLabel, FileModel, FilePci, FileProfile, GeometryProblem};
+use super::{FileEngines, FileFacets, FileLabel, FileModel, FilePci, FileProfile, FileVariantNames, GeometryProblem};
 use crate::geometry::layout::Counts;
 use crate::geometry::model::{
-    ComputeInstanceProfile, Confidence, Disputed, Engines, MAX_PROFILES, MAX_UNITS, Model, PciDevice, Profile, Sourced,
+    ComputeInstanceProfile, Confidence, Disputed, Engines, MAX_PROFILES, MAX_UNITS, Model, NamedBy, OtherName,
+    PciDevice, Profile, ProfileId, PublishedEngines, Sourced,
 };
 use crate::geometry::name::{InvalidProfileName, ProfileName};
 
@@ -64,7 +65,7 @@ impl FileModel {
 
     pub(super) fn refused(&self) -> RefusedModel {
         let without: Vec<&str> =
-            self.profiles.iter().filter(|p| p.placements.is_none()).map(|p| p.name.as_str()).collect();
+            self.profiles().iter().filter(|p| p.placements.is_none()).map(|p| p.name.as_str()).collect();
         RefusedModel {
             aliases: self.aliases.clone(),
             labels: self.gpu_product_labels.iter().map(|l| l.value.clone()).collect(),
@@ -81,15 +82,20 @@ impl FileModel {
     pub(super) fn build(&self, facets: Option<&FileFacets>, at: &mut Problems<'_>) -> Model {
         let units = self.units();
         at.check((1..=MAX_UNITS).contains(&units), || format!("placement_units must lie in 1..={MAX_UNITS}"));
-        at.check(!self.profiles.is_empty(), || "a model needs at least one profile".to_owned());
-        at.check(self.profiles.len() <= MAX_PROFILES, || format!("a model may have at most {MAX_PROFILES} profiles"));
+        at.check(!self.profiles().is_empty(), || "a model needs at least one profile".to_owned());
+        at.check(self.profiles().len() <= MAX_PROFILES, || format!("a model may have at most {MAX_PROFILES} profiles"));
         let profiles: Vec<Profile> =
-            self.profiles.iter().take(MAX_PROFILES).map(|p| self.profile(p, units, at)).collect();
+            self.profiles().iter().take(MAX_PROFILES).map(|p| self.profile(p, units, at)).collect();
         for (i, profile) in profiles.iter().enumerate() {
             let earlier = profiles[..i].iter().any(|p| p.name == profile.name);
             at.check(!earlier, || format!("profile {} is there twice", profile.name));
         }
         let largest = |f: &dyn Fn(&Profile) -> u8| profiles.iter().map(f).max().unwrap_or(0);
+        let budget = self.engine_budget.as_ref().map(|budget| Sourced {
+            value: budget.values.published(),
+            confidence: budget.confidence,
+            source: budget.source.clone(),
+        });
         let mut model = Model {
             id: self.id.clone(),
             aliases: self.aliases.clone(),
@@ -99,12 +105,14 @@ impl FileModel {
             memory_slices: self.memory_slices.unwrap_or_else(|| largest(&|p| p.memory_slices)),
             units,
             memory_gb: self.memory_total_gb,
-            engine_budget: self.engine_budget.as_ref().map_or(Engines::UNLIMITED, |b| b.values.budget()),
+            other_names: Vec::new(),
+            engine_budget: budget.as_ref().map_or(Engines::UNLIMITED, |budget| budget.value.or(u16::MAX)),
+            published_engine_budget: budget,
             compute_instances: Vec::new(),
             product_labels: self.gpu_product_labels.iter().map(FileLabel::sourced).collect(),
             pci_devices: self.pci_devices.iter().map(FilePci::device).collect(),
             disputed: Vec::new(),
-            notes: self.notes.clone(),
+            notes: self.notes(),
             facets: None,
             profiles,
             idle: std::sync::OnceLock::new(),
@@ -112,18 +120,23 @@ impl FileModel {
         model.facets = facets.and_then(|f| f.for_model(&model));
         model.compute_instances = self.compute_instances(&model, at);
         model.disputed = self.disputed(&model, at);
+        self.name_otherwise(&mut model, at);
         check_names(&model, at);
+        check_engines(&model, at);
         if at.found == 0 {
             at.check(!model.has_more_layouts_than(MOST_LAYOUTS), || {
                 format!("the model has more than {MOST_LAYOUTS} layouts, which is more than migsaw plans with")
             });
+        }
+        if at.found == 0 {
+            self.check_compute_slices(&model, at);
         }
         model
     }
 
     fn units(&self) -> u8 {
         let ends =
-            self.profiles.iter().flat_map(|p| p.placements.iter().flatten().map(|q| q.start.saturating_add(q.size)));
+            self.profiles().iter().flat_map(|p| p.placements.iter().flatten().map(|q| q.start.saturating_add(q.size)));
         self.placement_units.unwrap_or_else(|| ends.max().unwrap_or(0))
     }
 
@@ -151,10 +164,10 @@ impl FileModel {
 
         let name = at.name(&p.name);
         let confidence = &p.field_confidence;
-        let engines_known = p.engines.as_ref().is_some_and(FileEngines::all_known);
-        let engines = p.engines.clone().unwrap_or_default();
+        let engines = p.engines.as_ref().map(FileEngines::published).unwrap_or_default();
+        let engines_known = engines != PublishedEngines::default();
         Profile {
-            aliases: self.other_names(p, at),
+            aliases: Vec::new(),
             class: p.class.clone().unwrap_or_else(|| p.name.clone()),
             driver_id: p.profile_id,
             compute_slices: p.compute_slices.unwrap_or(name.slices()),
@@ -163,7 +176,7 @@ impl FileModel {
             driver_starts: Sourced {
                 value: order,
                 confidence: confidence.driver_start_order.unwrap_or(Confidence::Derived),
-                source: vec!["docs-start".to_owned()],
+                source: confidence.driver_start_source.clone(),
             },
             starts,
             max_instances,
@@ -177,9 +190,12 @@ impl FileModel {
                 confidence: confidence.sm_count.unwrap_or(Confidence::Unsourced),
                 source: p.source.clone(),
             },
-            copy_engines: engines.copy_engines,
-            engines: engines.held(),
-            engines_confidence: if engines_known { confidence.engines } else { None }.unwrap_or(Confidence::Unsourced),
+            engines: engines.or(0),
+            published_engines: Sourced {
+                value: engines,
+                confidence: confidence.engines.filter(|_| engines_known).unwrap_or(Confidence::Unsourced),
+                source: p.source.clone(),
+            },
             starts_confidence: Sourced {
                 value: (),
                 confidence: confidence.placements.unwrap_or(Confidence::Unsourced),
@@ -192,12 +208,65 @@ impl FileModel {
         }
     }
 
-    fn other_names(&self, p: &FileProfile, at: &mut Problems<'_>) -> Vec<ProfileName> {
-        let legacy = self.legacy_profile_names.iter().filter(|l| l.means == p.name).map(|l| l.name.as_str());
-        let by_class = self.driver_variant_names.iter().filter_map(|names| variant_name(names, p.class.as_deref()?));
-        let mismatch = self.profile_name_mismatch.iter().filter(|m| m.device_plugin_reports == p.name);
-        let names = legacy.chain(mismatch.map(|m| m.dcgm_reports.as_str())).map(str::to_owned).chain(by_class);
-        names.collect::<Vec<_>>().into_iter().map(|text| at.name(&text)).collect()
+    fn notes(&self) -> Vec<String> {
+        let of_budget = self.engine_budget.iter().filter_map(|budget| budget.note.as_ref());
+        self.notes.iter().cloned().chain(of_budget.map(|note| format!("media engines: {note}"))).collect()
+    }
+
+    /// Adds the names that other driver releases and tools have for the profiles.
+    fn name_otherwise(&self, model: &mut Model, at: &mut Problems<'_>) {
+        let mut add = |profile: ProfileId,
+                       name: &str,
+                       by: NamedBy,
+                       confidence,
+                       source: &Option<String>,
+                       note: &Option<String>| {
+            model.other_names.push(OtherName {
+                profile,
+                name: at.name(name),
+                by,
+                confidence,
+                source: source.iter().cloned().collect(),
+                note: note.clone(),
+            });
+        };
+        let profiles: Vec<(ProfileId, &FileProfile)> = (0..).map(ProfileId).zip(self.profiles()).collect();
+        for &(id, p) in profiles.iter().take(MAX_PROFILES) {
+            for legacy in self.legacy_profile_names.iter().filter(|legacy| legacy.means == p.name) {
+                let by = NamedBy::Driver(legacy.driver.clone());
+                add(id, &legacy.name, by, Confidence::Source, &legacy.source, &None);
+            }
+            for mismatch in self.profile_name_mismatch.iter().filter(|m| m.device_plugin_reports == p.name) {
+                let by = NamedBy::Tool("DCGM".to_owned());
+                add(id, &mismatch.dcgm_reports, by, Confidence::Source, &mismatch.source, &None);
+            }
+            let class = p.class.as_deref().unwrap_or_default();
+            for variant in &self.driver_variant_names {
+                if let Some((name, confidence)) = variant.name_of(class) {
+                    let by = NamedBy::Driver(variant.driver.clone());
+                    add(id, &name, by, confidence, &variant.source, &variant.note);
+                }
+            }
+        }
+        for other in model.other_names.iter().filter(|other| matches!(other.by, NamedBy::Driver(_))) {
+            model.profiles[other.profile.index()].aliases.push(other.name.clone());
+        }
+    }
+
+    /// Declared compute slices must do for whatever the placements let on one GPU.
+    fn check_compute_slices(&self, model: &Model, at: &mut Problems<'_>) {
+        let Some(declared) = self.compute_slices else { return };
+        let needed = |counts: &Counts| -> u32 {
+            counts.iter().map(|(id, n)| u32::from(n) * u32::from(model.get(id).compute_slices)).sum()
+        };
+        let most = model.idle_capability().maximal().iter().max_by_key(|counts| needed(counts));
+        if let Some(most) = most.filter(|most| needed(most) > u32::from(declared)) {
+            at.add(format!(
+                "compute_slices is {declared}, but by the placements {} fits, which has {}",
+                most.display(model),
+                needed(most)
+            ));
+        }
     }
 
     fn compute_instances(&self, model: &Model, at: &mut Problems<'_>) -> Vec<ComputeInstanceProfile> {
@@ -268,13 +337,32 @@ fn check_names(model: &Model, at: &mut Problems<'_>) {
     }
 }
 
-/// A class's name with another driver. `1g+me` has the memory of `1g` and so its number.
-fn variant_name(names: &BTreeMap<String, String>, class: &str) -> Option<String> {
-    let written = |class: &str| names.get(class).filter(|_| !matches!(class, "source" | "note"));
-    written(class).cloned().or_else(|| {
+/// No instance holds more engines than its GPU has.
+fn check_engines(model: &Model, at: &mut Problems<'_>) {
+    let budget = model.engine_budget;
+    for p in &model.profiles {
+        let kinds = [
+            ("decoders", p.engines.decoders, budget.decoders),
+            ("encoders", p.engines.encoders, budget.encoders),
+            ("JPEG decoders", p.engines.jpeg, budget.jpeg),
+            ("OFA units", p.engines.ofa, budget.ofa),
+        ];
+        for (kind, held, most) in kinds {
+            at.check(held <= most, || format!("{} holds {held} {kind}, and engine_budget has {most}", p.name));
+        }
+    }
+}
+
+impl FileVariantNames {
+    /// A class's name with this driver. `1g+me` has the memory of `1g` and so its number.
+    fn name_of(&self, class: &str) -> Option<(String, Confidence)> {
+        if let Some(name) = self.names.get(class) {
+            return Some((name.clone(), Confidence::Source));
+        }
         let attributes = class.find(['+', '-'])?;
-        Some(format!("{}{}", written(&class[..attributes])?, &class[attributes..]))
-    })
+        let name = self.names.get(&class[..attributes])?;
+        Some((format!("{name}{}", &class[attributes..]), Confidence::Derived))
+    }
 }
 
 impl FileLabel {
@@ -294,29 +382,6 @@ impl FilePci {
             filter: self.filter(),
             board: self.board.clone(),
             source: self.source.clone(),
-        }
-    }
-}
-
-impl FileEngines {
-    fn all_known(&self) -> bool {
-        [self.decoders, self.encoders, self.jpeg, self.ofa].iter().all(Option::is_some)
-    }
-
-    fn held(&self) -> Engines {
-        self.or(0)
-    }
-
-    fn budget(&self) -> Engines {
-        self.or(u16::MAX)
-    }
-
-    fn or(&self, default: u16) -> Engines {
-        Engines {
-            decoders: self.decoders.unwrap_or(default),
-            encoders: self.encoders.unwrap_or(default),
-            jpeg: self.jpeg.unwrap_or(default),
-            ofa: self.ofa.unwrap_or(default),
         }
     }
 }
