@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::layout::Counts;
+use super::layout::{Counts, LayoutError};
 use super::model::{Model, ProfileId};
 use super::name::ProfileName;
 
@@ -84,6 +84,14 @@ pub enum DeviceProblem {
         /// The compute-instance forms it does have.
         there_are: Vec<ProfileName>,
     },
+    /// Names of two driver releases in one map.
+    #[error("no driver release has both {} and {} on {model}", names[0], names[1])]
+    MixedReleases {
+        /// The model's id.
+        model: String,
+        /// Two names that do not go together.
+        names: Box<[ProfileName; 2]>,
+    },
     /// More GPU instances of a profile than there may be.
     #[error("{needed} GPU instances of {profile} are needed, at most {most} may be on one {model}")]
     TooMany {
@@ -104,6 +112,7 @@ impl DeviceProblem {
         match self {
             DeviceProblem::UnknownProfile { .. } => "unknown-profile",
             DeviceProblem::NoSuchComputeInstance { .. } => "unknown-compute-instance",
+            DeviceProblem::MixedReleases { .. } => "mixed-driver-names",
             DeviceProblem::TooMany { .. } => "too-many-instances",
         }
     }
@@ -121,11 +130,13 @@ impl Model {
     /// What a `mig-devices` map asks of a GPU of this model. Whether that fits is for
     /// [`Model::why_not`] to say, and in which order it can be created for [`Model::creation_order`].
     ///
-    /// Profiles may be written under any known driver's name. Counts of zero ask for nothing.
+    /// Profiles may be written under the names of any known driver release, but of one only. Counts of
+    /// zero ask for nothing.
     ///
     /// # Errors
-    /// [`DeviceError`] lists unknown profiles, compute-instance forms the model does not have, and
-    /// profiles of which more GPU instances are needed than there may be.
+    /// [`DeviceError`] lists unknown profiles, names that no driver release has together, compute-instance
+    /// forms the model does not have, and profiles of which more GPU instances are needed than there may
+    /// be.
     pub fn resolve_devices(&self, asked: &BTreeMap<ProfileName, u32>) -> Result<Devices, DeviceError> {
         let mut problems = Vec::new();
         let mut whole: BTreeMap<ProfileId, u64> = BTreeMap::new();
@@ -147,6 +158,10 @@ impl Model {
                     Err(problem) => problems.push(problem),
                 },
             }
+        }
+        if let Some(names) = self.names_apart(asked.iter().filter(|&(_, &n)| n > 0).map(|(name, _)| name)) {
+            let names = Box::new(names.map(ProfileName::gpu_instance));
+            problems.push(DeviceProblem::MixedReleases { model: self.id.clone(), names });
         }
         let mut devices = Devices { counts: Counts::EMPTY, instances: Vec::new() };
         for (id, profile) in self.profile_ids() {
@@ -174,6 +189,26 @@ impl Model {
             }
         }
         if problems.is_empty() { Ok(devices) } else { Err(DeviceError { problems }) }
+    }
+
+    /// The fewest GPU instances for some compute instances. More of a profile than there may be are no
+    /// error here.
+    pub(super) fn gpu_instances_for(&self, divided: &BTreeMap<ProfileName, u32>) -> Result<Counts, LayoutError> {
+        let mut counts = Counts::EMPTY;
+        let problems = match self.resolve_devices(divided) {
+            Ok(devices) => return Ok(devices.counts),
+            Err(error) => error.problems,
+        };
+        for problem in problems {
+            match problem {
+                DeviceProblem::TooMany { profile, needed, .. } => {
+                    let id = self.profile(&profile).expect("a profile of this model is called so");
+                    counts[id] = u8::try_from(needed).unwrap_or(u8::MAX);
+                }
+                problem => return Err(LayoutError::ComputeInstance(problem)),
+            }
+        }
+        Ok(counts)
     }
 
     fn form(&self, profile: ProfileId, slices: u8, wanted: u32) -> Result<Form, DeviceProblem> {
@@ -310,8 +345,32 @@ mod tests {
 
     #[test]
     fn other_drivers_names_mean_the_same() {
-        check("GB200", &[("1c.3g.95gb", 1), ("1c.3g.93gb", 2)], "3g.93gb=1", "3g[1c,1c,1c]");
+        check(
+            "GB200",
+            &[("1c.3g.95gb", 1), ("2c.3g.95gb", 1), ("2g.47gb", 1)],
+            "2g.47gb=1,3g.93gb=1",
+            "2g[2c] 3g[2c,1c]",
+        );
         check("A100-80GB", &[("7g.79gb", 1)], "7g.80gb=1", "7g[7c]");
+    }
+
+    #[test]
+    fn names_of_two_driver_releases_do_not_go_together() {
+        let apart = "no driver release has both 1g.23gb and 3g.95gb on GB200-186GB";
+        refuse("GB200", &[("1g.23gb", 2), ("3g.95gb", 1)], apart);
+        refuse("GB200", &[("1g.23gb", 2), ("1c.3g.95gb", 3)], apart);
+        refuse(
+            "GB200",
+            &[("1g.23gb", 3), ("1g.24gb", 3)],
+            "no driver release has both 1g.23gb and 1g.24gb on GB200-186GB",
+        );
+        check("GB200", &[("1g.24gb", 2), ("3g.95gb", 1)], "1g.23gb=2,3g.93gb=1", "1g[1c] 1g[1c] 3g[3c]");
+        // What DCGM calls a profile is no name for mig-parted.
+        refuse(
+            "H100-94GB",
+            &[("1g.11gb", 1)],
+            "H100-94GB has no profile `1g.11gb` (nearest: 1g.12gb, 1g.12gb+me, 1g.24gb)",
+        );
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Layouts: which instances one GPU carries, and where.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Index, IndexMut};
 
 use smallvec::SmallVec;
 
+use super::devices::DeviceProblem;
 use super::model::{Engines, MAX_PROFILES, Model, ProfileId};
 use super::name::ProfileName;
 
@@ -61,21 +63,40 @@ impl Counts {
     }
 
     /// Reads `1g.10gb=2,3g.40gb=1` (also `:` for `=`, and a bare name for one). `empty` is none at all.
+    /// Names may also be resources (`nvidia.com/mig-1g.10gb.me`); compute instances (`1c.3g.40gb=3`)
+    /// count as the fewest GPU instances that hold them.
     ///
     /// # Errors
-    /// [`LayoutError`] if a name is not a profile of the model, or a count is not a number up to 255.
+    /// [`LayoutError`] if a name is not a profile of the model or no compute instance it has, or a count
+    /// is not a number up to 255.
     pub fn parse(model: &Model, text: &str) -> Result<Counts, LayoutError> {
         let mut counts = Counts::EMPTY;
         if text.trim() == "empty" {
             return Ok(counts);
         }
+        let mut divided = BTreeMap::new();
         for item in items(text) {
             let (name, count) = item.split_once(['=', ':']).unwrap_or((item, "1"));
-            let id = resolve(model, name)?;
+            let (name, id) = resolve(model, name)?;
             let refused = || LayoutError::Count { item: shortened(item) };
-            counts[id] = number(count).and_then(|n| counts[id].checked_add(n)).ok_or_else(refused)?;
+            let count = number(count).ok_or_else(refused)?;
+            if name.compute_instance().is_some_and(|slices| slices != model.get(id).compute_slices) {
+                *divided.entry(name).or_default() += u32::from(count);
+            } else {
+                counts.add(model, id, count)?;
+            }
+        }
+        for (id, n) in model.gpu_instances_for(&divided)?.iter() {
+            counts.add(model, id, n)?;
         }
         Ok(counts)
+    }
+
+    fn add(&mut self, model: &Model, id: ProfileId, more: u8) -> Result<(), LayoutError> {
+        let sum = u16::from(self[id]) + u16::from(more);
+        let refused = |_| LayoutError::Count { item: format!("{}={sum}", model.get(id).name) };
+        self[id] = u8::try_from(sum).map_err(refused)?;
+        Ok(())
     }
 
     /// Checks that only profiles of the model are counted.
@@ -178,6 +199,15 @@ pub enum LayoutError {
         /// Names that may have been meant.
         nearest: Vec<String>,
     },
+    /// The GPU instance cannot be divided in this way.
+    #[error("{0}")]
+    ComputeInstance(DeviceProblem),
+    /// A compute instance has no start of its own.
+    #[error("{name} is a compute instance, and only GPU instances have a start (expected like {}@0)", name.gpu_instance())]
+    StartOfComputeInstance {
+        /// The name.
+        name: ProfileName,
+    },
     /// The profile cannot start there.
     #[error("{profile} cannot start at {start} on {model} (legal starts: {})", legal.iter().map(u8::to_string).collect::<Vec<_>>().join(", "))]
     Start {
@@ -225,6 +255,8 @@ impl LayoutError {
             LayoutError::Form { .. } => "layout-form",
             LayoutError::Count { .. } => "layout-count",
             LayoutError::UnknownProfile { .. } => "unknown-profile",
+            LayoutError::ComputeInstance(problem) => problem.code(),
+            LayoutError::StartOfComputeInstance { .. } => "start-of-compute-instance",
             LayoutError::Start { .. } => "illegal-start",
             LayoutError::Overlap { .. } => "overlap",
             LayoutError::TooMany { .. } => "too-many-instances",
@@ -290,7 +322,11 @@ impl Layout {
             let form = || LayoutError::Form { item: shortened(item) };
             let (name, start) = item.split_once('@').ok_or_else(form)?;
             let start = number(start).ok_or_else(form)?;
-            placements.push(Placement { start, profile: resolve(model, name)? });
+            let (name, profile) = resolve(model, name)?;
+            if name.compute_instance().is_some_and(|slices| slices != model.get(profile).compute_slices) {
+                return Err(LayoutError::StartOfComputeInstance { name });
+            }
+            placements.push(Placement { start, profile });
         }
         Layout::new(model, placements)
     }
@@ -419,12 +455,15 @@ fn foreign(model: &Model, id: ProfileId) -> LayoutError {
     LayoutError::UnknownProfile { model: model.id.clone(), name: format!("#{}", id.0), nearest: Vec::new() }
 }
 
-fn resolve(model: &Model, name: &str) -> Result<ProfileId, LayoutError> {
-    let name = name.trim();
-    let known = name.parse().ok().and_then(|parsed| model.profile(&parsed));
-    known.ok_or_else(|| LayoutError::UnknownProfile {
+/// The profile a text means, spelled as a profile or as a resource; of a compute instance, the profile it
+/// lives in.
+fn resolve(model: &Model, text: &str) -> Result<(ProfileName, ProfileId), LayoutError> {
+    let text = text.trim();
+    let name = ProfileName::from_resource(text).or_else(|| ProfileName::from_label_form(text));
+    let known = name.and_then(|name| Some((model.profile(&name.gpu_instance())?, name)));
+    known.map(|(id, name)| (name, id)).ok_or_else(|| LayoutError::UnknownProfile {
         model: model.id.clone(),
-        name: shortened(name),
-        nearest: model.nearest_profiles(name),
+        name: shortened(text),
+        nearest: model.nearest_profiles(text),
     })
 }

@@ -60,11 +60,34 @@ fn counts_take_other_forms_too() {
         ("1g.5gb=256", "layout-count"),
         ("1g.5gb=200,1g.5gb=100", "layout-count"),
         ("1g.5gb=2=3", "layout-count"),
-        ("1c.3g.20gb=1", "unknown-profile"),
+        ("4c.4g.20gb=1,3c.4g.20gb=1", "unknown-compute-instance"),
+        ("1c.3g.40gb=1", "unknown-profile"),
         ("2", "unknown-profile"),
     ] {
         assert_eq!(Counts::parse(&a100, text).map_err(|e| e.code()), Err(code), "{text}");
     }
+}
+
+#[test]
+fn compute_instances_and_resources_are_counted_too() {
+    let h100 = model("H100-80GB");
+    for (text, counts) in [
+        ("1c.3g.40gb=3", "3g.40gb=1"),
+        ("1c.3g.40gb=4", "3g.40gb=2"),
+        ("1c.3g.40gb=2,2c.3g.40gb=1,3g.40gb=1", "3g.40gb=2"),
+        ("3c.3g.40gb", "3g.40gb=1"),
+        ("1g.10gb.me=1", "1g.10gb+me=1"),
+        ("nvidia.com/mig-1g.10gb=2,nvidia.com/mig-1g.10gb.me", "1g.10gb=2,1g.10gb+me=1"),
+        // Whether they fit is for others to say.
+        ("1c.7g.80gb=15", "7g.80gb=3"),
+    ] {
+        assert_eq!(Counts::parse(&h100, text).unwrap().display(&h100).to_string(), counts, "{text}");
+    }
+    let placed = Layout::parse(&h100, "nvidia.com/mig-1g.10gb.me@3").unwrap();
+    assert_eq!(placed.display(&h100).to_string(), "1g.10gb+me@3");
+    assert_eq!(Layout::parse(&h100, "1c.3g.40gb@0").unwrap_err().code(), "start-of-compute-instance");
+    let sum = Counts::parse(&h100, "1g.10gb=200,1g.10gb=100").unwrap_err().to_string();
+    assert!(sum.contains("`1g.10gb=300`"), "{sum}");
 }
 
 /// An engine budget is not a count: its misfit names the model.
