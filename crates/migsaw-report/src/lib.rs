@@ -25,4 +25,5 @@ mod table;
 pub use clean::clean;
 pub use names::compress;
 pub use number::{counted, grouped};
+pub use page::Page;
 pub use style::{Style, Tone};

@@ -3,38 +3,39 @@
 use crate::style::{Style, Tone};
 
 /// Lines for one reader.
-pub(crate) struct Page {
+pub struct Page {
     text: String,
     style: Style,
 }
 
 impl Page {
-    pub(crate) fn new(style: Style) -> Page {
+    /// A page without lines.
+    pub fn new(style: Style) -> Page {
         Page { text: String::new(), style }
     }
 
     /// A page that begins with a heading.
-    pub(crate) fn titled(title: &str, style: Style) -> Page {
+    pub fn titled(title: &str, style: Style) -> Page {
         let mut page = Page::new(style);
         page.line(style.paint(Tone::Strong, title));
         page
     }
 
     /// A line as it is.
-    pub(crate) fn line(&mut self, line: impl AsRef<str>) {
+    pub fn line(&mut self, line: impl AsRef<str>) {
         self.text.push_str(line.as_ref());
         self.text.push('\n');
     }
 
     /// Text broken at spaces: the first line indented by `indent`, the others by `hang`. A word longer
     /// than a line stays whole.
-    pub(crate) fn wrapped(&mut self, text: &str, indent: usize, hang: usize) {
+    pub fn wrapped(&mut self, text: &str, indent: usize, hang: usize) {
         let first = " ".repeat(indent);
         self.wrapped_behind(&first, indent, text, hang);
     }
 
     /// Like [`Page::wrapped`], behind `head`, which is `width` characters wide on the screen.
-    pub(crate) fn wrapped_behind(&mut self, head: &str, width: usize, text: &str, hang: usize) {
+    pub fn wrapped_behind(&mut self, head: &str, width: usize, text: &str, hang: usize) {
         self.text.push_str(head);
         let mut used = width;
         for (i, word) in text.split(' ').enumerate() {
@@ -53,12 +54,21 @@ impl Page {
         self.text.push('\n');
     }
 
+    /// A picture and the notation behind it, broken behind commas if they are wider than a line.
+    pub(crate) fn placed(&mut self, picture: &str, notation: &str) {
+        let width = picture.chars().count() + 2;
+        let fits = width + notation.chars().count() <= self.style.columns();
+        let notation = if fits { notation.to_owned() } else { notation.replace(',', ", ") };
+        self.wrapped_behind(&format!("{picture}  "), width, &notation, width);
+    }
+
     /// Lines that are ready.
-    pub(crate) fn push(&mut self, lines: &str) {
+    pub fn push(&mut self, lines: &str) {
         self.text.push_str(lines);
     }
 
-    pub(crate) fn finish(self) -> String {
+    /// The text.
+    pub fn finish(self) -> String {
         self.text
     }
 }

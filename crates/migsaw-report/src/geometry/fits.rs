@@ -41,7 +41,7 @@ pub struct FitDocument {
     pub pinned: String,
     /// The answer.
     pub fits: bool,
-    /// One legal place for each wanted instance.
+    /// A legal place for each wanted instance: the one that the creation order leads to, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<LayoutDocument>,
     /// The order in which the driver, choosing the starts itself, creates them all; absent if there is
@@ -69,7 +69,11 @@ impl Fit {
     /// [`LayoutError`] if `pinned` is no layout of the model.
     pub fn of(model: &Model, wanted: Counts, pinned: Layout) -> Result<Fit, LayoutError> {
         let outcome = match model.place(&wanted, &pinned)? {
-            Some(layout) => Ok((layout, model.creation_order_beside(&wanted, &pinned)?)),
+            // The layout to show is the one that comes about, where the driver can be brought to it.
+            Some(some) => match model.creation_order_beside(&wanted, &pinned)? {
+                Creation::Order(order) => Ok((order.layout(), Creation::Order(order))),
+                impossible => Ok((some, impossible)),
+            },
             None => Err(model.why_not(&wanted, &pinned).map_or_else(
                 || Refusal { code: "does-not-fit".to_owned(), reason: "no assignment of starts exists".to_owned() },
                 |misfit| Refusal { code: misfit.code().to_owned(), reason: misfit.to_string() },

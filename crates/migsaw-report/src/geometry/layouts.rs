@@ -91,7 +91,7 @@ pub fn text(model: &Model, selection: Selection, style: Style) -> String {
     } else {
         let found = layouts(model, selection);
         for layout in &found {
-            page.line(format!("{}  {}", picture(model, layout, style), layout.display(model)));
+            page.placed(&picture(model, layout, style), &layout.display(model).to_string());
         }
         found.len()
     };
