@@ -18,6 +18,11 @@ pub(crate) fn reason(error: &serde_saphyr::Error) -> String {
     }
     // The parser's advice to its programmers is none for its users.
     let text = text.split(", set DuplicateKeyPolicy").next().unwrap_or(text);
+    let text = match text {
+        _ if text.starts_with("budget breached") => "the text is too large, or its aliases stand for too much",
+        _ if text.starts_with("cannot deserialize null into string") => "nothing stands where a string is expected",
+        _ => text,
+    };
     text.chars().take(400).collect()
 }
 

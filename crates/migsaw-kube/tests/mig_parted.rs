@@ -40,6 +40,7 @@ fn accepts_what_mig_parted_accepts() {
             ),
         ),
         ("what does not fit", rule("{devices: all, mig-enabled: true, mig-devices: {7g.80gb: 700}}")),
+        ("null for false", rule("{devices: all, mig-enabled: null}")),
         ("yes for true", rule("{devices: all, mig-enabled: yes, mig-devices: {}}")),
         ("JSON", r#"{"version": "v1", "mig-configs": {"a": [{"devices": "all", "mig-enabled": false}]}}"#.to_owned()),
         ("anchors", "version: v1\nmig-configs:\n  a: &a\n  - {devices: all, mig-enabled: false}\n  b: *a\n".to_owned()),
@@ -90,6 +91,15 @@ fn refuses_what_mig_parted_refuses() {
     ] {
         assert_eq!(codes(&text), expected, "{name}");
     }
+    for (text, said) in [
+        (rule("{devices: all, mig-enabled: true, mig-devices: {1g.5gb: 7.0}}"), "is 7.0 (expected a whole number"),
+        (rule("{devices: all, mig-enabled: true, mig-devices: {1g.5gb: 99999999999999999999}}"), "is 1e20 (expected"),
+        ("version: v1\nmig-configs:\n  ~: []\n".to_owned(), "nothing stands where a string is expected"),
+        ("kind: List\nitems: []".to_owned(), "this is a List (expected"),
+    ] {
+        let errors = Config::read(text.as_bytes()).unwrap_err().to_string();
+        assert!(errors.contains(said), "{text}: {errors}");
+    }
     let errors = Config::read(b"version: v1\n\xff").unwrap_err();
     assert_eq!((errors.0[0].line, errors.0[0].code()), (2, "not-utf8"));
 }
@@ -121,6 +131,7 @@ fn reads_config_maps() {
     assert_eq!(codes(&wrong), ["9:unknown-field", "9:missing-field"]);
     assert_eq!(codes("kind: ConfigMap\ndata: {config.yml: ''}"), ["1:no-config-key"]);
     assert_eq!(codes("kind: ConfigMap\ndata: {config.yaml: 1}"), ["2:wrong-type"]);
+    assert_eq!(codes("apiVersion: v1\nkind: List\nitems: []"), ["1:other-kind"]);
 }
 
 #[test]
@@ -224,15 +235,15 @@ fn filters_choose_the_models() {
         "a board nobody knows",
         &rule("0x123410DE", 99),
         None,
-        true,
+        false,
         &["4:unknown-device no known model has the PCI id 0x123410DE: not judged there"],
     );
     check(
         "no filter at all",
         &rule("H100", 7),
         None,
-        true,
-        &["4:malformed-filter the device filter `H100` is malformed and matches no GPU (expected like 0x233010DE)"],
+        false,
+        &["4:malformed-filter the device filter `H100` matches no GPU (expected device and vendor like 0x233010DE)"],
     );
 }
 
@@ -251,7 +262,7 @@ fn without_models_all_that_have_the_profiles_are_judged() {
 }
 
 #[test]
-fn the_last_rule_for_a_gpu_holds() {
+fn every_rule_for_a_gpu_must_be_creatable() {
     let rule = |devices: &str, n: u32| {
         format!("  - {{devices: {devices}, mig-enabled: true, mig-devices: {{1g.10gb: {n}}}}}\n")
     };
@@ -261,16 +272,21 @@ fn the_last_rule_for_a_gpu_holds() {
             "{line}:too-many-instances on A100-40GB: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB"
         )
     };
-    check("part of it holds", &format!("{}{}", rule("all", 7), rule("[0, 1]", 4)), a100, false, &[&too_many(4)]);
+    for (name, first, second) in [
+        ("part of the first holds", ("all", 7), ("[0, 1]", 4)),
+        ("nothing of the first holds", ("all", 7), ("all", 4)),
+        ("nothing of the list holds", ("[0]", 7), ("all", 4)),
+    ] {
+        let rules = format!("{}{}", rule(first.0, first.1), rule(second.0, second.1));
+        check(name, &rules, a100, false, &[&too_many(4)]);
+    }
     check("the list comes last", &format!("{}{}", rule("all", 4), rule("[1]", 7)), a100, false, &[&too_many(5)]);
     check(
-        "nothing of it holds",
-        &format!("{}{}", rule("[0, 1]", 7), rule("all", 4)),
+        "a list of no GPU",
+        &rule("[]", 7),
         a100,
         true,
-        &[
-            "4:overridden-rule on A100-40GB: later rules override this one, but mig-parted applies it first and fails: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB",
-        ],
+        &["4:no-devices `devices` is an empty list, so the rule is about no GPU"],
     );
     check(
         "zero counts",
@@ -281,6 +297,123 @@ fn the_last_rule_for_a_gpu_holds() {
             "4:zero-count the count of 1g.10gb is 0, so mig-parted never sees the configuration as applied (leave it out)",
         ],
     );
+}
+
+#[test]
+fn rules_must_agree_about_the_mode_of_a_gpu() {
+    let on = |devices: &str| format!("  - {{devices: {devices}, mig-enabled: true, mig-devices: {{3g.40gb: 2}}}}\n");
+    let off = |devices: &str| format!("  - {{devices: {devices}, mig-enabled: false}}\n");
+    let found = |rules: &str| {
+        let report = judge(rules, Some(&["H100-80GB"]));
+        let findings = &report.entries[0].findings;
+        let codes: Vec<String> = findings.iter().map(|f| format!("{}:{}", f.line, f.kind.code())).collect();
+        assert_eq!(codes.is_empty(), report.is_valid(), "{rules}");
+        codes
+    };
+    let conflict = |line: u32| vec![format!("{line}:mode-conflict")];
+    let filtered = off("all").replace("devices", "device-filter: '0x233010DE', devices");
+    let elsewhere = off("all").replace("devices", "device-filter: '0x20B710DE', devices");
+    for (name, rules, expected) in [
+        ("off, then on", [off("all"), on("[0]")].concat(), conflict(4)),
+        ("on, then off", [on("all"), off("[0]")].concat(), conflict(4)),
+        ("a list, then all", [on("[0]"), off("all")].concat(), conflict(4)),
+        ("the second of three", [on("all"), off("[3]"), on("all")].concat(), conflict(5)),
+        ("only the last two overlap", [off("[0]"), on("[1]"), off("[1]")].concat(), conflict(5)),
+        ("behind a filter", [on("all"), filtered].concat(), conflict(4)),
+        ("other GPUs", [off("[0]"), on("[1, 2]")].concat(), vec![]),
+        ("other boards", [on("all"), elsewhere].concat(), vec![]),
+        ("the same mode", [on("all"), on("[1]")].concat(), vec![]),
+    ] {
+        assert_eq!(found(&rules), expected, "{name}");
+    }
+    let report = judge(&[off("all"), on("[0]")].concat(), None);
+    assert_eq!(
+        report.entries[0].findings[0].to_string(),
+        "MIG is off here, and line 5 turns it on for the same GPU: mig-parted sets the mode of the last rule first, \
+         and then fails at this one"
+    );
+}
+
+#[test]
+fn a_subsystem_filter_is_about_its_boards_only() {
+    let rule = |filter: &str, devices: &str| {
+        format!("  - {{device-filter: '{filter}', devices: all, mig-enabled: true, mig-devices: {{{devices}}}}}\n")
+    };
+    let (good, bad) = ("3g.40gb: 2", "3g.40gb: 2, 1g.10gb: 1");
+    let (device, board) = ("0x233010DE", "0x233010DE:0x16C110DE");
+    for (name, rules, codes) in [
+        ("all boards, then one", rule(device, bad) + &rule(board, good), &["4:memory-exceeded"][..]),
+        ("all boards, one of them wrong", rule(device, good) + &rule(board, bad), &["5:memory-exceeded"]),
+        ("one board", rule(board, bad), &["4:memory-exceeded"]),
+        ("one board, right", rule(board, good), &[]),
+        ("no number", rule("0x233010DE:zz", good), &["4:malformed-filter"]),
+        ("three numbers", rule("0x233010DE:0x1:0x2", good), &["4:malformed-filter"]),
+        ("no vendor", rule("0x2330", good), &["4:malformed-filter"]),
+    ] {
+        let report = judge(&rules, None);
+        let found: Vec<String> =
+            report.entries[0].findings.iter().map(|f| format!("{}:{}", f.line, f.kind.code())).collect();
+        assert_eq!(found, codes, "{name}");
+        assert_eq!(report.is_valid(), codes.is_empty(), "{name}");
+    }
+    let off_on_one_board =
+        format!("{}  - {{device-filter: '{board}', devices: all, mig-enabled: false}}\n", rule(device, good));
+    assert_eq!(judge(&off_on_one_board, None).entries[0].findings[0].kind.code(), "mode-conflict");
+}
+
+#[test]
+fn gpus_of_a_node_may_be_of_several_models() {
+    let rule = |devices: &str, profile: &str, n: u32| {
+        format!("  - {{devices: {devices}, mig-enabled: true, mig-devices: {{{profile}: {n}}}}}\n")
+    };
+    let mixed = rule("[0]", "1g.10gb", 7) + &rule("[1]", "1g.6gb", 4);
+    for models in [None, Some(&["H100-80GB", "A30"][..])] {
+        let report = judge(&mixed, models);
+        assert!(report.is_valid(), "{report:?}");
+        assert!(report.entries[0].models.contains(&"A30-24GB".to_owned()), "{report:?}");
+    }
+    assert!(!judge(&mixed, Some(&["H100-80GB"])).is_valid());
+    assert!(!judge(&rule("all", "1g.10gb", 7), Some(&["H100-80GB", "A30"])).is_valid());
+    assert!(!judge(&(mixed.clone() + &rule("[1]", "1g.10gb", 1)), None).is_valid());
+    assert!(!judge(&(mixed + &rule("[2]", "1g.6gb", 5)), None).is_valid());
+    check(
+        "one name, two profiles, one GPU",
+        &rule("[0]", "1g.10gb", 7),
+        Some(&["A100-40GB", "H100-80GB"]),
+        true,
+        &[
+            "4:not-on-every-model on A100-40GB: it cannot be created there: 7 GPU instances of 1g.10gb are needed, at most 4 may be on one A100-40GB",
+        ],
+    );
+}
+
+#[test]
+fn without_models_one_must_do() {
+    let all = |devices: &str| format!("  - {{devices: all, mig-enabled: true, mig-devices: {{{devices}}}}}\n");
+    let report = judge(&all("1g.10gb: 7"), None);
+    let elsewhere: Vec<&str> = report.entries[0].findings.iter().filter_map(|f| f.model.as_deref()).collect();
+    assert_eq!(elsewhere, ["A100-40GB", "A800-40GB"]);
+    assert!(report.is_valid() && report.entries[0].models.contains(&"H100-80GB".to_owned()));
+    assert!(!judge(&all("1g.10gb: 8"), None).is_valid());
+    check(
+        "a name nobody has",
+        &all("9g.999gb: 1"),
+        None,
+        false,
+        &["4:no-such-model no known model has 9g.999gb (nearest: 3g.139gb, 4g.139gb, 7g.269gb)"],
+    );
+}
+
+#[test]
+fn what_was_not_judged_is_not_called_right() {
+    let filtered = "  - {device-filter: '0x233010DE', devices: all, mig-enabled: true, mig-devices: {1g.10gb: 7}}\n";
+    let report = judge(filtered, Some(&["A100-80GB"]));
+    assert!(!report.is_valid() && !report.entries[0].is_judged && report.entries[0].is_valid());
+    assert_eq!(report.entries[0].findings[0].kind.code(), "not-judged");
+    assert!(judge(filtered, None).entries[0].is_judged);
+    let off = "  - {devices: all, mig-enabled: false}\n";
+    assert!(judge(off, Some(&["A100-80GB"])).entries[0].is_judged && judge(off, None).is_valid());
+    assert!(judge(&format!("{filtered}  other:\n{off}"), Some(&["A100-80GB"])).is_valid());
 }
 
 /// Whatever is in a file, reading ends with an answer or an error, and what was read prints and reads.

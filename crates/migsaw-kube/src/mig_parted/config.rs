@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use migsaw::geometry::{Model, ProfileName};
 
+use super::device_filter::{BoardId, DeviceFilter};
+
 /// A mig-parted configuration file, version `v1`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
@@ -37,11 +39,6 @@ pub struct Rule {
     /// The line it was read from, from 1; 0 if it was not read.
     pub line: u64,
 }
-
-/// A PCI device as mig-parted's filters write it: `0xDDDDVVVV`, device before vendor, perhaps with the
-/// subsystem behind a colon.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DeviceFilter(pub String);
 
 /// The GPUs of a node a rule is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,34 +92,10 @@ impl Rule {
     /// Whether the filter lets GPUs of this model through (of some board of this model, where a model
     /// has several).
     pub fn admits(&self, model: &Model) -> bool {
-        let of_model = |filter: &DeviceFilter| model.pci_devices.iter().any(|device| filter.admits(&device.filter));
-        self.device_filter.is_empty() || self.device_filter.iter().any(of_model)
-    }
-
-    /// Whether the filter lets this PCI device through, given as `0xDDDDVVVV`.
-    pub fn admits_device(&self, device: &str) -> bool {
-        self.device_filter.is_empty() || self.device_filter.iter().any(|filter| filter.admits(device))
-    }
-}
-
-impl DeviceFilter {
-    /// The device and vendor part, without the subsystem.
-    pub fn device(&self) -> &str {
-        self.0.split_once(':').map_or(self.0.as_str(), |(device, _)| device)
-    }
-
-    /// Whether it is written as filters are. mig-parted takes others without a word, and they match
-    /// nothing.
-    pub fn is_well_formed(&self) -> bool {
-        let id = |text: &str| {
-            let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
-            digits.is_some_and(|d| !d.is_empty() && d.len() <= 8 && d.bytes().all(|b| b.is_ascii_hexdigit()))
-        };
-        self.0.splitn(2, ':').all(id)
-    }
-
-    fn admits(&self, device: &str) -> bool {
-        self.device().eq_ignore_ascii_case(device)
+        let asked: Vec<BoardId> = self.device_filter.iter().filter_map(DeviceFilter::id).collect();
+        let boards = model.pci_devices.iter().filter_map(|device| DeviceFilter(device.filter.clone()).id());
+        let is_asked = |board: BoardId| asked.iter().any(|id| id.any_subsystem().admits(board));
+        self.device_filter.is_empty() || boards.into_iter().any(is_asked)
     }
 }
 

@@ -72,6 +72,12 @@ pub enum ConfigProblem {
         /// The keys there are.
         keys: Vec<String>,
     },
+    /// A Kubernetes object of another kind.
+    #[error("this is a {kind} (expected a mig-parted file, or a ConfigMap with the key `config.yaml`)")]
+    OtherKind {
+        /// The kind.
+        kind: String,
+    },
     /// A value of the wrong type.
     #[error("{place} must be {expected}, not {found}")]
     Type {
@@ -121,7 +127,7 @@ pub enum ConfigProblem {
         found: String,
     },
     /// A number outside its range.
-    #[error("{place} is {found} (expected a whole number from 0 to 4294967295)")]
+    #[error("{place} is {found} (expected a whole number from 0 to 4294967295, without fraction or leading zero)")]
     Number {
         /// Which number.
         place: String,
@@ -164,6 +170,7 @@ impl ConfigProblem {
             ConfigProblem::Syntax { .. } => "syntax",
             ConfigProblem::SeveralDocuments { .. } => "several-documents",
             ConfigProblem::NoConfigKey { .. } => "no-config-key",
+            ConfigProblem::OtherKind { .. } => "other-kind",
             ConfigProblem::Type { .. } => "wrong-type",
             ConfigProblem::UnknownField { .. } => "unknown-field",
             ConfigProblem::MissingField { .. } => "missing-field",

@@ -5,6 +5,7 @@
 //! whether each entry can be created on the GPUs it is for.
 
 mod config;
+mod device_filter;
 mod error;
 mod parse;
 mod read;
@@ -12,6 +13,7 @@ mod tree;
 mod validate;
 mod write;
 
-pub use config::{Config, DeviceFilter, Devices, Entry, Rule};
+pub use config::{Config, Devices, Entry, Rule};
+pub use device_filter::{BoardId, DeviceFilter};
 pub use error::{ConfigError, ConfigErrors, ConfigProblem};
 pub use validate::{EntryReport, Finding, FindingKind, Report, validate};

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use migsaw::geometry::ProfileName;
 use serde_saphyr::Spanned;
 
-use super::config::{Config, DeviceFilter, Devices, Entry, Rule};
+use super::config::{Config, Devices, Entry, Rule};
+use super::device_filter::DeviceFilter;
 use super::error::{ConfigError, ConfigErrors, ConfigProblem};
 use super::tree::{Tree, line};
 
@@ -118,8 +119,11 @@ impl Reader {
         }
         let devices = devices.map_or(Devices::All, |devices| self.devices(place, devices));
         let mig_enabled = enabled.and_then(|enabled| {
-            if let Tree::Bool(value) = enabled.value {
-                return Some(value);
+            match enabled.value {
+                Tree::Bool(value) => return Some(value),
+                // Go leaves a null at its zero value.
+                Tree::Null => return Some(false),
+                _ => {}
             }
             self.wrong_type(format!("`mig-enabled` of {place}"), "true or false", enabled);
             None

@@ -43,14 +43,20 @@ impl Config {
         if documents.len() > 1 {
             // Manifests often stand behind each other in a file.
             let found = documents.len();
-            documents.retain(|document| is_config_map(&document.value) && embedded(&document.value).is_some());
+            documents
+                .retain(|document| kind(&document.value) == Some("ConfigMap") && embedded(&document.value).is_some());
             if documents.len() != 1 {
                 return Err(one(0, ConfigProblem::SeveralDocuments { found }));
             }
         }
         let Some(document) = documents.pop() else { return Ok(Config::default()) };
-        if !is_config_map(&document.value) {
-            return Reader::read(&document);
+        match kind(&document.value) {
+            Some("ConfigMap") => {}
+            Some(kind) if document.value.get("version").is_none() => {
+                let kind = kind.chars().take(80).collect();
+                return Err(one(line(&document), ConfigProblem::OtherKind { kind }));
+            }
+            _ => return Reader::read(&document),
         }
         let Some(inner) = embedded(&document.value) else {
             let keys = match document.value.get("data").map(|data| &data.value) {
@@ -78,8 +84,12 @@ fn one(line: u64, problem: ConfigProblem) -> ConfigErrors {
     ConfigErrors(vec![ConfigError { line, problem }])
 }
 
-fn is_config_map(document: &Tree) -> bool {
-    matches!(document.get("kind").map(|kind| &kind.value), Some(Tree::Text(kind)) if kind == "ConfigMap")
+/// The kind of a Kubernetes object.
+fn kind(document: &Tree) -> Option<&str> {
+    match &document.get("kind")?.value {
+        Tree::Text(kind) => Some(kind),
+        _ => None,
+    }
 }
 
 fn embedded(config_map: &Tree) -> Option<&Spanned<Tree>> {

@@ -102,7 +102,8 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Tree, E> {
-        Ok(Tree::Number(value.to_string()))
+        // As Rust source, so that 7.0 is not shown as 7, nor 1e20 with all its zeros.
+        Ok(Tree::Number(format!("{value:?}")))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Tree, E> {
