@@ -74,7 +74,7 @@ fn compute_instances_and_resources_are_counted_too() {
     for (text, counts) in [
         ("1c.3g.40gb=3", "3g.40gb=1"),
         ("1c.3g.40gb=4", "3g.40gb=2"),
-        ("1c.3g.40gb=2,2c.3g.40gb=1,3g.40gb=1", "3g.40gb=2"),
+        ("1c.3g.40gb=1,2c.3g.40gb=1,3g.40gb=1", "3g.40gb=2"),
         ("3c.3g.40gb", "3g.40gb=1"),
         ("1g.10gb.me=1", "1g.10gb+me=1"),
         ("nvidia.com/mig-1g.10gb=2,nvidia.com/mig-1g.10gb.me", "1g.10gb=2,1g.10gb+me=1"),
