@@ -72,7 +72,7 @@ impl Fit {
             // The layout to show is the one that comes about, where the driver can be brought to it.
             Some(some) => match model.creation_order_beside(&wanted, &pinned)? {
                 Creation::Order(order) => Ok((order.layout(), Creation::Order(order))),
-                impossible => Ok((some, impossible)),
+                impossible @ Creation::Impossible(_) => Ok((some, impossible)),
             },
             None => Err(model.why_not(&wanted, &pinned).map_or_else(
                 || Refusal { code: "does-not-fit".to_owned(), reason: "no assignment of starts exists".to_owned() },

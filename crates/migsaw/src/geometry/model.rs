@@ -1,5 +1,6 @@
 //! What one GPU board can be cut into.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
@@ -313,12 +314,11 @@ impl Model {
             NamedBy::Driver(release) => Some(release.clone()),
             NamedBy::Tool(_) => None,
         };
-        let mut releases: Vec<Option<String>> = self.other_names.iter().map(driver).filter(Option::is_some).collect();
-        releases.sort();
-        releases.dedup();
+        let releases: BTreeSet<String> = self.other_names.iter().filter_map(driver).collect();
         let is_catalogues = self.get(profile).name == name;
-        let has = |release: &Option<String>| {
-            let mut renamed = self.other_names.iter().filter(|o| o.profile == profile && driver(o) == *release);
+        let has = |release: &String| {
+            let mut renamed =
+                self.other_names.iter().filter(|o| o.profile == profile && driver(o).as_ref() == Some(release));
             renamed.next().map_or(is_catalogues, |first| first.name == name || renamed.any(|o| o.name == name))
         };
         Some(std::iter::once(is_catalogues).chain(releases.iter().map(has)).collect())

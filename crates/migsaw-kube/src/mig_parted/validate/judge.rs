@@ -1,16 +1,16 @@
 //! Judges an entry on the boards its rules are about.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::rc::Rc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use migsaw::geometry::{Catalog, Creation, DeviceProblem, Layout, Model, ProfileName};
+use migsaw::geometry::{Catalog, Model, ProfileName};
 
 use super::EntryReport;
 use super::boards::{Board, Filters};
 use super::finding::{Finding, FindingKind};
 use super::modes::{ModeConflict, conflict};
 use super::remarks::remarks;
+use super::verdict::Verdicts;
 use crate::mig_parted::config::{Devices, Entry, Rule};
 
 pub(super) fn judge(entry: &Entry, catalog: &Catalog, asked: Option<&[Arc<Model>]>) -> EntryReport {
@@ -95,8 +95,7 @@ struct Everywhere<'b> {
     rules: Vec<usize>,
     names_boards: bool,
     asks: bool,
-    has_names: bool,
-    is_creatable: bool,
+    prospect: Prospect,
     /// The highest standing its rules have got.
     standing: Option<Standing>,
 }
@@ -105,8 +104,20 @@ struct Everywhere<'b> {
 struct Candidate {
     board: usize,
     indexed: Vec<usize>,
+    prospect: Prospect,
+}
+
+/// What some rules come to on a board.
+#[derive(Debug, Clone, Copy)]
+struct Prospect {
     has_names: bool,
     is_creatable: bool,
+}
+
+impl Prospect {
+    fn and(self, other: Prospect) -> Prospect {
+        Prospect { has_names: self.has_names && other.has_names, is_creatable: self.is_creatable && other.is_creatable }
+    }
 }
 
 impl Judge<'_> {
@@ -116,11 +127,15 @@ impl Judge<'_> {
         let mut by_index: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (i, rule) in self.entry.rules.iter().enumerate() {
             if let Devices::Indices(indices) = &rule.devices {
-                indices.iter().for_each(|&index| by_index.entry(index).or_default().push(i));
+                for &index in indices {
+                    by_index.entry(index).or_default().push(i);
+                }
             }
         }
         let gpus: BTreeSet<Vec<usize>> = by_index.into_values().chain([Vec::new()]).collect();
-        gpus.iter().for_each(|rules| self.gpu(rules, &mut boards));
+        for rules in &gpus {
+            self.gpu(rules, &mut boards);
+        }
     }
 
     fn everywhere<'b>(&mut self, board: &'b Board) -> Everywhere<'b> {
@@ -130,8 +145,7 @@ impl Judge<'_> {
             board,
             names_boards: rules.iter().any(|&rule| self.filters.names_boards(rule)),
             asks: rules.iter().any(|&rule| self.asks(rule)),
-            has_names: self.all(&rules, board, |verdict| verdict.has_names),
-            is_creatable: self.all(&rules, board, Verdict::is_creatable),
+            prospect: self.prospect(&rules, board),
             rules,
             standing: None,
         }
@@ -141,8 +155,10 @@ impl Judge<'_> {
         names(&self.entry.rules[rule]).next().is_some()
     }
 
-    fn all(&mut self, rules: &[usize], board: &Board, is_so: fn(&Verdict) -> bool) -> bool {
-        rules.iter().all(|&rule| is_so(&self.verdicts.of(rule, board.model)))
+    fn prospect(&mut self, rules: &[usize], board: &Board) -> Prospect {
+        let verdicts = rules.iter().map(|&rule| self.verdicts.of(rule, board.model));
+        let none = Prospect { has_names: true, is_creatable: true };
+        verdicts.fold(none, |all, one| all.and(Prospect { has_names: one.has_names, is_creatable: one.is_creatable() }))
     }
 
     /// Judges a GPU that these rules and those for all GPUs are about, on each board it may be.
@@ -157,13 +173,8 @@ impl Judge<'_> {
             if names_boards || self.all_asked_for && is_every_gpu {
                 self.stand(everywhere, &indexed, Standing::Required);
             } else if everywhere.asks || indexed.iter().any(|&rule| self.asks(rule)) {
-                candidates.push(Candidate {
-                    board: position,
-                    has_names: everywhere.has_names && self.all(&indexed, everywhere.board, |v| v.has_names),
-                    is_creatable: everywhere.is_creatable
-                        && self.all(&indexed, everywhere.board, Verdict::is_creatable),
-                    indexed,
-                });
+                let prospect = everywhere.prospect.and(self.prospect(&indexed, everywhere.board));
+                candidates.push(Candidate { board: position, indexed, prospect });
             }
         }
         self.any_of(&candidates, boards);
@@ -172,7 +183,7 @@ impl Judge<'_> {
     /// Judges a GPU that may be any of some boards: those that have all names, if there are any.
     fn any_of(&mut self, candidates: &[Candidate], boards: &mut [Everywhere<'_>]) {
         let Some(first) = candidates.first() else { return };
-        let some_have_names = candidates.iter().any(|candidate| candidate.has_names);
+        let some_have_names = candidates.iter().any(|candidate| candidate.prospect.has_names);
         if !some_have_names && !self.all_asked_for {
             let mut rules = [&boards[first.board].rules[..], &first.indexed].concat();
             rules.sort_unstable();
@@ -180,9 +191,9 @@ impl Judge<'_> {
             return;
         }
         self.models_assumed |= !self.all_asked_for;
-        let is_somewhere = candidates.iter().any(|candidate| candidate.is_creatable);
+        let is_somewhere = candidates.iter().any(|candidate| candidate.prospect.is_creatable);
         let standing = if is_somewhere { Standing::Possible } else { Standing::Required };
-        for candidate in candidates.iter().filter(|candidate| candidate.has_names || !some_have_names) {
+        for candidate in candidates.iter().filter(|candidate| candidate.prospect.has_names || !some_have_names) {
             self.stand(&mut boards[candidate.board], &candidate.indexed, standing);
         }
     }
@@ -225,65 +236,6 @@ impl Judge<'_> {
         }
         findings
     }
-}
-
-/// What can be said about a rule on a model.
-struct Verdict {
-    /// Whether the model has all its profiles.
-    has_names: bool,
-    findings: Vec<FindingKind>,
-}
-
-impl Verdict {
-    fn is_creatable(&self) -> bool {
-        !self.findings.iter().any(FindingKind::is_error)
-    }
-}
-
-/// The verdicts found so far. Rules that ask for the same have the same.
-struct Verdicts<'a> {
-    rules: &'a [Rule],
-    models: &'a [Arc<Model>],
-    by_rule: HashMap<(usize, usize), Rc<Verdict>>,
-    by_devices: HashMap<(usize, &'a BTreeMap<ProfileName, u32>), Rc<Verdict>>,
-}
-
-impl<'a> Verdicts<'a> {
-    fn new(rules: &'a [Rule], models: &'a [Arc<Model>]) -> Verdicts<'a> {
-        Verdicts { rules, models, by_rule: HashMap::new(), by_devices: HashMap::new() }
-    }
-
-    fn of(&mut self, rule: usize, model: usize) -> Rc<Verdict> {
-        let find = || {
-            let devices = &self.rules[rule].mig_devices;
-            let known = self.by_devices.entry((model, devices));
-            Rc::clone(known.or_insert_with(|| Rc::new(verdict(devices, &self.models[model]))))
-        };
-        Rc::clone(self.by_rule.entry((rule, model)).or_insert_with(find))
-    }
-}
-
-/// What keeps MIG devices from being created on a GPU of this model, or makes it doubtful.
-fn verdict(devices: &BTreeMap<ProfileName, u32>, model: &Model) -> Verdict {
-    let counts = match model.resolve_devices(devices) {
-        Ok(devices) => devices.counts,
-        Err(error) => {
-            let is_unknown = |problem: &DeviceProblem| matches!(problem, DeviceProblem::UnknownProfile { .. });
-            return Verdict {
-                has_names: !error.problems.iter().any(is_unknown),
-                findings: error.problems.into_iter().map(FindingKind::Device).collect(),
-            };
-        }
-    };
-    let findings = if let Some(misfit) = model.why_not(&counts, &Layout::empty()) {
-        vec![FindingKind::DoesNotFit(misfit)]
-    } else if let Ok(Creation::Impossible(proof)) = model.creation_order(&counts) {
-        vec![FindingKind::NoOrder { proof: proof.display(model).to_string() }]
-    } else {
-        let disputed = model.disputed.iter().filter(|disputed| disputed.counts.is_within(&counts));
-        disputed.map(|disputed| FindingKind::Disputed { evidence: disputed.evidence.clone() }).collect()
-    };
-    Verdict { has_names: true, findings }
 }
 
 fn names(rule: &Rule) -> impl Iterator<Item = &ProfileName> {

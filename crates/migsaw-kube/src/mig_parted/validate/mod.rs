@@ -13,6 +13,7 @@ mod finding;
 mod judge;
 mod modes;
 mod remarks;
+mod verdict;
 
 use std::sync::Arc;
 

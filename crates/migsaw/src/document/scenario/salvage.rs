@@ -29,7 +29,9 @@ pub(super) fn salvage<T: DeserializeOwned>(
     let whole_fields: Vec<&[Step]> = exact.iter().map(|steps| &steps[..steps.len().min(1)]).collect();
     [exact, whole_fields].into_iter().find_map(|places| {
         let mut value = value.clone();
-        places.iter().for_each(|steps| remove(&mut value, steps));
+        for steps in &places {
+            remove(&mut value, steps);
+        }
         let fields = value.as_object_mut()?;
         let mut gone: Vec<Path> = places.iter().filter(|steps| !steps.is_empty()).map(|s| below(item, s)).collect();
         for (field, stand_in) in &stand_ins {

@@ -85,7 +85,7 @@ impl FileModel {
         at.check(!self.profiles().is_empty(), || "a model needs at least one profile".to_owned());
         at.check(self.profiles().len() <= MAX_PROFILES, || format!("a model may have at most {MAX_PROFILES} profiles"));
         let profiles: Vec<Profile> =
-            self.profiles().iter().take(MAX_PROFILES).map(|p| self.profile(p, units, at)).collect();
+            self.profiles().iter().take(MAX_PROFILES).map(|p| Self::profile(p, units, at)).collect();
         for (i, profile) in profiles.iter().enumerate() {
             let earlier = profiles[..i].iter().any(|p| p.name == profile.name);
             at.check(!earlier, || format!("profile {} is there twice", profile.name));
@@ -140,7 +140,7 @@ impl FileModel {
         self.placement_units.unwrap_or_else(|| ends.max().unwrap_or(0))
     }
 
-    fn profile(&self, p: &FileProfile, units: u8, at: &mut Problems<'_>) -> Profile {
+    fn profile(p: &FileProfile, units: u8, at: &mut Problems<'_>) -> Profile {
         let placements = p.placements.as_deref().unwrap_or_default();
         let size = p.size_units.or_else(|| placements.first().map(|q| q.size)).unwrap_or(0);
         at.check(!placements.is_empty(), || format!("{} has no placement", p.name));
