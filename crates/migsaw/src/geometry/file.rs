@@ -360,9 +360,7 @@ impl GeometryFile {
         let read: Result<GeometryFile, String> = if is_json {
             serde_json::from_str(text).map_err(|e| e.to_string())
         } else {
-            // By way of JSON, so that the form is compiled for one format only.
-            let tree = serde_saphyr::from_str::<serde_json::Value>(text).map_err(|e| e.to_string());
-            tree.and_then(|tree| serde_json::from_str(&tree.to_string()).map_err(|e| e.to_string()))
+            serde_saphyr::from_str(text).map_err(|e| e.to_string())
         };
         let file = read.map_err(|error| GeometryFileError { problems: locate::problems(text, is_json, error) })?;
         match &file.schema {
