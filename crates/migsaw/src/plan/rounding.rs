@@ -98,11 +98,14 @@ impl<'a> Rounding<'a> {
     fn repaired(&self, mut flows: Vec<i64>, relaxed: &[f64]) -> Vec<i64> {
         let mut best = self.provided(&flows);
         let mut over = self.violation(&best);
-        let split: Vec<&Balance> = self.balances.iter().filter(|balance| balance.is_split(relaxed)).collect();
+        // Where the relaxation splits a balance, moving a unit costs least.
+        let (split, whole): (Vec<_>, Vec<_>) = self.balances.iter().partition(|balance| balance.is_split(relaxed));
         let mut tries = 0;
         while over > 0 {
             let mut better = None;
-            for changed in split.iter().flat_map(|balance| balance.moves(&flows, self.program)) {
+            let crowding = self.crowding(&best);
+            let balances = split.iter().chain(&whole);
+            for changed in balances.flat_map(|balance| balance.moves(&flows, &crowding, self.program)) {
                 tries += 1;
                 if tries > MAX_TRIES {
                     return best;
@@ -118,6 +121,29 @@ impl<'a> Rounding<'a> {
             (flows, best, over) = (changed, values, violation);
         }
         best
+    }
+
+    /// The flows that need what there is too little of.
+    fn crowding(&self, values: &[i64]) -> Vec<bool> {
+        let mark = |row: &Row, needed: &mut Vec<bool>| {
+            for (var, _) in row.sum.terms().into_iter().filter(|term| term.1 > 0) {
+                needed[var.0] = true;
+            }
+        };
+        let mut needed = vec![false; values.len()];
+        for row in self.program.rows().iter().filter(|row| row.compare == Compare::AtMost) {
+            if row.sum.value(values) > i128::from(row.right) {
+                mark(row, &mut needed);
+            }
+        }
+        // What is created first is needed by what comes after it.
+        for (var, rows) in self.capacity.iter().rev() {
+            let rows: &[&Row] = if needed[var.0] { rows } else { &[] };
+            for row in rows {
+                mark(row, &mut needed);
+            }
+        }
+        needed
     }
 
     /// By how much the rows are not kept, in all.
@@ -243,11 +269,16 @@ impl Balance {
         self.parts.iter().filter(|var| relaxed[var.0] > 1e-7).count() > 1
     }
 
-    /// The flows with one unit moved from part to part, or added.
-    fn moves<'f>(&'f self, flows: &'f [i64], program: &'f Program) -> impl Iterator<Item = Vec<i64>> + 'f {
-        let to = self.parts.iter().filter(|to| flows[to.0] < program.uppers()[to.0]);
+    /// The flows with one unit moved from a part that is crowding to one that is not, or added to one.
+    fn moves<'f>(
+        &'f self,
+        flows: &'f [i64],
+        crowding: &'f [bool],
+        program: &'f Program,
+    ) -> impl Iterator<Item = Vec<i64>> + 'f {
+        let to = self.parts.iter().filter(|to| !crowding[to.0] && flows[to.0] < program.uppers()[to.0]);
         to.flat_map(move |to| {
-            let from = self.parts.iter().filter(move |from| *from != to && flows[from.0] > 0).map(|from| (from, -1));
+            let from = self.parts.iter().filter(|from| crowding[from.0] && flows[from.0] > 0).map(|from| (from, -1));
             let total = self.totals.iter().filter(|total| flows[total.0] < program.uppers()[total.0]).map(|t| (t, 1));
             from.chain(total).map(move |(other, step)| {
                 let mut changed = flows.to_vec();
