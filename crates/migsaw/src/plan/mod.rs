@@ -10,6 +10,7 @@ mod fleet_program;
 mod formulation;
 mod nodes;
 mod optimise;
+mod order;
 mod outcome;
 mod peel;
 mod program;
@@ -100,5 +101,6 @@ pub fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, PlanError>
     if !problems.is_empty() {
         return Err(PlanError::Invalid(problems));
     }
-    tiers::plan(problem, options)
+    let by_name = order::ByName::new(problem);
+    Ok(by_name.restore(tiers::plan(&by_name.problem, options)?))
 }
