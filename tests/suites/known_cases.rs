@@ -1,0 +1,145 @@
+//! Problems that once got a wrong plan, none, or a wrong reason.
+
+use std::time::Duration;
+
+use migsaw::document::scenario;
+use migsaw::geometry::Catalog;
+use migsaw::plan::{Budget, Options, Plan, Status, UnservedCode};
+use migsaw::problem::Problem;
+use migsaw_tests::solve::{solve, solve_with, values};
+
+fn problem(fleet: &str, demand: &str) -> Problem {
+    let text = format!("apiVersion: migsaw.io/v1alpha1\nkind: Scenario\nfleet:\n{fleet}\ndemand:\n{demand}\n");
+    scenario::parse(&text, &Catalog::builtin()).unwrap()
+}
+
+fn codes(plan: &Plan) -> Vec<UnservedCode> {
+    plan.unserved.iter().map(|unserved| unserved.code).collect()
+}
+
+/// Units served by demand, and whether every tier is proven.
+fn check(fleet: &str, demand: &str, served: &[u64], status: Status) -> Plan {
+    let problem = problem(fleet, demand);
+    let plan = solve(&problem);
+    assert_eq!(plan.served(problem.demands.len()), served, "{:?}", plan.tiers);
+    assert_eq!(plan.status, status, "{:?}", plan.tiers);
+    plan
+}
+
+#[test]
+fn whole_gpus_keep_to_their_most_per_node() {
+    let fleet = "- {pool: p, model: H100-80GB, nodes: 2, gpusPerNode: 2, pinned: [{nodes: [p-0], gpus: [taken]}]}";
+    let plan = check(fleet, "- {name: a, wholeGpus: 1, count: 3, maxPerNode: 1}", &[2], Status::Optimal);
+    assert_eq!(codes(&plan), [UnservedCode::MaxPerNode]);
+    check(
+        "- {pool: p, model: H100-80GB, nodes: 300, gpusPerNode: 8}",
+        "- {name: a, wholeGpus: 1, count: 300, maxPerNode: 1}",
+        &[300],
+        Status::Optimal,
+    );
+}
+
+#[test]
+fn units_of_several_sizes_share_gpus_on_single_strategy_nodes() {
+    let plan = check(
+        "- {pool: p, model: A30, nodes: 1, gpusPerNode: 2, strategy: single}",
+        "- {name: a, profile: 1g.6gb, instances: 3, sameGpu: true, count: 2, priority: 1}\n\
+         - {name: b, profile: 1g.6gb, instances: 2, sameGpu: true, count: 1}",
+        &[2, 0],
+        Status::Optimal,
+    );
+    assert_eq!(codes(&plan), [UnservedCode::Capacity]);
+    check(
+        "- {pool: p, model: H100-80GB, nodes: 1, gpusPerNode: 2, strategy: single}",
+        "- {name: a, profile: 1g.10gb, instances: 4, sameGpu: true, count: 2}\n\
+         - {name: b, profile: 1g.10gb, instances: 3, sameGpu: true, count: 2}",
+        &[2, 2],
+        Status::Optimal,
+    );
+}
+
+#[test]
+fn large_counts_that_are_not_round_are_solved() {
+    let problem = problem(
+        "- {pool: p, model: H100-80GB, nodes: 10000, gpusPerNode: 8}\n\
+         - {pool: q, model: A100-80GB, nodes: 10000, gpusPerNode: 8}",
+        "- {name: a, profile: 1g.10gb, count: 200001}\n\
+         - {name: b, profile: 3g.40gb, count: 50003}\n\
+         - {name: c, atLeast: {memory: 16Gi}, count: 40007}",
+    );
+    let plan = solve(&problem);
+    assert_eq!(plan.served(3), [200_001, 50_003, 40_007]);
+    let gpus: Vec<i64> = values(&plan).into_iter().take(2).map(|(_, value)| value).collect();
+    assert_eq!(gpus, [290_011, 60_004]);
+    assert!(plan.tiers[..2].iter().all(|tier| tier.value == tier.bound), "{:?}", plan.tiers);
+}
+
+#[test]
+fn what_a_rule_spreads_gets_idle_nodes() {
+    // 190 nodes are left for `d` beside the whole GPUs, which the relaxation over totals does not see.
+    let problem = problem(
+        "- {pool: p, model: H100-80GB, nodes: 200, gpusPerNode: 8}",
+        "- {name: d, profile: 1g.10gb, count: 200, maxPerNode: 1}\n\
+         - {name: w, wholeGpus: 8, count: 10}",
+    );
+    let plan = solve(&problem);
+    let served: u64 = plan.served(2).iter().sum();
+    assert_eq!(served, 200, "{:?}", plan.tiers);
+}
+
+#[test]
+fn a_unit_larger_than_a_node_is_said_to_be() {
+    let plan = check(
+        "- {pool: p, model: H100-80GB, nodes: 2, gpusPerNode: 2}",
+        "- {name: big, profiles: {7g.80gb: 2, 1g.10gb: 1}, count: 1}",
+        &[0],
+        Status::Infeasible,
+    );
+    assert_eq!(codes(&plan), [UnservedCode::TooLargeForNode]);
+    let plan = check(
+        "- {pool: p, model: A30, nodes: 2, gpusPerNode: 2, strategy: single}",
+        "- {name: both, profiles: {1g.6gb: 1, 2g.12gb: 1}, count: 1}",
+        &[0],
+        Status::Infeasible,
+    );
+    assert_eq!(codes(&plan), [UnservedCode::WrongStrategy]);
+}
+
+#[test]
+fn free_gpus_need_no_configuration() {
+    let plan = check(
+        "- {pool: p, model: A30, nodes: 1, gpusPerNode: 1, costPerGpu: 0}",
+        "- {name: d, profile: 1g.6gb, count: 1, nodeSelector: {tier: a}}",
+        &[0],
+        Status::Infeasible,
+    );
+    assert_eq!(plan.tiers[2].bound, 0, "{:?}", plan.tiers);
+}
+
+struct Spent;
+
+impl Budget for Spent {
+    fn remaining(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[test]
+fn without_time_nothing_is_said_to_be_full() {
+    let problem = problem(
+        "- {pool: p, model: H100-80GB, nodes: 10, gpusPerNode: 8}",
+        "- {name: a, profile: 1g.10gb, count: 5}\n- {name: b, profile: 3g.40gb, count: 5}",
+    );
+    let plan = solve_with(&problem, &Options { budget: &Spent, ..Options::default() });
+    assert_eq!(plan.status, Status::Unknown);
+    assert_eq!(codes(&plan), [UnservedCode::NotDecided, UnservedCode::NotDecided]);
+}
+
+#[test]
+fn prices_beyond_what_can_be_added_up_are_refused() {
+    let text = "apiVersion: migsaw.io/v1alpha1\nkind: Scenario\ndemand: []\nfleet:\n\
+                - {pool: p, model: A30, nodes: 2000000, gpusPerNode: 64, costPerGpu: 1000000000}\n";
+    let found = scenario::parse(text, &Catalog::builtin()).unwrap_err();
+    let codes: Vec<&str> = found.iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(codes, ["cost-too-large"]);
+}
