@@ -1,4 +1,5 @@
 //! Problems that once got a wrong plan, none, or a wrong reason.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 
