@@ -96,9 +96,6 @@ impl Optimiser for Microlp {
 ///
 /// # Errors
 /// [`NoOptimum`] if the solver does not prove one.
-///
-/// # Panics
-/// If the problem has more than eight demands that ask for anything.
 pub fn optimum(problem: &Problem, solver: impl Optimiser) -> Result<Vec<(TierName, i64)>, NoOptimum> {
     let facts = Facts::of(problem);
     let mut reached: Vec<i64> = Vec::new();

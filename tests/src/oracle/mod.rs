@@ -49,6 +49,8 @@ pub fn optimum(problem: &Problem) -> Vec<(TierName, i64)> {
 /// If the problem has more than eight demands, or one of more than 60 units.
 pub fn optimum_of(problem: &Problem, additions: Additions) -> Vec<(TierName, i64)> {
     let facts = Facts::of(problem);
+    let is_small = facts.demands.len() <= 8 && facts.demands.iter().all(|demand| demand.count <= 60);
+    assert!(is_small, "too large for the oracle");
     let nodes = node::choices(&facts, additions);
     let free: Vec<Table> = nodes.iter().map(NodeChoices::all).collect();
     let goal = table::goal(&facts, &free).expect("nodes can stay as they are");
