@@ -4,8 +4,9 @@
 //! capacity, of which more is needed the more flows: instances of a profile, GPUs that are cut. So whole
 //! units are settled first, and then as much capacity as they need, which is exact where the hulls are
 //! integral. Where the contents of GPUs are chosen from a list, the relaxation's choices are rounded down
-//! and what is still missing is chosen greedily. What comes out is checked by the caller like any other proposal. It is the optimum more
-//! often than not, and where it is not the search has something to start from.
+//! and what is still missing is chosen greedily. What comes out is checked by the caller like any other
+//! proposal. It is the optimum more often than not, and where it is not the search has something to start
+//! from.
 
 use super::program::{Compare, Program, Role, Row, Sum, Var};
 
@@ -27,10 +28,10 @@ pub(super) fn proposals(program: &Program, objective: &Sum, relaxed: &[f64]) -> 
     })
 }
 
-/// Most moves of single units that are tried.
-const MAX_TRIES: usize = 4_000;
+/// Most moves of single units that are tried, times terms of the program: what a try costs grows with them.
+const WORK: usize = 20_000_000;
 /// Most choices added.
-const MAX_CHOICES: usize = 1_000;
+const MAX_CHOICES: usize = 200;
 
 struct Rounding<'a> {
     program: &'a Program,
@@ -71,24 +72,30 @@ impl<'a> Rounding<'a> {
             }
         }
         let mut needing: Vec<Vec<&Row>> = vec![Vec::new(); is_balanced.len()];
+        let mut limiting = needing.clone();
         for row in program.rows() {
             let sign = match row.compare {
                 Compare::AtMost => -1,
                 Compare::AtLeast => 1,
                 Compare::Equal => continue,
             };
-            row.sum.terms().iter().filter(|term| term.1.signum() == sign).for_each(|term| needing[term.0.0].push(row));
+            for (var, coefficient) in row.sum.terms() {
+                if coefficient.signum() == sign {
+                    needing[var.0].push(row);
+                } else if row.compare == Compare::AtMost {
+                    limiting[var.0].push(row);
+                }
+            }
         }
         let free = needing.into_iter().enumerate().filter(|(i, _)| !is_balanced[*i]);
         let free = free.map(|(i, rows)| (Var(i), rows));
         let (choices, mut capacity): (Vec<_>, Vec<_>) =
             free.partition(|(var, _)| program.roles()[var.0] == Role::Choice);
-        let limiting = |var: Var| {
-            let rows = program.rows().iter().filter(|row| row.compare == Compare::AtMost);
-            rows.filter(|row| row.sum.coefficient(var) > 0).collect()
-        };
-        let choices =
-            choices.into_iter().map(|(var, needing)| Choice { var, needing, limiting: limiting(var) }).collect();
+        let choices = choices.into_iter().map(|(var, needing)| {
+            let limiting = std::mem::take(&mut limiting[var.0]);
+            Choice { var, needing, limiting }
+        });
+        let choices = choices.collect();
         capacity.reverse();
         Rounding { program, balances, capacity, choices }
     }
@@ -100,16 +107,14 @@ impl<'a> Rounding<'a> {
         let mut over = self.violation(&best);
         // Where the relaxation splits a balance, moving a unit costs least.
         let (split, whole): (Vec<_>, Vec<_>) = self.balances.iter().partition(|balance| balance.is_split(relaxed));
-        let mut tries = 0;
+        let mut tries_left = WORK / self.program.len().max(1);
         while over > 0 {
             let mut better = None;
             let crowding = self.crowding(&best);
             let balances = split.iter().chain(&whole);
             for changed in balances.flat_map(|balance| balance.moves(&flows, &crowding, self.program)) {
-                tries += 1;
-                if tries > MAX_TRIES {
-                    return best;
-                }
+                let Some(fewer) = tries_left.checked_sub(1) else { return best };
+                tries_left = fewer;
                 let values = self.provided(&changed);
                 let violation = self.violation(&values);
                 if violation < over {
@@ -326,5 +331,5 @@ impl Balance {
 
 #[expect(clippy::cast_possible_truncation, reason = "the values are checked exactly afterwards")]
 fn floored(values: &[f64]) -> Vec<i64> {
-    values.iter().map(|value| (value + 1e-6).floor() as i64).collect()
+    values.iter().map(|value| (value + 1e-6).floor().max(0.0) as i64).collect()
 }
