@@ -96,7 +96,7 @@ impl Draw {
             };
             let pinned = (0..GPUS_PER_NODE).map(|_| self.state(model)).collect();
             let names = NodeNames::Numbered { prefix: format!("{}-", pool.name), first, count };
-            pool.nodes.push(NodeGroup { names, pinned });
+            pool.nodes.push(NodeGroup { names, pinned, present: None });
             first += count;
         }
         pool

@@ -103,6 +103,11 @@ pub(crate) struct PlanArgs {
     pub(crate) positional: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) problem: ProblemArgs,
+    #[command(flatten)]
+    pub(crate) moving: MovingArgs,
+    /// Print what more evictions gain, instead of a plan
+    #[arg(long, conflicts_with_all = ["keep_running", "ignore_running", "out"], help_heading = "What runs today")]
+    pub(crate) curve: bool,
     /// Stop searching after this time with the best plan found, and say how far from the best it can be
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) time_limit: Duration,
@@ -114,12 +119,39 @@ pub(crate) struct PlanArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// What may be done to what runs today, as the scenario's `state` says it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What runs today")]
+pub(crate) struct MovingArgs {
+    /// Evict nothing
+    #[arg(long, conflicts_with = "max_evictions")]
+    pub(crate) keep_running: bool,
+    /// Evict at most so many pods
+    #[arg(long, value_name = "N")]
+    pub(crate) max_evictions: Option<u64>,
+    /// Free as many GPUs as possible (or the most expensive), and only then evict as few pods as possible
+    #[arg(long)]
+    pub(crate) compact: bool,
+    /// Plan as if nothing ran
+    #[arg(long, conflicts_with_all = ["keep_running", "max_evictions", "compact"])]
+    pub(crate) ignore_running: bool,
+}
+
+impl MovingArgs {
+    /// Whether anything is said about what runs today.
+    pub(crate) fn is_given(&self) -> bool {
+        self.keep_running || self.max_evictions.is_some() || self.compact || self.ignore_running
+    }
+}
+
 const PLAN_EXAMPLES: &str = "\
 Examples:
   migsaw plan examples/inference.yaml
   migsaw plan -f scenario.yaml --time-limit 2m -o json | jq .status
   kubectl get nodes,pods -A -o json > dump.json && migsaw plan --from dump.json --out plan/
   migsaw plan --from nodes.json manifests/
+  migsaw plan examples/running.yaml --keep-running
+  migsaw plan examples/running.yaml --compact --curve
 
 A scenario file:
   apiVersion: migsaw.io/v1alpha1
@@ -261,6 +293,8 @@ pub(crate) enum SchemaOf {
     Scenario,
     /// What `migsaw plan -o json` writes and `migsaw check` reads.
     Plan,
+    /// What `migsaw plan --curve -o json` writes.
+    Curve,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.

@@ -40,6 +40,68 @@ fn plan_says_no_if_something_is_not_served() {
 }
 
 #[test]
+fn plan_disturbs_as_little_as_it_is_told() {
+    let running = example("running.yaml");
+    let tier = |plan: &Value, name: &str| -> i64 {
+        let tiers = plan["tiers"].as_array().unwrap().iter().filter(|tier| tier["name"] == name);
+        tiers.map(|tier| tier["value"].as_i64().unwrap()).sum()
+    };
+    for (flags, code, served, evicted, gpus) in [
+        (&[][..], 0, 18, 1, 8),
+        (&["--keep-running"], 1, 16, 0, 8),
+        (&["--compact"], 0, 18, 8, 5),
+        (&["--compact", "--max-evictions", "2"], 0, 18, 2, 7),
+    ] {
+        let ran = migsaw(&[&["plan", &running, "-o", "json"], flags].concat());
+        assert_eq!(ran.code, code, "{flags:?} {}", ran.err);
+        let plan = json(&ran.out);
+        let found = ["served", "evicted", "gpus"].map(|name| tier(&plan, name));
+        assert_eq!(found, [served, evicted, gpus], "{flags:?}");
+        let named = plan["nodes"].as_array().unwrap().iter().flat_map(|node| node["evicts"].as_array());
+        assert_eq!(named.map(Vec::len).sum::<usize>(), usize::try_from(evicted).unwrap(), "{flags:?}");
+    }
+    let scratch = json(&migsaw(&["plan", &running, "-o", "json", "--ignore-running"]).out);
+    assert!(scratch["tiers"].as_array().unwrap().iter().all(|tier| tier["name"] != "evicted"));
+    let kept = migsaw(&["plan", &running, "--keep-running"]).out;
+    assert!(kept.contains("all 11 units stay where they are"), "{kept}");
+    assert!(kept.contains("--max-evictions 1   # serves 2 units more"), "{kept}");
+    let none = migsaw(&["plan", &example("inference.yaml"), "--keep-running"]);
+    assert!(none.err.contains("nothing is known to run"), "{}", none.err);
+}
+
+#[test]
+fn the_curve_says_what_more_evictions_gain() {
+    let running = example("running.yaml");
+    let curve = json(&migsaw(&["plan", &running, "--compact", "--curve", "-o", "json"]).out);
+    assert_eq!(curve["kind"], "EvictionCurve");
+    let points = curve["points"].as_array().unwrap();
+    let row = |point: &Value| ["maxEvictions", "served", "evicted"].map(|field| point[field].as_u64().unwrap());
+    let rows: Vec<[u64; 3]> = points.iter().map(row).collect();
+    assert_eq!(rows, [[0, 16, 0], [1, 18, 1], [2, 18, 2], [4, 18, 2], [8, 18, 8]]);
+    let refused = migsaw(&["plan", &running, "--curve", "--out", "x"]);
+    assert_eq!(refused.code, 2);
+}
+
+#[test]
+fn plans_from_what_runs_are_judged_by_what_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = example("running.yaml");
+    let out = folder.path().join("plan").display().to_string();
+    assert_eq!(migsaw(&["plan", &running, "--compact", "--out", &out]).code, 0);
+    let written = format!("{out}/plan.json");
+    assert_eq!(migsaw(&["check", "-f", &running, &written]).code, 0);
+    let script = fs::read_to_string(format!("{out}/node-labels.sh")).unwrap();
+    let places = ["need no drain", "node gpu-1", "cut anew", "node gpu-0"].map(|text| script.find(text).unwrap());
+    assert!(places.is_sorted(), "{script}");
+    let mut plan = json(&fs::read_to_string(&written).unwrap());
+    plan["nodes"][1]["evicts"] = serde_json::json!([{"index": 2}]);
+    let path = file(&folder, "wrong.json", plan.to_string());
+    let ran = migsaw(&["check", "-f", &running, &path]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.out.contains("evicts-staying") && ran.out.contains("chat-5"), "{}", ran.out);
+}
+
+#[test]
 fn plan_reads_stdin_and_writes_yaml() {
     let text = scenario("- {name: x, profile: 1g.6gb, count: 1}");
     let ran = migsaw_with(&["plan", "-f", "-", "-o", "yaml"], text.as_bytes());

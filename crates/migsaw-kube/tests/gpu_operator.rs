@@ -8,6 +8,7 @@ use std::sync::Arc;
 use migsaw::fleet::{Fleet, GpuGroup, NodeGroup, NodeNames, Pool, Strategy};
 use migsaw::geometry::{Catalog, Counts, Layout, Model};
 use migsaw::plan::{GpuTarget, Options, Plan, PlannedNodes, Status};
+use migsaw::present::Present;
 use migsaw::problem::Problem;
 use migsaw_kube::dump::{DumpOptions, Source, read_dump};
 use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config, standard_entries};
@@ -31,7 +32,7 @@ fn pool(name: &str, gpus: &[(&str, u32)], groups: Vec<NodeNames>, strategy: Stra
     Pool {
         name: name.to_owned(),
         gpus: gpus.iter().map(|&(name, count)| GpuGroup { model: model(name), count }).collect(),
-        nodes: groups.into_iter().map(|names| NodeGroup { names, pinned: Vec::new() }).collect(),
+        nodes: groups.into_iter().map(NodeGroup::idle).collect(),
         labels: BTreeMap::new(),
         taints: Vec::new(),
         strategy,
@@ -64,7 +65,13 @@ fn random_plan(problem: &Problem, numbers: &mut Numbers, layouts: &BTreeMap<Stri
                 if alike { chosen.entry(model.id.clone()).or_insert(target).clone() } else { target }
             };
             let gpus = pool.gpu_models().map(|model| target(model, numbers)).collect();
-            nodes.push(PlannedNodes { pool: index, nodes: next..next + many, gpus, serves: Vec::new() });
+            nodes.push(PlannedNodes {
+                pool: index,
+                nodes: next..next + many,
+                gpus,
+                serves: Vec::new(),
+                evicts: Vec::new(),
+            });
             next += many;
         }
     }
@@ -160,8 +167,8 @@ fn two_nodes(gpus: &[(&str, u32)], targets: &[&str]) -> (Problem, Plan) {
     let cut = targets.iter().zip(&models).map(target).collect();
     let off = models.iter().map(|_| GpuTarget::MigOff).collect();
     let nodes = vec![
-        PlannedNodes { pool: 0, nodes: 0..1, gpus: cut, serves: Vec::new() },
-        PlannedNodes { pool: 0, nodes: 1..2, gpus: off, serves: Vec::new() },
+        PlannedNodes { pool: 0, nodes: 0..1, gpus: cut, serves: Vec::new(), evicts: Vec::new() },
+        PlannedNodes { pool: 0, nodes: 1..2, gpus: off, serves: Vec::new(), evicts: Vec::new() },
     ];
     (Problem { fleet: Fleet { pools }, demands: Vec::new() }, plan(nodes))
 }
@@ -206,7 +213,8 @@ fn single_strategy_nodes_take_one_rule() {
     let pools = vec![pool("s", &[("H200-141GB", 4)], vec![numbered("s-", 3)], Strategy::Single)];
     let h200 = model("H200-141GB");
     let full = GpuTarget::Mig(Layout::parse(&h200, "2g.35gb@0,2g.35gb@2,2g.35gb@4").unwrap());
-    let nodes = vec![PlannedNodes { pool: 0, nodes: 0..3, gpus: vec![full; 4], serves: Vec::new() }];
+    let nodes =
+        vec![PlannedNodes { pool: 0, nodes: 0..3, gpus: vec![full; 4], serves: Vec::new(), evicts: Vec::new() }];
     let problem = Problem { fleet: Fleet { pools }, demands: Vec::new() };
     let plan = plan(nodes);
     round_trip(&problem, &plan);
@@ -267,7 +275,7 @@ data:
 fn odd_node_names_stay_one_word() {
     let nodes =
         BTreeMap::from([("c".to_owned(), vec!["a b; rm -rf $HOME'".to_owned(), "-x".to_owned(), String::new()])]);
-    let labels = NodeLabels { nodes };
+    let labels = NodeLabels { nodes, cut_already: BTreeSet::new() };
     let script = labels.to_script();
     assert!(script.contains(r"node 'a b; rm -rf $HOME'\''' '-x' '' nvidia"), "{script}");
     let yaml: serde_json::Value = serde_saphyr::from_str(&labels.to_yaml()).unwrap();
@@ -275,9 +283,27 @@ fn odd_node_names_stay_one_word() {
 }
 
 #[test]
+fn nodes_that_are_cut_already_need_no_drain() {
+    let (mut problem, plan) = two_nodes(&[("A30", 1)], &["2g.12gb@0,1g.6gb@2"]);
+    let a30 = Catalog::builtin().model("A30").unwrap();
+    let cut = Layout::parse(&a30, "1g.6gb@0,2g.12gb@2").unwrap();
+    let group = |first: u32, gpus| NodeGroup {
+        names: NodeNames::Numbered { prefix: "n-".into(), first, count: 1 },
+        pinned: Vec::new(),
+        present: Some(Present { gpus, ..Present::default() }),
+    };
+    problem.fleet.pools[0].nodes = vec![group(0, vec![Some(cut.clone())]), group(1, vec![Some(cut)])];
+    let labels = NodeLabels::new(&problem, &plan);
+    assert_eq!(labels.cut_already, BTreeSet::from(["n-0".to_owned()]));
+    let script = labels.to_script();
+    let places = ["no drain", "node n-0", "cut anew", "node n-1"].map(|text| script.find(text).unwrap());
+    assert!(places.is_sorted(), "{script}");
+}
+
+#[test]
 fn many_nodes_are_labelled_together() {
     let nodes = BTreeMap::from([("c".to_owned(), (0..120).map(|i| format!("n{i}")).collect())]);
-    let script = NodeLabels { nodes }.to_script();
+    let script = NodeLabels { nodes, cut_already: BTreeSet::new() }.to_script();
     assert_eq!(script.lines().filter(|line| line.starts_with("kubectl")).count(), 3);
     assert_eq!(script.matches(" n").count() - script.matches(" nvidia").count() - script.matches(" node").count(), 120);
 }

@@ -63,8 +63,9 @@ fn small() -> (Problem, Plan) {
                     serving(&h100, 0, 7, &[(0, Some("1g.10gb"), 7)]),
                     serving(&h100, 1, 1, &[(1, Some("3g.40gb"), 1)]),
                 ],
+                evicts: vec![],
             },
-            PlannedNodes { pool: 0, nodes: 1..2, gpus: vec![GpuTarget::MigOff; 2], serves: vec![] },
+            PlannedNodes { pool: 0, nodes: 1..2, gpus: vec![GpuTarget::MigOff; 2], serves: vec![], evicts: vec![] },
         ],
         unserved: vec![],
     };
@@ -82,10 +83,12 @@ fn mixed() -> (Problem, Plan) {
             NodeGroup {
                 names: NodeNames::Listed(vec!["rack1-a".into(), "evil\u{1b}[2J".into()]),
                 pinned: vec![pinned],
+                present: None,
             },
             NodeGroup {
                 names: NodeNames::Listed(vec!["rack2-a".into()]),
                 pinned: vec![GpuState::Taken, GpuState::Taken],
+                present: None,
             },
         ],
         cost_per_gpu: Some(Cost { micros: 2_500_000 }),
@@ -118,13 +121,15 @@ fn mixed() -> (Problem, Plan) {
                 nodes: 0..2,
                 gpus: vec![beside, cut(&h100, "4g.40gb@0,3g.40gb@4"), cut(&a30, "2g.12gb@0,1g.6gb@2")],
                 serves: vec![serving(&h100, 0, 2, &[(0, Some("2g.20gb"), 1), (1, Some("3g.40gb"), 1)])],
+                evicts: vec![],
             },
-            PlannedNodes { pool: 0, nodes: 2..3, gpus: vec![GpuTarget::MigOff; 3], serves: vec![] },
+            PlannedNodes { pool: 0, nodes: 2..3, gpus: vec![GpuTarget::MigOff; 3], serves: vec![], evicts: vec![] },
             PlannedNodes {
                 pool: 1,
                 nodes: 0..2,
                 gpus: vec![GpuTarget::MigOff; 4],
                 serves: vec![serving(&h100, 1, 1, &[(0, None, 1), (1, None, 1), (2, None, 1), (3, None, 1)])],
+                evicts: vec![],
             },
             PlannedNodes {
                 pool: 1,
@@ -136,6 +141,7 @@ fn mixed() -> (Problem, Plan) {
                     GpuTarget::MigOff,
                 ],
                 serves: vec![serving(&h100, 2, 1, &[(0, Some("1g.10gb"), 2), (0, Some("2g.20gb"), 1)])],
+                evicts: vec![],
             },
         ],
         unserved: vec![
@@ -180,11 +186,22 @@ fn large() -> (Problem, Plan) {
         demands.push(of_profile(&format!("team-{i:02}-batch"), "7g.141gb", if i % 20 == 7 { 9 } else { 8 }));
         let shares: Vec<(u16, Option<&str>, u32)> = (0..8).map(|gpu| (gpu, Some("1g.18gb"), 7)).collect();
         let wholes: Vec<(u16, Option<&str>, u32)> = (0..8).map(|gpu| (gpu, Some("7g.141gb"), 1)).collect();
-        let group =
-            |nodes, layout: &str, serves| PlannedNodes { pool: i, nodes, gpus: vec![cut(&h200, layout); 8], serves };
+        let group = |nodes, layout: &str, serves| PlannedNodes {
+            pool: i,
+            nodes,
+            gpus: vec![cut(&h200, layout); 8],
+            serves,
+            evicts: vec![],
+        };
         nodes.push(group(0..used, full, vec![serving(&h200, a, 56, &shares)]));
         nodes.push(group(used..used + 1, "7g.141gb@0", vec![serving(&h200, b, 8, &wholes)]));
-        let idle = PlannedNodes { pool: i, nodes: used + 1..250, gpus: vec![GpuTarget::MigOff; 8], serves: vec![] };
+        let idle = PlannedNodes {
+            pool: i,
+            nodes: used + 1..250,
+            gpus: vec![GpuTarget::MigOff; 8],
+            serves: vec![],
+            evicts: vec![],
+        };
         nodes.extend((used + 1 < 250).then_some(idle));
     }
     let short = |demand| {

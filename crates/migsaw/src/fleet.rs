@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::geometry::{Layout, Model};
+use crate::present::Present;
 
 /// All nodes there are to plan for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct NodeGroup {
     pub names: NodeNames,
     /// What stays on each GPU, by index; GPUs behind the end of the list are idle.
     pub pinned: Vec<GpuState>,
+    /// What runs on each of them today, if that is known.
+    pub present: Option<Present>,
 }
 
 /// The names of some nodes.
@@ -189,7 +192,7 @@ impl Pool {
         Pool {
             name,
             gpus: vec![GpuGroup { model, count: gpus_per_node }],
-            nodes: vec![NodeGroup { names, pinned: Vec::new() }],
+            nodes: vec![NodeGroup::idle(names)],
             labels: BTreeMap::new(),
             taints: Vec::new(),
             strategy: Strategy::Mixed,
@@ -239,6 +242,11 @@ impl Pool {
 }
 
 impl NodeGroup {
+    /// Nodes on which nothing stays and nothing is known to run.
+    pub fn idle(names: NodeNames) -> NodeGroup {
+        NodeGroup { names, pinned: Vec::new(), present: None }
+    }
+
     /// What stays on the GPU with this index.
     pub fn state(&self, gpu: usize) -> &GpuState {
         self.pinned.get(gpu).unwrap_or(&GpuState::Idle)

@@ -5,4 +5,5 @@ pub mod document;
 pub mod fleet;
 pub mod geometry;
 pub mod plan;
+pub mod present;
 pub mod problem;

@@ -1,5 +1,7 @@
 //! The planning problem: a fleet and what is asked of it.
 
+mod running;
+
 use std::collections::BTreeSet;
 
 use crate::demand::{Demand, Request};
@@ -111,6 +113,100 @@ pub enum InputProblem {
         /// GPUs there are.
         most: u32,
     },
+    /// What runs today is given for more GPUs than the node has.
+    #[error("the state of node `{node}` gives {found} GPUs, but the node has {most}")]
+    StateTooMany {
+        /// The node.
+        node: String,
+        /// GPUs given.
+        found: usize,
+        /// GPUs there are.
+        most: usize,
+    },
+    /// How a GPU is said to be cut is no layout of its model.
+    #[error("the state of node `{node}`, GPU {gpu}: {error}")]
+    StateLayout {
+        /// The node.
+        node: String,
+        /// Index of the GPU in its node.
+        gpu: usize,
+        /// What is wrong with the layout.
+        error: crate::geometry::LayoutError,
+    },
+    /// What is pinned is not part of how the GPU is cut today.
+    #[error("the state of node `{node}`, GPU {gpu} lacks what is pinned there")]
+    StateWithoutPinned {
+        /// The node.
+        node: String,
+        /// Index of the GPU in its node.
+        gpu: usize,
+    },
+    /// A node of strategy `single` is cut into several profiles, or in part.
+    #[error(
+        "the state of node `{node}` has several profiles, or MIG on some GPUs only, which strategy single does not allow"
+    )]
+    StateNotSingle {
+        /// The node.
+        node: String,
+    },
+    /// An instance or GPU is held twice.
+    #[error("node `{node}`: what a unit holds of GPU {gpu} is pinned, or held by another")]
+    RunningTwice {
+        /// The node.
+        node: String,
+        /// Index of the GPU in its node.
+        gpu: u16,
+    },
+    /// A unit of a demand that is not there.
+    #[error("node `{node}`: a unit runs there of demand number {demand}, which does not exist")]
+    RunningUnknown {
+        /// The node.
+        node: String,
+        /// The index.
+        demand: usize,
+    },
+    /// What a unit holds is not there.
+    #[error("node `{node}`: a unit of demand `{demand}` holds part of GPU {gpu} that it is not cut into")]
+    RunningNotThere {
+        /// The node.
+        node: String,
+        /// The demand.
+        demand: String,
+        /// Index of the GPU in its node.
+        gpu: u16,
+    },
+    /// A unit runs where, or on what, its demand could not be served.
+    #[error(
+        "node `{node}`: a unit of demand `{demand}` runs there, but holds other than the demand asks for, or may not be there"
+    )]
+    RunningMismatch {
+        /// The node.
+        node: String,
+        /// The demand.
+        demand: String,
+    },
+    /// More units run on a node than the demand allows.
+    #[error("node `{node}`: {running} units of demand `{demand}` run there, more than its {most} per node")]
+    RunningPerNode {
+        /// The node.
+        node: String,
+        /// The demand.
+        demand: String,
+        /// Units that run there.
+        running: u32,
+        /// Most there may be.
+        most: u32,
+    },
+    /// More units run than the demand asks for.
+    #[error("{running} units of demand `{demand}` run, but it asks for {count} (running units count among them)")]
+    RunningTooMany {
+        /// The demand.
+        demand: String,
+        /// Units that run.
+        running: u64,
+        /// Units asked for.
+        count: u64,
+    },
     /// A demand names a pool that is not there.
     #[error("demand `{demand}` names pool `{pool}`, which is not in the fleet (nearest: {})", nearest.join(", "))]
     UnknownPool {
@@ -145,8 +241,17 @@ impl InputProblem {
             InputProblem::OutOfRange { .. } => "out-of-range",
             InputProblem::CostMissing { .. } => "cost-missing",
             InputProblem::CostTooLarge { .. } => "cost-too-large",
-            InputProblem::Pinned { error, .. } => error.code(),
+            InputProblem::Pinned { error, .. } | InputProblem::StateLayout { error, .. } => error.code(),
             InputProblem::PinnedTooMany { .. } => "pinned-too-many",
+            InputProblem::StateTooMany { .. } => "state-too-many",
+            InputProblem::StateWithoutPinned { .. } => "state-without-pinned",
+            InputProblem::StateNotSingle { .. } => "state-not-single",
+            InputProblem::RunningTwice { .. } => "running-twice",
+            InputProblem::RunningUnknown { .. } => "running-unknown",
+            InputProblem::RunningNotThere { .. } => "running-not-there",
+            InputProblem::RunningMismatch { .. } => "running-mismatch",
+            InputProblem::RunningPerNode { .. } => "running-per-node",
+            InputProblem::RunningTooMany { .. } => "running-too-many",
             InputProblem::UnknownPool { .. } => "unknown-pool",
             InputProblem::UnknownProfile { .. } => "unknown-profile",
         }
@@ -154,6 +259,17 @@ impl InputProblem {
 }
 
 impl Problem {
+    /// Whether it is known of some nodes what runs there.
+    pub fn is_running_known(&self) -> bool {
+        self.fleet.pools.iter().flat_map(|pool| &pool.nodes).any(|group| group.present.is_some())
+    }
+
+    /// Takes out what is known to run, so that every node counts as empty up to what is pinned.
+    pub fn forget_running(&mut self) {
+        let groups = self.fleet.pools.iter_mut().flat_map(|pool| &mut pool.nodes);
+        groups.for_each(|group| group.present = None);
+    }
+
     /// Everything in the problem that makes no sense, with what it is about; empty if all is well.
     ///
     /// A profile that some model of the fleet has, but no pool the demand may use, is not reported
@@ -162,6 +278,7 @@ impl Problem {
         let mut found = Vec::new();
         self.validate_pools(&mut found);
         self.validate_demands(&mut found);
+        running::validate(self, &mut found);
         found
     }
 

@@ -28,8 +28,13 @@ fn plan_schema_is_current() {
 }
 
 #[test]
+fn curve_schema_is_current() {
+    check("curve.json", schema::curve());
+}
+
+#[test]
 fn everything_is_described() {
-    for schema in [schema::scenario(), schema::plan()] {
+    for schema in [schema::scenario(), schema::plan(), schema::curve()] {
         let mut objects: Vec<(&str, &serde_json::Value)> = vec![("the document", schema)];
         objects.extend(schema["$defs"].as_object().unwrap().iter().map(|(name, part)| (name.as_str(), part)));
         for (name, object) in objects {

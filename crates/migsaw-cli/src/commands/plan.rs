@@ -4,16 +4,17 @@ use std::path::Path;
 
 use anyhow::Result;
 use migsaw::check::{self, Violation};
+use migsaw::document::curve::CurveDocument;
 use migsaw::document::plan::PlanDocument;
 use migsaw::geometry::Catalog;
-use migsaw::plan::{Budget as _, Options, Plan, PlanError, Status, plan};
+use migsaw::plan::{Budget as _, Depth, Moving, Options, Plan, PlanError, Prefer, Status, Tier, TierName, plan};
 use migsaw::problem::Problem;
 use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config};
 use migsaw_report::counted;
 
 use super::problem;
 use crate::Answer;
-use crate::args::{Format, PlanArgs};
+use crate::args::{Format, MovingArgs, PlanArgs};
 use crate::budget::{Deadline, heed_interrupts, interrupted};
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::input::is_stdin;
@@ -30,6 +31,16 @@ const PLAN: &str = "plan.json";
 
 pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
     let problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
+    let mut problem = problem;
+    if (args.moving.is_given() || args.curve) && !problem.is_running_known() {
+        say(io, "nothing is known to run: the scenario has no `state`");
+    }
+    if args.moving.ignore_running {
+        problem.forget_running();
+    }
+    if args.curve {
+        return curve(&problem, args, io);
+    }
     let Solved { plan, was_stopped } = solve(&problem, args, io)?;
     let served: u64 = plan.served(problem.demands.len()).iter().sum();
     let asked: u64 = problem.demands.iter().map(|demand| demand.count).sum();
@@ -42,7 +53,8 @@ pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
     }
     match args.format {
         Format::Text => {
-            let next = next_steps(args, was_stopped, useful);
+            let gain = if served < asked { gain(&problem, served, args, io)? } else { None };
+            let next = next_steps(args, was_stopped, useful, gain.as_ref());
             output::text(io, &migsaw_report::plan::text(&problem, &plan, &next, io.style()))?;
         }
         format => output::document(io, &PlanDocument::streamed(&problem, &plan), format)?,
@@ -65,19 +77,13 @@ fn solve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Solved> 
     }
     let progress = Progress::start(message, io.terminal.stderr, io.terminal.unicode);
     let deadline = Deadline::after(args.time_limit);
-    let planned = plan(problem, &Options { budget: &deadline, ..Options::default() });
+    let planned = plan(problem, &options(args, &deadline));
     drop(progress);
     if interrupted() {
         say(io, "interrupted: this is the best plan found until then");
     }
     let was_stopped = deadline.remaining().is_zero();
-    let plan = planned.map_err(|error| match error {
-        PlanError::Invalid(found) => {
-            let wrong = found.iter().map(|(_, problem)| Wrong::new(problem.code(), problem.to_string()));
-            Failure(wrong.collect()).into()
-        }
-        error => anyhow::Error::new(error).context(Step::new("internal", "planning failed")),
-    })?;
+    let plan = planned.map_err(refused)?;
     // Nothing is handed out that the checker, which shares no code with the planner, finds wrong.
     match &check::check(problem, &plan)[..] {
         [] => Ok(Solved { plan, was_stopped }),
@@ -86,6 +92,60 @@ fn solve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Solved> 
             Err(Failure(violations.iter().map(of).collect()).into())
         }
     }
+}
+
+/// How to plan, by the arguments.
+fn options<'a>(args: &PlanArgs, deadline: &'a Deadline) -> Options<'a> {
+    let max_evictions = if args.moving.keep_running { Some(0) } else { args.moving.max_evictions };
+    let prefer = if args.moving.compact { Prefer::LowCost } else { Prefer::FewEvictions };
+    Options { budget: deadline, moving: Moving { prefer, max_evictions }, ..Options::default() }
+}
+
+fn refused(error: PlanError) -> anyhow::Error {
+    match error {
+        PlanError::Invalid(found) => {
+            let wrong = found.iter().map(|(_, problem)| Wrong::new(problem.code(), problem.to_string()));
+            Failure(wrong.collect()).into()
+        }
+        error => anyhow::Error::new(error).context(Step::new("internal", "planning failed")),
+    }
+}
+
+/// What is gained by evictions that the arguments do not allow.
+struct Gain {
+    evictions: u64,
+    /// Units served besides.
+    served: u64,
+}
+
+/// What could be gained by any number of evictions, if their number is limited.
+fn gain(problem: &Problem, served: u64, args: &PlanArgs, io: &mut Io<'_>) -> Result<Option<Gain>> {
+    let deadline = Deadline::after(args.time_limit);
+    let mut options = options(args, &deadline);
+    if options.moving.max_evictions.take().is_none() || !problem.is_running_known() {
+        return Ok(None);
+    }
+    options.depth = Depth::ServedAndCost;
+    let progress =
+        Progress::start("asking what evictions would gain".to_owned(), io.terminal.stderr, io.terminal.unicode);
+    let freed = plan(problem, &options).map_err(refused)?;
+    drop(progress);
+    let more = freed.served(problem.demands.len()).iter().sum::<u64>().saturating_sub(served);
+    let evicted = |tier: &&Tier| matches!(tier.name, TierName::Evicted { .. });
+    let evictions = freed.tiers.iter().filter(evicted).map(|tier| tier.value.unsigned_abs()).sum();
+    Ok((more > 0).then_some(Gain { evictions, served: more }))
+}
+
+/// Prints what more evictions gain.
+fn curve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
+    let deadline = Deadline::after(args.time_limit);
+    let points = migsaw::plan::curve(problem, &options(args, &deadline)).map_err(refused)?;
+    let asked: u64 = problem.demands.iter().map(|demand| demand.count).sum();
+    match args.format {
+        Format::Text => output::text(io, &migsaw_report::plan::curve(&points, asked, io.style()))?,
+        format => output::document(io, &CurveDocument::new(&points), format)?,
+    }
+    Ok(Answer::yes_if(points.last().is_some_and(|best| best.served() == asked)))
 }
 
 fn write_files(folder: &Path, problem: &Problem, plan: &Plan, io: &mut Io<'_>) -> Result<()> {
@@ -129,7 +189,7 @@ fn apply(folder: &str, config_map: &str) -> Vec<String> {
 }
 
 /// What to do with a plan that was shown.
-fn next_steps(args: &PlanArgs, was_stopped: bool, useful: bool) -> Vec<String> {
+fn next_steps(args: &PlanArgs, was_stopped: bool, useful: bool, gain: Option<&Gain>) -> Vec<String> {
     let input = match args.positional.as_ref().or(args.problem.scenario.as_ref()) {
         Some(path) if is_stdin(path) => "-f -".to_owned(),
         Some(path) => word(&path.display().to_string()),
@@ -151,16 +211,32 @@ fn next_steps(args: &PlanArgs, was_stopped: bool, useful: bool) -> Vec<String> {
         geometry.push_str(" --geometry ");
         geometry.push_str(&word(&path.display().to_string()));
     }
+    let files = geometry.clone();
+    geometry.push_str(&moving(args));
     let mut steps = Vec::new();
     if was_stopped {
         let longer = (args.time_limit.as_secs().saturating_mul(10) / 60).max(1);
         steps.push(format!("migsaw plan {input}{geometry} --time-limit {longer}m   # search longer"));
+    }
+    if let Some(Gain { evictions, served }) = gain {
+        let compact = if args.moving.compact { " --compact" } else { "" };
+        let more = counted(*served, "unit");
+        let evictions = format!("--max-evictions {evictions}");
+        steps.push(format!("migsaw plan {input}{files}{compact} {evictions}   # serves {more} more"));
     }
     if useful && args.out.is_none() {
         steps.push(format!("migsaw plan {input}{geometry} --out plan"));
         steps.push(format!("kubectl apply -f plan/{CONFIG_MAP}   # then drain nodes and run plan/{SCRIPT}"));
     }
     steps
+}
+
+/// The flags about what runs today, as given.
+fn moving(args: &PlanArgs) -> String {
+    let MovingArgs { keep_running, max_evictions, compact, ignore_running } = args.moving;
+    let flags = [(keep_running, "keep-running"), (compact, "compact"), (ignore_running, "ignore-running")];
+    let given = flags.into_iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| format!(" --{flag}"));
+    given.chain(max_evictions.map(|most| format!(" --max-evictions {most}"))).collect()
 }
 
 /// A word of a shell command, quoted where it has to be.

@@ -11,6 +11,7 @@ pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
     let schema = match document {
         SchemaOf::Scenario => schema::scenario(),
         SchemaOf::Plan => schema::plan(),
+        SchemaOf::Curve => schema::curve(),
     };
     output::document(io, schema, Format::Json)?;
     Ok(Answer::Yes)

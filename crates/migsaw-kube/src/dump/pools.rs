@@ -56,7 +56,7 @@ pub(super) fn group(nodes: &[FleetNode], demands: &[Demand]) -> Vec<Pool> {
         Pool {
             name,
             gpus: vec![GpuGroup { model: Arc::clone(&first.model), count: kin.gpus }],
-            nodes: vec![NodeGroup { names, pinned: Vec::new() }],
+            nodes: vec![NodeGroup::idle(names)],
             labels,
             taints: kin.taints,
             strategy: kin.strategy,

@@ -1,6 +1,6 @@
 //! Which node takes which configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use migsaw::plan::Plan;
@@ -18,6 +18,8 @@ const NODES_PER_COMMAND: usize = 50;
 pub struct NodeLabels {
     /// The nodes of each configuration, in the plan's order.
     pub nodes: BTreeMap<String, Vec<String>>,
+    /// Those of them that are cut that way already, so that MIG Manager finds nothing to do.
+    pub cut_already: BTreeSet<String>,
 }
 
 impl NodeLabels {
@@ -25,16 +27,21 @@ impl NodeLabels {
     pub fn new(problem: &Problem, plan: &Plan) -> NodeLabels {
         let configurations = plan.configurations(problem);
         let mut nodes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut cut_already = BTreeSet::new();
         for (group, &configuration) in plan.nodes.iter().zip(&configurations.of_nodes) {
             let pool = &problem.fleet.pools[group.pool];
             let names = nodes.entry(configurations.distinct[configuration].name.clone()).or_default();
             for (range, listed) in pool.node_ranges() {
                 let from = range.start.max(group.nodes.start);
                 let to = range.end.min(group.nodes.end);
-                names.extend((from..to).map(|index| listed.names.get(index - range.start)));
+                let here = (from..to).map(|index| listed.names.get(index - range.start));
+                if listed.present.as_ref().is_some_and(|present| group.is_cut_already(present)) {
+                    cut_already.extend(here.clone());
+                }
+                names.extend(here);
             }
         }
-        NodeLabels { nodes }
+        NodeLabels { nodes, cut_already }
     }
 
     /// A shell script of `kubectl label` commands, many nodes in each. A node that does not exist is
@@ -43,7 +50,20 @@ impl NodeLabels {
         let mut text = String::from(
             "#!/bin/sh\n# Tells MIG Manager what to make of each node. Drain a node before its label changes.\nset -eu\n",
         );
+        if !self.cut_already.is_empty() {
+            text.push_str("\n# These nodes are cut that way already: they need no drain.\n");
+            self.write_commands(&mut text, true);
+            text.push_str("\n# These are cut anew.\n");
+        }
+        self.write_commands(&mut text, false);
+        text
+    }
+
+    /// The commands for the nodes that are cut that way already, or for all others.
+    fn write_commands(&self, text: &mut String, cut_already: bool) {
         for (configuration, nodes) in &self.nodes {
+            let nodes: Vec<&String> =
+                nodes.iter().filter(|node| self.cut_already.contains(*node) == cut_already).collect();
             for nodes in nodes.chunks(NODES_PER_COMMAND) {
                 text.push_str("kubectl label --overwrite node");
                 for node in nodes {
@@ -53,7 +73,6 @@ impl NodeLabels {
                 writeln!(text, " {LABEL}={}", shell(configuration)).expect("writing to a string succeeds");
             }
         }
-        text
     }
 
     /// A list of nodes with that label only, one document, for

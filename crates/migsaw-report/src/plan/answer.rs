@@ -52,11 +52,15 @@ fn quality(tiers: &[Tier]) -> String {
             let more = served.map(|tier| tier.bound.saturating_sub(tier.value).max(0)).sum();
             format!("not proven: at most {} more could be", number(more))
         }
+        TierName::Evicted { .. } => format!("not proven: {} evictions might do", number(first.bound)),
+        TierName::Recut => format!("not proven: it might do with {} cut anew", number(first.bound)),
         TierName::Gpus => format!("not proven: {} GPUs might do", number(first.bound)),
         TierName::Cost => format!("not proven: it might cost {}", Cost { micros: first.bound }),
         TierName::Configurations | TierName::Leftover => {
             let priced = tiers.iter().any(|tier| tier.name == TierName::Cost);
-            format!("served and {} proven optimal", if priced { "cost" } else { "GPUs" })
+            let cost = if priced { "cost" } else { "GPUs" };
+            let disturbed = tiers.iter().any(|tier| tier.name == TierName::Recut);
+            format!("served{} and {cost} proven optimal", if disturbed { ", evictions" } else { "" })
         }
     }
 }
@@ -84,6 +88,10 @@ fn gap(tier: &Tier) -> String {
         TierName::Served { priority } => {
             format!("{value} served at priority {priority}; no plan serves more than {bound}")
         }
+        TierName::Evicted { priority } => {
+            format!("{value} evicted at priority {priority}; no plan evicts fewer than {bound}")
+        }
+        TierName::Recut => format!("{value} cut anew; no plan cuts fewer than {bound}"),
         TierName::Gpus => format!("{value} GPUs used; no plan uses fewer than {bound}"),
         TierName::Cost => {
             let cost = |micros| Cost { micros };

@@ -65,6 +65,7 @@ fn gpus(problem: &Problem, configuration: &Configuration, groups: &[&PlannedNode
         let becomes = match target {
             GpuTarget::MigOff => "MIG off".to_owned(),
             GpuTarget::Mig(layout) => layout.display(models[i]).to_string(),
+            GpuTarget::Left(layout) => format!("{} (left as it is, unused)", layout.display(models[i])),
         };
         match lines.last_mut() {
             Some((_, last, before)) if *before == becomes => *last = i,

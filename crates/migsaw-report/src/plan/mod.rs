@@ -2,14 +2,16 @@
 
 mod answer;
 mod configurations;
+mod curve;
 mod demands;
 mod nodes;
 mod pools;
+mod running;
 mod stranded;
 mod unserved;
 mod usage;
 
-use migsaw::plan::Plan;
+use migsaw::plan::{CurvePoint, Plan};
 use migsaw::problem::Problem;
 
 use crate::page::Page;
@@ -24,6 +26,7 @@ use usage::Usage;
 ///
 /// Demand …          what is asked for, how much is served, and where
 /// Not served …      what is not, why, and what would help
+/// Running …         what runs today: how much of it stays, and what is evicted where
 /// Pools …           each pool as a bar: serving, running already, spare, idle, stranded
 /// Configurations …  what nodes become, in the notation of layouts
 /// Stranded …        what no cut can use any more, and why
@@ -42,6 +45,7 @@ pub fn text(problem: &Problem, plan: &Plan, next: &[String], style: Style) -> St
     let sections = [
         demands::text(problem, plan, style),
         unserved::text(problem, plan, style),
+        running::text(problem, plan, &index, style),
         pools::text(problem, &usage, style),
         configurations::text(problem, plan, &index, style),
         stranded::text(&usage, style),
@@ -52,6 +56,11 @@ pub fn text(problem: &Problem, plan: &Plan, next: &[String], style: Style) -> St
         page.push(&section);
     }
     page.finish()
+}
+
+/// What more evictions gain, as a table. `asked` is the number of units asked for.
+pub fn curve(points: &[CurvePoint], asked: u64, style: Style) -> String {
+    curve::text(points, asked, style)
 }
 
 /// One line about the outcome, as [`text`] begins with it: without newline.

@@ -75,7 +75,7 @@ impl Usage {
         let (split, used) = match &group.gpus[gpu] {
             GpuTarget::MigOff if serves_whole(group, gpu) => (whole(Part::Serving), true),
             GpuTarget::MigOff if *before == GpuState::Taken => (whole(Part::Running), false),
-            GpuTarget::MigOff => (whole(Part::Idle), false),
+            GpuTarget::MigOff | GpuTarget::Left(_) => (whole(Part::Idle), false),
             GpuTarget::Mig(layout) => {
                 let key = (model.id.clone(), layout.clone());
                 let stranded = known.entry(key.clone()).or_insert_with(|| model.stranded(layout).ok());

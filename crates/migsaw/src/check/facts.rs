@@ -130,12 +130,18 @@ impl<'a> Piece<'a> {
     /// The instances the plan puts on a GPU, pinned ones included.
     pub(super) fn instances(&self, gpu: usize) -> &'a [Placement] {
         match self.planned.gpus.get(gpu) {
-            Some(crate::plan::GpuTarget::Mig(layout)) => layout.placements(),
+            Some(crate::plan::GpuTarget::Mig(layout) | crate::plan::GpuTarget::Left(layout)) => layout.placements(),
             Some(crate::plan::GpuTarget::MigOff) | None => &[],
         }
     }
 
     pub(super) fn is_cut(&self, gpu: usize) -> bool {
+        let target = self.planned.gpus.get(gpu);
+        matches!(target, Some(crate::plan::GpuTarget::Mig(_) | crate::plan::GpuTarget::Left(_)))
+    }
+
+    /// Whether a GPU is cut and not merely left as it was.
+    pub(super) fn is_cut_for_use(&self, gpu: usize) -> bool {
         matches!(self.planned.gpus.get(gpu), Some(crate::plan::GpuTarget::Mig(_)))
     }
 

@@ -10,7 +10,8 @@
 //!
 //! - `coverage`: every node is planned exactly once, with the GPUs it has;
 //! - `layout`: every GPU's instances can be there together;
-//! - `present`: pinned instances stay, GPUs taken as a whole stay whole;
+//! - `pinned`: pinned instances stay, GPUs taken as a whole stay whole;
+//! - `running`: what runs today stays where it is or is evicted, and what must stay does;
 //! - `strategy`: a node of strategy `single` carries one profile, or none;
 //! - `eligibility`: a demand is served only where labels, taints and strategy let it;
 //! - `kinds`, `units`: what serves a demand is what it asks for, in whole units, close enough;
@@ -40,7 +41,7 @@
 //! let plan = |gpus| Plan {
 //!     status: Status::Feasible,
 //!     tiers: vec![],
-//!     nodes: vec![PlannedNodes { pool: 0, nodes: 0..1, gpus, serves: vec![] }],
+//!     nodes: vec![PlannedNodes { pool: 0, nodes: 0..1, gpus, serves: vec![], evicts: vec![] }],
 //!     unserved: vec![],
 //! };
 //! assert!(check(&problem, &plan(vec![cut("3g.40gb@0,3g.40gb@4")?])).is_empty());
@@ -55,8 +56,9 @@ mod eligibility;
 mod facts;
 mod kinds;
 mod layout;
+mod pinned;
 mod place;
-mod present;
+mod running;
 mod status;
 mod strategy;
 mod tiers;
@@ -87,7 +89,8 @@ pub fn check(problem: &Problem, plan: &Plan) -> Vec<Violation> {
     let pieces = coverage::pieces(&facts, plan, &mut found);
     for piece in &pieces {
         layout::judge(piece, &mut found);
-        present::judge(piece, &mut found);
+        pinned::judge(piece, &mut found);
+        running::judge(piece, &mut found);
         strategy::judge(piece, &mut found);
         units::judge(&facts, piece, &mut found);
         commitment::judge(piece, &mut found);
@@ -98,7 +101,7 @@ pub fn check(problem: &Problem, plan: &Plan) -> Vec<Violation> {
         return found;
     }
     counts::judge(&facts, plan, &served, &mut found);
-    let reached = tiers::reached(&facts, &pieces, &served);
+    let reached = tiers::reached(&facts, plan, &pieces, &served);
     tiers::judge(plan, &reached, &mut found);
     status::judge(&facts, plan, &served, &mut found);
     found

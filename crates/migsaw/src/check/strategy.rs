@@ -28,5 +28,6 @@ pub(super) fn judge(piece: &Piece<'_>, found: &mut Vec<Violation>) {
 /// not the plan's doing.
 fn is_untouched(piece: &Piece<'_>) -> bool {
     let serves = piece.planned.serves.iter().any(|serving| serving.units > 0);
-    !serves && (0..piece.models.len()).all(|gpu| piece.instances(gpu) == piece.pinned(gpu))
+    let is_left = |gpu: usize| matches!(piece.planned.gpus.get(gpu), Some(crate::plan::GpuTarget::Left(_)));
+    !serves && (0..piece.models.len()).all(|gpu| is_left(gpu) || piece.instances(gpu) == piece.pinned(gpu))
 }

@@ -53,7 +53,7 @@ fn serving(demand: usize, units: u32, shares: &[GpuShare]) -> Serving {
 }
 
 fn nodes(range: std::ops::Range<u32>, gpus: &[GpuTarget], serves: &[Serving]) -> PlannedNodes {
-    PlannedNodes { pool: 0, nodes: range, gpus: gpus.to_vec(), serves: serves.to_vec() }
+    PlannedNodes { pool: 0, nodes: range, gpus: gpus.to_vec(), serves: serves.to_vec(), evicts: Vec::new() }
 }
 
 /// A bundle of 3g.40gb and two 1g.10gb.
@@ -167,8 +167,11 @@ fn layouts_are_legal() {
 fn what_is_there_stays() {
     let mut state = pool(3, 2);
     let pinned = Layout::parse(&a100(), "1g.10gb@6").unwrap();
-    let group =
-        |name: &str, states: Vec<GpuState>| NodeGroup { names: NodeNames::Listed(vec![name.into()]), pinned: states };
+    let group = |name: &str, states: Vec<GpuState>| NodeGroup {
+        names: NodeNames::Listed(vec![name.into()]),
+        pinned: states,
+        present: None,
+    };
     state.nodes = vec![
         group("idle", vec![]),
         group("pinned", vec![GpuState::Pinned(pinned)]),

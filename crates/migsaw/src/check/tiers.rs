@@ -6,15 +6,17 @@ use super::commitment::used_by_gpu;
 use super::eligibility;
 use super::facts::{Facts, Piece, profile};
 use super::kinds::{accepts, resolve};
+use super::running;
 use super::violation::Violation;
 use crate::demand::{Demand, Request};
-use crate::fleet::Pool;
+use crate::fleet::{GpuState, Pool, Strategy};
 use crate::geometry::{Model, ProfileId};
 use crate::plan::{Plan, TierName};
+use crate::present::RecutUnit;
 use crate::problem::Problem;
 
 /// The problem's tiers, most important first, with what the plan reaches in each.
-pub(super) fn reached(facts: &Facts<'_>, pieces: &[Piece<'_>], served: &[u64]) -> Vec<(TierName, i64)> {
+pub(super) fn reached(facts: &Facts<'_>, plan: &Plan, pieces: &[Piece<'_>], served: &[u64]) -> Vec<(TierName, i64)> {
     let mut by_priority: BTreeMap<i32, u64> = BTreeMap::new();
     for (demand, &served) in facts.problem.demands.iter().zip(served).filter(|(demand, _)| demand.count > 0) {
         let sum = by_priority.entry(demand.priority).or_insert(0);
@@ -23,7 +25,24 @@ pub(super) fn reached(facts: &Facts<'_>, pieces: &[Piece<'_>], served: &[u64]) -
     let served = by_priority.into_iter().rev();
     let mut tiers: Vec<(TierName, i64)> =
         served.map(|(priority, units)| (TierName::Served { priority }, narrow(i128::from(units)))).collect();
-    tiers.push(fleet_in_use(facts, pieces));
+    let in_use = fleet_in_use(facts, pieces);
+    if facts.problem.is_running_known() {
+        // Which comes first is for the user to say.
+        let after = plan.tiers.get(tiers.len()).is_some_and(|tier| tier.name == in_use.0);
+        tiers.extend(after.then_some(in_use));
+        let evicted = evicted(facts, pieces);
+        let levels: Vec<TierName> = tiers.iter().map(|(name, _)| *name).collect();
+        for name in levels {
+            if let TierName::Served { priority } = name {
+                let units = evicted.get(&priority).copied().unwrap_or(0);
+                tiers.push((TierName::Evicted { priority }, narrow(i128::from(units))));
+            }
+        }
+        tiers.push((TierName::Recut, recut(pieces)));
+        tiers.extend((!after).then_some(in_use));
+    } else {
+        tiers.push(in_use);
+    }
     tiers.push((TierName::Configurations, configurations(pieces)));
     tiers.push((TierName::Leftover, leftover(facts, pieces)));
     tiers
@@ -45,12 +64,62 @@ pub(super) fn judge(plan: &Plan, reached: &[(TierName, i64)], found: &mut Vec<Vi
         }
         let beyond = match name {
             TierName::Served { .. } | TierName::Leftover => tier.value > tier.bound,
-            TierName::Gpus | TierName::Cost | TierName::Configurations => tier.value < tier.bound,
+            TierName::Evicted { .. } | TierName::Recut | TierName::Gpus | TierName::Cost | TierName::Configurations => {
+                tier.value < tier.bound
+            }
         };
         if beyond {
             found.push(Violation::TierBound { name, value: tier.value, bound: tier.bound });
         }
     }
+}
+
+/// Running units that are evicted, by priority.
+fn evicted(facts: &Facts<'_>, pieces: &[Piece<'_>]) -> BTreeMap<i32, u64> {
+    let mut evicted = BTreeMap::new();
+    for piece in pieces {
+        let Some(present) = &piece.group.present else { continue };
+        for unit in piece.planned.evicts.iter().filter_map(|&index| present.running.get(index)) {
+            let Some(demand) = facts.demand(unit.demand) else { continue };
+            *evicted.entry(demand.priority).or_insert(0u64) += piece.count;
+        }
+    }
+    evicted
+}
+
+/// Nodes and GPUs that are cut anew.
+fn recut(pieces: &[Piece<'_>]) -> i64 {
+    let mut sum = 0i128;
+    for piece in pieces {
+        let gpus = 0..piece.models.len();
+        let is_single = piece.pool.strategy == Strategy::Single;
+        let count = match &piece.group.present {
+            None => {
+                let is_pinned = gpus.clone().any(|gpu| !piece.pinned(gpu).is_empty());
+                let cut = gpus.filter(|&gpu| *piece.state(gpu) == GpuState::Idle && piece.is_cut(gpu)).count();
+                if is_single { usize::from(cut > 0 && !is_pinned) } else { cut }
+            }
+            Some(present) => {
+                let changes = |&gpu: &usize| running::changes(piece, present, gpu);
+                match present.unit {
+                    _ if is_single => gpus.filter(changes).count().min(1),
+                    RecutUnit::Node => gpus.filter(changes).count().min(1),
+                    RecutUnit::Gpu => gpus.filter(changes).count(),
+                    RecutUnit::Instance => {
+                        let holds = |gpu: usize| {
+                            let mut held = running::kept(piece, present).flat_map(|unit| &unit.holds);
+                            held.any(|held| usize::from(held.gpu) == gpu)
+                        };
+                        let is_new = |gpu: &usize| changes(gpu) || piece.is_cut_for_use(*gpu);
+                        let new = gpus.filter(is_new);
+                        new.filter(|&gpu| !holds(gpu) && *piece.state(gpu) == GpuState::Idle).count()
+                    }
+                }
+            }
+        };
+        sum = sum.saturating_add(i128::try_from(count).unwrap_or(i128::MAX).saturating_mul(i128::from(piece.count)));
+    }
+    narrow(sum)
 }
 
 /// GPUs that are cut or serve as a whole, or what they cost.
@@ -67,7 +136,7 @@ fn fleet_in_use(facts: &Facts<'_>, pieces: &[Piece<'_>]) -> (TierName, i64) {
 }
 
 fn gpus_in_use(piece: &Piece<'_>) -> usize {
-    let mut used: BTreeSet<usize> = (0..piece.models.len()).filter(|&gpu| piece.is_cut(gpu)).collect();
+    let mut used: BTreeSet<usize> = (0..piece.models.len()).filter(|&gpu| piece.is_cut_for_use(gpu)).collect();
     let shares = piece.planned.serves.iter().flat_map(|serving| &serving.shares);
     let whole = shares.filter(|share| share.profile.is_none() && share.instances > 0);
     used.extend(whole.map(|share| usize::from(share.gpu)).filter(|&gpu| gpu < piece.models.len()));
@@ -106,7 +175,7 @@ fn leftover(facts: &Facts<'_>, pieces: &[Piece<'_>]) -> i64 {
         let wanted = wanted[piece.pool_index].get_or_insert_with(|| wanted_kinds(facts.problem, piece.pool));
         let used = used_by_gpu(piece);
         let mut slices = 0u64;
-        for (gpu, &model) in piece.models.iter().enumerate() {
+        for (gpu, &model) in piece.models.iter().enumerate().filter(|(gpu, _)| piece.is_cut_for_use(*gpu)) {
             let Some(wanted) = wanted.get(model.id.as_str()) else { continue };
             for (id, added) in piece.added(gpu) {
                 let serving = used.get(&gpu).and_then(|used| used.get(&Some(id))).copied().unwrap_or(0);

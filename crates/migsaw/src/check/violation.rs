@@ -266,6 +266,60 @@ pub enum Violation {
         /// Instances there are, without the pinned ones.
         free: u64,
     },
+    /// The plan evicts a unit that is not there.
+    #[error("{node}: the plan evicts running unit number {unit}, but {running} run there (counted from 0)")]
+    UnknownRunning {
+        /// The nodes.
+        node: NodePlace,
+        /// The index.
+        unit: usize,
+        /// Units that run there.
+        running: usize,
+    },
+    /// The plan evicts a unit twice.
+    #[error("{node}: the plan evicts running unit number {unit} twice (expected once)")]
+    EvictedTwice {
+        /// The nodes.
+        node: NodePlace,
+        /// The index.
+        unit: usize,
+    },
+    /// The plan evicts a unit that must stay.
+    #[error("{node}: the plan evicts running unit {unit}, which must stay")]
+    EvictsStaying {
+        /// The nodes.
+        node: NodePlace,
+        /// The unit.
+        unit: String,
+    },
+    /// A running unit that stays loses what it holds.
+    #[error("{place}: a running unit stays, but what it holds is not there any more (evict it, or leave that)")]
+    RunningLost {
+        /// The GPU.
+        place: GpuPlace,
+    },
+    /// A GPU is cut anew although a running unit keeps it, or its node, from being idle.
+    #[error("{place} is cut anew under a running unit that stays (evict it, or leave the GPU as it is)")]
+    RecutUnderRunning {
+        /// The GPU.
+        place: GpuPlace,
+    },
+    /// Running units that stay are not among those served.
+    #[error("{node}: {units} running units of demand number {demand} stay, but are not all served where they are")]
+    RunningNotServed {
+        /// The nodes.
+        node: NodePlace,
+        /// Index of the demand.
+        demand: usize,
+        /// Units that stay.
+        units: u64,
+    },
+    /// A GPU is said to be left as it is, but is not.
+    #[error("{place} is said to be left alone, but that is not how it is cut today, or something serves on it")]
+    NotLeft {
+        /// The GPU.
+        place: GpuPlace,
+    },
     /// Too many units of a demand on one node.
     #[error("{node} serves {found} units of demand `{demand}`, which allows {most} on one node")]
     TooManyOnNode {
@@ -419,6 +473,13 @@ impl Violation {
             Violation::WholeTaken { .. } => "whole-taken",
             Violation::WholeTwice { .. } => "whole-twice",
             Violation::Overcommitted { .. } => "overcommitted",
+            Violation::UnknownRunning { .. } => "plan-unknown-running",
+            Violation::EvictedTwice { .. } => "evicted-twice",
+            Violation::EvictsStaying { .. } => "evicts-staying",
+            Violation::RunningLost { .. } => "running-lost",
+            Violation::RecutUnderRunning { .. } => "recut-under-running",
+            Violation::RunningNotServed { .. } => "running-not-served",
+            Violation::NotLeft { .. } => "not-left",
             Violation::TooManyOnNode { .. } => "too-many-on-node",
             Violation::OverServed { .. } => "over-served",
             Violation::UnservedCount { .. } => "unserved-count",
@@ -438,6 +499,8 @@ fn list(numbers: &[u8]) -> String {
 fn tier(name: TierName) -> String {
     match name {
         TierName::Served { priority } => format!("served at priority {priority}"),
+        TierName::Evicted { priority } => format!("evicted at priority {priority}"),
+        TierName::Recut => "recut".to_owned(),
         TierName::Gpus => "GPUs".to_owned(),
         TierName::Cost => "cost".to_owned(),
         TierName::Configurations => "configurations".to_owned(),

@@ -62,6 +62,10 @@ codes! {
     PINNED_TOO_MANY = "pinned-too-many";
     /// More nodes pinned than the pool has.
     PINNED_NODES = "pinned-nodes";
+    /// The state of more GPUs than a node has.
+    STATE_TOO_MANY = "state-too-many";
+    /// Something a running unit holds that is not there.
+    RUNNING_NOT_THERE = "running-not-there";
     /// A node that is not in the fleet.
     UNKNOWN_NODE = "unknown-node";
     /// A node that is there twice.

@@ -27,10 +27,12 @@
 //! ```
 
 pub mod code;
+pub mod curve;
 mod decimal;
 mod diagnostic;
 mod header;
 mod name;
+mod names;
 mod node;
 mod path;
 pub mod plan;
@@ -38,6 +40,11 @@ mod quantity;
 pub mod scenario;
 pub mod schema;
 mod shape;
+
+/// The first 80 characters of a text, to show it.
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
+}
 
 pub use decimal::Decimal;
 pub use diagnostic::{Diagnostic, Diagnostics, MAX_DIAGNOSTICS, Position};

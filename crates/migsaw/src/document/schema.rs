@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
+use super::curve::CurveDocument;
 use super::plan::PlanDocument;
 use super::scenario::ScenarioDocument;
 
@@ -19,6 +20,12 @@ pub fn scenario() -> &'static Json {
 pub fn plan() -> &'static Json {
     static SCHEMA: OnceLock<Json> = OnceLock::new();
     SCHEMA.get_or_init(|| generate::<PlanDocument>("plan"))
+}
+
+/// The JSON schema (draft 2020-12) of what more evictions gain, as in `schema/curve.json`.
+pub fn curve() -> &'static Json {
+    static SCHEMA: OnceLock<Json> = OnceLock::new();
+    SCHEMA.get_or_init(|| generate::<CurveDocument>("curve"))
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {

@@ -5,10 +5,10 @@
 
 use serde_json::Value as Json;
 
-use super::code;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::node::{Node, Value};
 use super::path::Path;
+use super::{code, shortened};
 use crate::geometry::nearest;
 
 /// Everything in which `node` differs from the form.
@@ -205,10 +205,6 @@ fn literal(value: &Value) -> String {
         Value::Number(value) => format!("{value:?}"),
         _ => String::new(),
     }
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 /// What the format of a whole number says about its range; `schemars` leaves it out for the largest.

@@ -94,6 +94,24 @@ impl Capability {
         capability
     }
 
+    /// That of GPUs which are not cut but have these instances free: any part of them.
+    pub fn within(free: &Counts) -> Capability {
+        let mut all = vec![Counts::EMPTY];
+        for (id, n) in free.iter() {
+            let with = |counts: &Counts| {
+                let counts = *counts;
+                (0..=n).map(move |n| {
+                    let mut more = counts;
+                    more[id] = n;
+                    more
+                })
+            };
+            all = all.iter().flat_map(with).collect();
+        }
+        all.sort_unstable();
+        Capability { all, maximal: vec![*free] }
+    }
+
     /// Every counts vector that fits, ascending, the empty one included.
     pub fn all(&self) -> &[Counts] {
         &self.all

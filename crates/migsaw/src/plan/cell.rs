@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::compile::{Compiled, NodeClass, PoolShape};
+use super::decision::Gpu;
+use super::formulation::Undecided;
 use super::templates::doubling;
-use crate::fleet::{GpuState, Strategy};
+use crate::fleet::Strategy;
 use crate::geometry::{Capability, Counts, Engines, Layout, Model, Occupancy, ProfileId, ProfileName};
 
 /// `weight` copies of some nodes of one shape, in one or more pools.
@@ -23,6 +25,8 @@ pub(super) struct Cell {
     pub(super) members: Vec<Member>,
     /// Nodes in one copy.
     pub(super) nodes: i64,
+    /// Those among them of which the program decides what stays on them.
+    pub(super) undecided: i64,
     /// The GPUs of one copy, by board.
     pub(super) boards: Vec<BoardStock>,
     /// Whether its variables are totals over all nodes.
@@ -49,10 +53,26 @@ pub(super) struct BoardStock {
     pub(super) idle: i64,
     /// GPUs with pinned instances, by what they can still take.
     pub(super) pinned: Vec<(Arc<Capability>, i64)>,
-    /// GPUs in use as a whole.
+    /// GPUs that stay cut as they are, by the instances that nothing holds.
+    pub(super) fixed: Vec<(Counts, i64)>,
+    /// GPUs with MIG off that can only serve as a whole.
+    pub(super) off: i64,
+    /// GPUs to which nothing can be added.
     pub(super) taken: i64,
     /// The profiles pinned somewhere, by name.
     pub(super) pinned_names: Vec<ProfileName>,
+}
+
+/// Which of a board's GPUs: those with nothing on them, or those in one of the states listed in its stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    Idle,
+    /// Index into [`BoardStock::pinned`].
+    Pinned(usize),
+    /// Index into [`BoardStock::fixed`].
+    Fixed(usize),
+    /// Those that can only serve as a whole.
+    Off,
 }
 
 /// Remembers the capability of each state seen.
@@ -91,21 +111,32 @@ fn room_by_profile(model: &Model, taken: &Occupancy) -> Counts {
 
 impl BoardStock {
     fn empty(model: &Arc<Model>) -> BoardStock {
-        BoardStock { model: Arc::clone(model), idle: 0, pinned: Vec::new(), taken: 0, pinned_names: Vec::new() }
+        let (pinned, fixed, pinned_names) = (Vec::new(), Vec::new(), Vec::new());
+        BoardStock { model: Arc::clone(model), idle: 0, pinned, fixed, off: 0, taken: 0, pinned_names }
     }
 
     /// Whether an instance of `replacement` fits on any of the GPUs wherever one of `profile` does.
-    pub(super) fn can_replace(&self, profile: ProfileId, replacement: ProfileId) -> bool {
-        let pinned = self.pinned.iter().map(|(capability, _)| &**capability);
-        let idle = (self.idle > 0).then(|| &**self.model.idle_capability());
-        pinned.chain(idle).all(|capability| capability.can_replace(profile, replacement))
+    /// `undecided` are GPUs besides.
+    pub(super) fn can_replace(&self, profile: ProfileId, replacement: ProfileId, undecided: &Undecided) -> bool {
+        let listed = self.pinned.iter().map(|(capability, _)| capability);
+        let pinned = listed.chain(undecided.beside.iter().map(|(capability, _)| capability)).map(|c| &**c);
+        let idle = (self.idle + undecided.gpus > 0).then(|| &**self.model.idle_capability());
+        // What stays cut has the instances it has.
+        let fixed = self.fixed.iter().map(|(free, _)| free).chain(undecided.fixed.iter().map(|(counts, _)| counts));
+        fixed.into_iter().all(|counts| counts[profile] == 0)
+            && pinned.chain(idle).all(|capability| capability.can_replace(profile, replacement))
     }
 
-    fn add(&mut self, state: &GpuState, count: i64, capabilities: &mut Capabilities) {
+    fn add(&mut self, state: &Gpu, count: i64, capabilities: &mut Capabilities) {
         match state {
-            GpuState::Idle => self.idle += count,
-            GpuState::Taken => self.taken += count,
-            GpuState::Pinned(layout) => {
+            Gpu::Idle => self.idle += count,
+            Gpu::Off => self.off += count,
+            Gpu::Taken => self.taken += count,
+            Gpu::Fixed { free, .. } => match self.fixed.iter_mut().find(|(known, _)| known == free) {
+                Some((_, n)) => *n += count,
+                None => self.fixed.push((*free, count)),
+            },
+            Gpu::Pinned(layout) => {
                 let capability = capabilities.beside(&self.model, layout);
                 match self.pinned.iter_mut().find(|(known, _)| *known == capability) {
                     Some((_, n)) => *n += count,
@@ -123,26 +154,35 @@ impl BoardStock {
 }
 
 impl Cell {
-    /// The cells of the relaxation: a pool's mixed nodes together, its single nodes by class.
-    pub(super) fn pooled(compiled: &Compiled<'_>, capabilities: &mut Capabilities) -> Vec<Cell> {
+    /// The cells of the relaxation: a pool's mixed nodes together, its single nodes by class. `undecided` says
+    /// how many nodes of each pool there are besides of which the program decides what stays on them; those of
+    /// the single strategy are a cell of their own.
+    pub(super) fn pooled(compiled: &Compiled<'_>, capabilities: &mut Capabilities, undecided: &[i64]) -> Vec<Cell> {
         let mut cells = Vec::new();
         for (pool, shape) in compiled.pools.iter().enumerate() {
             let all: Vec<usize> = (0..shape.classes.len()).collect();
-            let groups: Vec<&[usize]> = match shape.strategy {
-                Strategy::Mixed if all.is_empty() => Vec::new(),
-                Strategy::Mixed => vec![&all],
-                Strategy::Single => all.chunks(1).collect(),
+            let undecided = undecided.get(pool).copied().unwrap_or(0);
+            let mut groups: Vec<(&[usize], i64)> = match shape.strategy {
+                Strategy::Mixed => vec![(&all, undecided)],
+                Strategy::Single => all.chunks(1).map(|class| (class, 0)).chain([(&[][..], undecided)]).collect(),
             };
-            for group in groups {
-                let nodes = group.iter().map(|&class| shape.classes[class].count).sum();
+            groups.retain(|(classes, undecided)| !classes.is_empty() || *undecided > 0);
+            for (group, undecided) in groups {
+                let nodes = undecided + group.iter().map(|&class| shape.classes[class].count).sum::<i64>();
                 let mut boards: Vec<BoardStock> = shape.boards.iter().map(|b| BoardStock::empty(&b.model)).collect();
                 for &class in group {
                     let class = &shape.classes[class];
                     class.stock(shape, class.count, &mut boards, capabilities);
                 }
+                if shape.strategy == Strategy::Single {
+                    for (stock, board) in boards.iter_mut().zip(&shape.boards) {
+                        stock.idle += undecided * board.gpus;
+                    }
+                }
                 let class = if let [class] = group { Some(*class) } else { None };
                 let members = vec![Member { pool, class: class.unwrap_or(0), weight: 1 }];
-                cells.push(Cell { members, nodes, boards, is_pooled: true, class, strategy: shape.strategy });
+                let strategy = shape.strategy;
+                cells.push(Cell { members, nodes, undecided, boards, is_pooled: true, class, strategy });
             }
         }
         cells
@@ -168,19 +208,19 @@ impl Cell {
             weights(pool, weight).into_iter().map(move |weight| Member { pool, class, weight })
         });
         let members = members.collect();
-        Cell { members, nodes: 1, boards, is_pooled: false, class: Some(class), strategy }
+        Cell { members, nodes: 1, undecided: 0, boards, is_pooled: false, class: Some(class), strategy }
     }
 
     /// Whether something is pinned on its nodes, so that they are in use whatever is planned.
     pub(super) fn is_pinned(&self) -> bool {
-        self.boards.iter().any(|board| !board.pinned.is_empty())
+        self.boards.iter().any(|board| !board.pinned.is_empty() || !board.fixed.is_empty())
     }
 }
 
 impl NodeClass {
     /// Whether all GPUs are idle.
     pub(super) fn is_idle(&self) -> bool {
-        self.state.iter().all(|state| *state == GpuState::Idle)
+        self.state.iter().all(|state| *state == Gpu::Idle)
     }
 
     fn stock(&self, shape: &PoolShape, count: i64, boards: &mut [BoardStock], capabilities: &mut Capabilities) {

@@ -8,14 +8,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::decision::{Decisions, Gpu};
 use crate::demand::{Demand, Request, Together};
-use crate::fleet::{GpuState, Pool, Strategy};
+use crate::fleet::{Pool, Strategy};
 use crate::geometry::{Model, ProfileId, ProfileName};
 use crate::problem::Problem;
 
 /// The problem, compiled.
 pub(super) struct Compiled<'a> {
     pub(super) problem: &'a Problem,
+    pub(super) decisions: &'a Decisions,
     pub(super) pools: Vec<PoolShape>,
     pub(super) flows: Vec<Flow>,
     /// The priorities there are, highest first.
@@ -52,7 +54,9 @@ pub(super) struct NodeClass {
     pub(super) ranges: Vec<Range<u32>>,
     pub(super) count: i64,
     /// By GPU index.
-    pub(super) state: Vec<GpuState>,
+    pub(super) state: Vec<Gpu>,
+    /// Units that stay on each node, by flow, of those flows of which a node may serve only so many.
+    pub(super) held: BTreeMap<usize, i64>,
 }
 
 /// Demands with the same options and rules.
@@ -100,15 +104,18 @@ pub(super) struct Kind {
 }
 
 impl<'a> Compiled<'a> {
-    pub(super) fn new(problem: &'a Problem) -> Compiled<'a> {
+    /// Nodes on which something runs are left out where nothing is decided about them.
+    pub(super) fn new(problem: &'a Problem, decisions: &'a Decisions) -> Compiled<'a> {
         let priced = problem.fleet.pools.iter().any(|pool| pool.cost_per_gpu.is_some());
         let mut levels: Vec<i32> = problem.demands.iter().filter(|d| d.count > 0).map(|d| d.priority).collect();
         levels.sort_unstable_by(|a, b| b.cmp(a));
         levels.dedup();
-        let mut pools: Vec<PoolShape> = problem.fleet.pools.iter().map(|pool| PoolShape::new(pool, priced)).collect();
-        let flows = flows(problem, &levels, &mut pools);
+        let shapes = problem.fleet.pools.iter().enumerate();
+        let mut pools: Vec<PoolShape> =
+            shapes.map(|(index, pool)| PoolShape::new(problem, index, pool, priced, decisions)).collect();
+        let flows = flows(problem, decisions, &levels, &mut pools);
         pools.iter_mut().for_each(PoolShape::mark_wanted);
-        Compiled { problem, pools, flows, levels, priced }
+        Compiled { problem, decisions, pools, flows, levels, priced }
     }
 
     /// Units asked for, by flow and level.
@@ -118,9 +125,14 @@ impl<'a> Compiled<'a> {
 }
 
 impl NodeClass {
+    /// Units of a flow that a node may still serve.
+    pub(super) fn room_for(&self, flow: usize, max_per_node: i64) -> i64 {
+        (max_per_node - self.held.get(&flow).copied().unwrap_or(0)).max(0)
+    }
+
     /// Whether some GPU has pinned instances, so that its nodes are in use whatever is planned.
     pub(super) fn is_pinned(&self) -> bool {
-        self.state.iter().any(|state| matches!(state, GpuState::Pinned(_)))
+        self.state.iter().any(|state| matches!(state, Gpu::Pinned(_) | Gpu::Fixed { .. }))
     }
 }
 
@@ -140,7 +152,7 @@ impl Flow {
 }
 
 impl PoolShape {
-    fn new(pool: &Pool, priced: bool) -> PoolShape {
+    fn new(problem: &Problem, index: usize, pool: &Pool, priced: bool, decisions: &Decisions) -> PoolShape {
         let mut boards: Vec<Board> = Vec::new();
         let board_of = pool
             .gpu_models()
@@ -156,7 +168,7 @@ impl PoolShape {
             })
             .collect();
         let cost = if priced { pool.cost_per_gpu.map_or(0, |cost| cost.micros) } else { 1 };
-        let classes = classes(pool);
+        let classes = classes(problem, index, pool, decisions);
         PoolShape { boards, board_of, classes, strategy: pool.strategy, cost, offers: Vec::new() }
     }
 
@@ -224,32 +236,35 @@ impl PoolShape {
     }
 }
 
-fn classes(pool: &Pool) -> Vec<NodeClass> {
+fn classes(problem: &Problem, index: usize, pool: &Pool, decisions: &Decisions) -> Vec<NodeClass> {
     let gpus = pool.gpus_per_node() as usize;
-    let mut by_state: BTreeMap<Vec<GpuState>, NodeClass> = BTreeMap::new();
-    for (range, group) in pool.node_ranges().filter(|(range, _)| !range.is_empty()) {
-        let state: Vec<GpuState> = (0..gpus).map(|gpu| normal(group.state(gpu))).collect();
-        let empty = || NodeClass { ranges: Vec::new(), count: 0, state: state.clone() };
-        let class = by_state.entry(state.clone()).or_insert_with(empty);
+    let mut by_state: BTreeMap<(Vec<Gpu>, BTreeMap<usize, i64>), NodeClass> = BTreeMap::new();
+    let mut add = |range: Range<u32>, state: Vec<Gpu>, held: BTreeMap<usize, i64>| {
+        let empty = || NodeClass { ranges: Vec::new(), count: 0, state: state.clone(), held: held.clone() };
+        let class = by_state.entry((state.clone(), held.clone())).or_insert_with(empty);
         class.count += i64::from(range.end - range.start);
         match class.ranges.last_mut() {
             Some(last) if last.end == range.start => last.end = range.end,
             _ => class.ranges.push(range),
         }
+    };
+    for (range, group) in pool.node_ranges().filter(|(range, _)| !range.is_empty()) {
+        if group.present.is_none() {
+            add(range, (0..gpus).map(|gpu| Gpu::of(group, gpu)).collect(), BTreeMap::new());
+            continue;
+        }
+        for node in range {
+            let Some(decision) = decisions.nodes.get(&(index, node)) else { continue };
+            let is_limited = |demand: &usize| problem.demands[*demand].max_per_node.is_some();
+            let held = decision.held.iter().filter(|(demand, _)| is_limited(demand));
+            add(node..node + 1, decision.gpus.clone(), held.map(|(&demand, &units)| (demand, units)).collect());
+        }
     }
     by_state.into_values().collect()
 }
 
-/// A GPU with nothing pinned is idle.
-fn normal(state: &GpuState) -> GpuState {
-    match state {
-        GpuState::Pinned(layout) if layout.is_empty() => GpuState::Idle,
-        other => other.clone(),
-    }
-}
-
 /// Groups the demands into flows, in the order of their first demands, and enters what each pool offers.
-fn flows(problem: &Problem, levels: &[i32], pools: &mut [PoolShape]) -> Vec<Flow> {
+fn flows(problem: &Problem, decisions: &Decisions, levels: &[i32], pools: &mut [PoolShape]) -> Vec<Flow> {
     let mut index = BTreeMap::new();
     let mut flows: Vec<Flow> = Vec::new();
     for (i, demand) in problem.demands.iter().enumerate().filter(|(_, demand)| demand.count > 0) {
@@ -272,9 +287,15 @@ fn flows(problem: &Problem, levels: &[i32], pools: &mut [PoolShape]) -> Vec<Flow
             flow
         });
         let level = levels.binary_search_by(|l| demand.priority.cmp(l)).expect("every priority is a level");
-        let count = i64::try_from(demand.count).expect("counts are limited");
+        let count = i64::try_from(decisions.asked(problem, i)).expect("counts are limited");
         flows[flow].counts[level] += count;
         flows[flow].demands.push(i);
+    }
+    // A limited demand is a flow of its own.
+    for class in pools.iter_mut().flat_map(|pool| &mut pool.classes).filter(|class| !class.held.is_empty()) {
+        let held = std::mem::take(&mut class.held);
+        let flow_of = |demand: usize| flows.iter().position(|flow| flow.demands.contains(&demand));
+        class.held = held.into_iter().filter_map(|(demand, units)| Some((flow_of(demand)?, units))).collect();
     }
     for flow in &mut flows {
         flow.demands.sort_by_key(|&i| std::cmp::Reverse(problem.demands[i].priority));

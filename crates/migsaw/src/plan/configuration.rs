@@ -62,7 +62,7 @@ impl GpuTarget {
     pub fn counts(&self) -> Option<Counts> {
         match self {
             GpuTarget::MigOff => None,
-            GpuTarget::Mig(layout) => Some(layout.counts()),
+            GpuTarget::Mig(layout) | GpuTarget::Left(layout) => Some(layout.counts()),
         }
     }
 }

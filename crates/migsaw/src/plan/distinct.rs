@@ -8,7 +8,7 @@
 
 use super::cell::Cell;
 use super::compile::{Compiled, NodeClass, PoolShape};
-use crate::fleet::GpuState;
+use super::decision::Gpu;
 use crate::geometry::{Counts, Layout, Model};
 
 /// A bound on the number of configurations. `is_needed` tells whether the targets are out of reach
@@ -70,11 +70,11 @@ fn apart(classes: &[(&PoolShape, &NodeClass)]) -> i64 {
 }
 
 /// Whether some configuration contains what is pinned on both nodes, GPU by GPU.
-fn can_be_same(shape: &PoolShape, a: &[GpuState], b: &[GpuState]) -> bool {
+fn can_be_same(shape: &PoolShape, a: &[Gpu], b: &[Gpu]) -> bool {
     let models = shape.board_of.iter().map(|&board| &*shape.boards[board].model);
     models.zip(a.iter().zip(b)).all(|(model, (a, b))| match (a, b) {
-        (GpuState::Taken, GpuState::Pinned(_)) | (GpuState::Pinned(_), GpuState::Taken) => false,
-        (GpuState::Taken, _) | (_, GpuState::Taken) => true,
+        (Gpu::Taken, Gpu::Pinned(_)) | (Gpu::Pinned(_), Gpu::Taken) => false,
+        (Gpu::Off | Gpu::Taken | Gpu::Fixed { .. }, _) | (_, Gpu::Off | Gpu::Taken | Gpu::Fixed { .. }) => true,
         _ => {
             let (a, b) = (pinned(a), pinned(b));
             let both = most(&a.counts(), &b.counts());
@@ -83,10 +83,10 @@ fn can_be_same(shape: &PoolShape, a: &[GpuState], b: &[GpuState]) -> bool {
     })
 }
 
-fn pinned(state: &GpuState) -> Layout {
+fn pinned(state: &Gpu) -> Layout {
     match state {
-        GpuState::Pinned(layout) => layout.clone(),
-        GpuState::Idle | GpuState::Taken => Layout::empty(),
+        Gpu::Pinned(layout) => layout.clone(),
+        Gpu::Idle | Gpu::Off | Gpu::Taken | Gpu::Fixed { .. } => Layout::empty(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::cell::{Capabilities, Cell};
 use super::compile::{Compiled, PoolShape};
+use super::decision::Decisions;
 use super::fleet_program::FleetProgram;
 use super::outcome::{Plan, PlannedNodes, Status, TierName, Unserved, UnservedCode};
 use super::program::Sum;
@@ -194,9 +195,9 @@ impl Explainer<'_> {
         }
         let grown = problem.fleet.pools.iter_mut().find(|p| p.name == pool)?;
         let names = NodeNames::Numbered { prefix: String::new(), first: 0, count: nodes };
-        grown.nodes.push(NodeGroup { names, pinned: Vec::new() });
-        let compiled = Compiled::new(&problem);
-        let cells = Cell::pooled(&compiled, &mut Capabilities::default());
+        grown.nodes.push(NodeGroup::idle(names));
+        let compiled = Compiled::new(&problem, self.compiled.decisions);
+        let cells = Cell::pooled(&compiled, &mut Capabilities::default(), &[]);
         let asked = compiled.asked();
         let fleet = FleetProgram::new(&compiled, &cells, self.options.formulation, &asked);
         self.work_left = self.work_left.saturating_sub(fleet.program.len());
@@ -306,11 +307,12 @@ fn too_large(demand: &Demand, pools: &[(&Pool, &PoolShape)]) -> Explanation {
 /// Whether an idle node of the pool could serve one unit, were it allowed there.
 fn unit_fits(demand: &Demand, pool: &Pool) -> bool {
     let names = NodeNames::Numbered { prefix: String::new(), first: 0, count: 1 };
-    let nodes = vec![NodeGroup { names, pinned: Vec::new() }];
+    let nodes = vec![NodeGroup::idle(names)];
     let one = Demand { count: 1, eligible: Eligibility::default(), ..demand.clone() };
     let pool = Pool { nodes, taints: Vec::new(), cost_per_gpu: None, ..pool.clone() };
     let problem = Problem { fleet: Fleet { pools: vec![pool] }, demands: vec![one] };
-    let compiled = Compiled::new(&problem);
+    let decisions = Decisions::default();
+    let compiled = Compiled::new(&problem, &decisions);
     let node = Template { members: vec![(0, 0, 1)], strategy: problem.fleet.pools[0].strategy };
     let cell = Cell::identical(&compiled, &node.members, node.strategy, &mut Capabilities::default());
     let fleet = FleetProgram::new(&compiled, &[cell], Formulation::default(), &compiled.asked());

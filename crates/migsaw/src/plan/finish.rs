@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::compile::{Compiled, Kind, PoolShape, Shape};
+use super::decision::Gpu;
 use super::nodes::{FreeNodes, GpuBuild, Load, NodeBuild};
 use super::outcome::{GpuShare, GpuTarget, PlannedNodes, Serving};
-use crate::fleet::GpuState;
 use crate::geometry::{Counts, Layout, ProfileId};
 
 /// Nodes of the plan, all of one class.
@@ -47,6 +47,7 @@ pub(super) fn finish(
                     nodes: at..at + same,
                     gpus: gpus.clone(),
                     serves: shares(compiled, shape, build, &loads)?,
+                    evicts: Vec::new(),
                 };
                 planned.push(Finished { class: build.class, nodes });
                 at += same;
@@ -55,14 +56,9 @@ pub(super) fn finish(
     }
     planned.sort_by_key(|planned| (planned.nodes.pool, planned.nodes.nodes.start));
     planned.dedup_by(|next, kept| {
-        let (before, after) = (&mut kept.nodes, &next.nodes);
-        let same = kept.class == next.class
-            && before.pool == after.pool
-            && before.nodes.end == after.nodes.start
-            && before.gpus == after.gpus
-            && before.serves == after.serves;
+        let same = kept.class == next.class && kept.nodes.is_continued_by(&next.nodes);
         if same {
-            before.nodes.end = after.nodes.end;
+            kept.nodes.nodes.end = next.nodes.nodes.end;
         }
         same
     });
@@ -84,12 +80,13 @@ struct DemandLoad {
 impl DemandQueues {
     fn new(compiled: &Compiled<'_>, served: &[Vec<i64>]) -> DemandQueues {
         let demands = &compiled.problem.demands;
+        let asked = |demand: usize| compiled.decisions.asked(compiled.problem, demand);
         let queue = |(flow, served): (&super::compile::Flow, &Vec<i64>)| {
             let mut queue = VecDeque::new();
             for (level, &served) in compiled.levels.iter().zip(served) {
                 let mut left = served;
                 for &demand in flow.demands.iter().filter(|&&d| demands[d].priority == *level) {
-                    let units = left.min(i64::try_from(demands[demand].count).expect("counts are limited"));
+                    let units = left.min(i64::try_from(asked(demand)).expect("counts are limited"));
                     left -= units;
                     if units > 0 {
                         queue.push_back((demand, units));
@@ -201,8 +198,8 @@ impl<'a> Room<'a> {
             (rest.expect("bundles are among what was added"), gpu.bundles.clone())
         };
         let state = &shape.classes[build.class].state;
-        let whole =
-            (0..build.gpus.len()).rev().filter(|&i| state[i] == GpuState::Idle && build.gpus[i].added.is_empty());
+        let can_be_whole = |state: &Gpu| matches!(state, Gpu::Idle | Gpu::Off);
+        let whole = (0..build.gpus.len()).rev().filter(|&i| can_be_whole(&state[i]) && build.gpus[i].added.is_empty());
         Room { shape, gpus: build.gpus.iter().map(free).collect(), whole: whole.collect() }
     }
 
@@ -269,7 +266,7 @@ fn number(gpu: usize) -> u16 {
 /// Legal starts for each state and what is added to it, found once.
 #[derive(Default)]
 struct Layouts {
-    known: BTreeMap<(String, GpuState, Counts), GpuTarget>,
+    known: BTreeMap<(String, Gpu, Counts), GpuTarget>,
 }
 
 impl Layouts {
@@ -279,11 +276,12 @@ impl Layouts {
         gpus.map(|((gpu, state), &board)| self.target(shape, board, state, gpu.added)).collect()
     }
 
-    fn target(&mut self, shape: &PoolShape, board: usize, state: &GpuState, added: Counts) -> Option<GpuTarget> {
+    fn target(&mut self, shape: &PoolShape, board: usize, state: &Gpu, added: Counts) -> Option<GpuTarget> {
         let pinned = match state {
-            GpuState::Pinned(layout) => layout.clone(),
+            Gpu::Fixed { layout, .. } => return Some(GpuTarget::Mig(layout.clone())),
+            Gpu::Pinned(layout) => layout.clone(),
             _ if added.is_empty() => return Some(GpuTarget::MigOff),
-            GpuState::Idle | GpuState::Taken => Layout::empty(),
+            Gpu::Idle | Gpu::Off | Gpu::Taken => Layout::empty(),
         };
         let model = &shape.boards[board].model;
         let key = (model.id.clone(), state.clone(), added);

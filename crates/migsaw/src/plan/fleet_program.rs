@@ -14,13 +14,14 @@
 //!
 //! Objectives: units served at a level, cost, and slices of spare instances.
 
-use super::cell::{BoardStock, Cell};
-use super::compile::{Compiled, Flow, Kind, Line, Offer, Shape};
-use super::formulation::{BoardVars, Column, Formulation, choices_for_one_gpu};
+use super::cell::{BoardStock, Capabilities, Cell, Member, Part};
+use super::compile::{Compiled, Flow, Kind, Line, NodeClass, Offer, Shape};
+use super::formulation::{BoardVars, Column, Formulation, Undecided, choices_for_one_gpu, used_as_it_is};
+use super::keep::{Counted, Groups, PoolVars, PresentVars};
 use super::program::{Program, Role, Sum, Var};
 use super::replacement::Replacements;
 use crate::fleet::Strategy;
-use crate::geometry::{Counts, ProfileName};
+use crate::geometry::{Capability, Counts, ProfileName};
 
 /// The program with the meaning of its variables.
 pub(super) struct FleetProgram {
@@ -32,6 +33,8 @@ pub(super) struct FleetProgram {
     pub(super) cost: Sum,
     /// Slices of spare instances.
     pub(super) spare: Sum,
+    /// What the program decides of the nodes on which something runs.
+    pub(super) present: PresentVars,
 }
 
 /// The variables of one cell.
@@ -43,14 +46,15 @@ pub(super) struct CellVars {
 
 pub(super) enum Capacity {
     /// With, by board, the sets of instances that must share a GPU.
-    Mixed {
-        boards: Vec<BoardVars>,
-        bundles: Vec<Vec<Counts>>,
-    },
-    Single {
-        names: Vec<Uniform>,
-        bundles: Vec<Vec<Counts>>,
-    },
+    Mixed { boards: Vec<BoardVars>, bundles: Vec<Vec<Counts>> },
+    /// With, by board, how GPUs are shared that stay cut as they are.
+    Single { names: Vec<Uniform>, fixed: Vec<Vec<Column>>, bundles: Vec<Vec<Counts>> },
+}
+
+/// Instances used of GPUs that stay cut as they are, by profile, and how the GPUs are shared.
+struct FixedVars {
+    used: Vec<Option<Var>>,
+    columns: Vec<Column>,
 }
 
 /// Nodes all of whose GPUs carry instances of one name.
@@ -122,16 +126,59 @@ impl FleetProgram {
         formulation: Formulation,
         asked: &[Vec<i64>],
     ) -> FleetProgram {
+        Self::build(compiled, cells, formulation, asked, Program::default(), PresentVars::default())
+    }
+
+    /// The program that also decides what stays of what runs today.
+    pub(super) fn beside_present(
+        compiled: &Compiled<'_>,
+        cells: &[Cell],
+        formulation: Formulation,
+        groups: &Groups,
+        capabilities: &mut Capabilities,
+    ) -> FleetProgram {
         let mut program = Program::default();
+        let present = groups.vars(compiled, &mut program, capabilities);
+        Self::build(compiled, cells, formulation, &compiled.asked(), program, present)
+    }
+
+    fn build(
+        compiled: &Compiled<'_>,
+        cells: &[Cell],
+        formulation: Formulation,
+        asked: &[Vec<i64>],
+        mut program: Program,
+        mut present: PresentVars,
+    ) -> FleetProgram {
         let mut totals = vec![Sum::new(); compiled.flows.len()];
-        let mut cost = Sum::new();
+        for ((flow, _), kept) in &present.kept {
+            totals[*flow] += kept;
+        }
+        let mut cost = present.cost.clone();
         let mut spare = Sum::new();
+        let mut cut_anew = Sum::new();
+        let pools = std::mem::take(&mut present.pools);
+        let nothing = PoolVars::default();
         let vars = cells
             .iter()
             .map(|cell| {
-                let mut builder =
-                    CellBuilder { compiled, cell, replacements: Replacements::of(cell), program: &mut program };
+                let undecided = pools.get(cell.members[0].pool).filter(|_| cell.undecided > 0).unwrap_or(&nothing);
+                let replacements = Replacements::of(cell, &undecided.boards);
+                let mut builder = CellBuilder {
+                    compiled,
+                    cell,
+                    undecided,
+                    replacements,
+                    program: &mut program,
+                    cut_anew: Sum::new(),
+                    counted: Counted::default(),
+                };
                 let built = builder.build(formulation);
+                cut_anew += &builder.cut_anew;
+                if cell.undecided > 0 {
+                    let counted = std::mem::take(&mut builder.counted);
+                    present.counted.insert(cell.members[0].pool, counted);
+                }
                 builder.add_cost(&built, &mut cost);
                 builder.add_spare(&built, &mut spare);
                 for (member, uses) in cell.members.iter().zip(&built.uses) {
@@ -143,7 +190,7 @@ impl FleetProgram {
             })
             .collect();
         let mut served = Vec::new();
-        for (asked, mut total) in asked.iter().zip(totals) {
+        for (flow, (asked, mut total)) in asked.iter().zip(totals).enumerate() {
             let can_be_served = !total.is_empty();
             let level_var = |&count: &i64| (count > 0 && can_be_served).then(|| program.add(count, Role::Flow));
             let vars: Vec<Option<Var>> = asked.iter().map(level_var).collect();
@@ -151,9 +198,18 @@ impl FleetProgram {
                 total.add_term(*var, -1);
             }
             program.equal(total, 0);
+            for (level, var) in vars.iter().enumerate() {
+                if let Some(kept) = present.kept.get(&(flow, level)) {
+                    program.at_most(kept.clone() + &Sum::of(var.map(|var| (var, -1))), 0);
+                }
+            }
             served.push(vars);
         }
-        FleetProgram { program, cells: vars, served, cost, spare }
+        if let Some(most) = compiled.decisions.most_cut {
+            program.at_most(cut_anew.clone(), most);
+        }
+        present.cut_anew = cut_anew;
+        FleetProgram { program, cells: vars, served, cost, spare, present }
     }
 
     /// Units served at a level.
@@ -170,8 +226,14 @@ impl FleetProgram {
 struct CellBuilder<'a> {
     compiled: &'a Compiled<'a>,
     cell: &'a Cell,
+    undecided: &'a PoolVars,
     replacements: Replacements,
     program: &'a mut Program,
+    /// GPUs and single-strategy nodes that are cut anew, over all copies, those left out that are counted
+    /// already.
+    cut_anew: Sum,
+    /// What it knows of GPUs that count one by one.
+    counted: Counted,
 }
 
 impl CellBuilder<'_> {
@@ -191,7 +253,11 @@ impl CellBuilder<'_> {
         let bundles: Vec<Vec<Counts>> = (0..boards).map(|board| self.bundles(board)).collect();
         let mut vars = Vec::new();
         for (board, stock) in self.cell.boards.iter().enumerate() {
-            vars.push(formulation.describe(self.program, stock, &self.wanted(board), &bundles[board]));
+            let wanted = self.wanted(board);
+            let nothing = Undecided::default();
+            let undecided = self.undecided.boards.get(board).unwrap_or(&nothing);
+            vars.push(formulation.describe(self.program, stock, undecided, &wanted, &bundles[board]));
+            self.count_cut(board, vars[board].cut, undecided);
         }
         let uses: Vec<Vec<Use>> = (0..self.cell.members.len()).map(|member| self.uses(member, &bundles)).collect();
         for (member, uses) in self.cell.members.iter().zip(&uses) {
@@ -201,10 +267,13 @@ impl CellBuilder<'_> {
             });
             self.limit_by_bundles(uses, &bundles, |board| vars[board].columns.iter().flatten().collect());
             let mut whole = self.whole_gpus(uses, member.weight);
+            self.count_turned_off(&whole);
             for board in &vars {
                 whole.add_term(board.cut, member.weight);
             }
-            self.program.at_most(whole, self.idle_gpus() * member.weight);
+            whole += &self.undecided.off.negated();
+            self.undecided.boards.iter().for_each(|board| whole += &board.opened.negated());
+            self.program.at_most(whole, (self.idle_gpus() + self.off_gpus()) * member.weight);
         }
         CellVars { capacity: Capacity::Mixed { boards: vars, bundles }, uses }
     }
@@ -213,7 +282,7 @@ impl CellBuilder<'_> {
     fn single(&mut self) -> CellVars {
         let cell = self.cell;
         let pinned: Vec<&ProfileName> = cell.boards.iter().flat_map(|board| &board.pinned_names).collect();
-        let taken = cell.boards.iter().any(|board| board.taken > 0);
+        let taken = cell.boards.iter().any(|board| board.taken > 0 || board.off > 0 || !board.fixed.is_empty());
         let free_to_cut = |name: &ProfileName| {
             !taken && pinned.iter().all(|p| *p == name) && cell.boards.iter().all(|b| b.model.profile(name).is_some())
         };
@@ -224,21 +293,34 @@ impl CellBuilder<'_> {
         // Nodes with pinned instances that serve nothing stay as they are.
         let off = self.program.var(if cell.is_pinned() { 0 } else { cell.nodes });
         let nodes = names.iter().map(|uniform| (uniform.nodes, 1)).chain([(off, 1)]);
-        self.program.at_most(Sum::of(nodes), cell.nodes);
+        let nodes = Sum::of(nodes);
+        if cell.undecided > 0 {
+            self.program.at_most(nodes + &self.undecided.recut_nodes.negated(), 0);
+        } else {
+            self.program.at_most(nodes, cell.nodes);
+            let idle = names.iter().filter(|_| !cell.is_pinned());
+            idle.for_each(|uniform| self.cut_anew.add_term(uniform.nodes, self.weight()));
+        }
+        let fixed: Vec<FixedVars> = (0..cell.boards.len()).map(|board| self.fixed(board, &bundles[board])).collect();
         let uses: Vec<Vec<Use>> = (0..cell.members.len()).map(|member| self.uses(member, &bundles)).collect();
         for (member, uses) in cell.members.iter().zip(&uses) {
             self.limit_by_instances(uses, member.weight, &bundles, |board, profile| {
                 let stock = &cell.boards[board];
                 let per_node = added_when_uniform(stock, profile) / cell.nodes.max(1);
                 let is_it = |name: &ProfileName| stock.model.profile(name).is_some_and(|id| id.index() == profile);
-                Sum::of(names.iter().filter(|uniform| is_it(&uniform.name)).map(|uniform| (uniform.nodes, per_node)))
+                let cut = names.iter().filter(|uniform| is_it(&uniform.name)).map(|uniform| (uniform.nodes, per_node));
+                Sum::of(cut.chain(fixed[board].used.get(profile).copied().flatten().map(|used| (used, 1))))
             });
-            self.limit_by_bundles(uses, &bundles, |board| names.iter().flat_map(|u| &u.columns[board]).collect());
+            self.limit_by_bundles(uses, &bundles, |board| {
+                names.iter().flat_map(|u| &u.columns[board]).chain(&fixed[board].columns).collect()
+            });
             let mut whole = self.whole_gpus(uses, member.weight);
             whole.add_term(off, -member.weight * self.idle_gpus() / cell.nodes.max(1));
-            self.program.at_most(whole, 0);
+            whole += &self.undecided.off.negated();
+            self.program.at_most(whole, self.off_gpus() * member.weight);
         }
-        CellVars { capacity: Capacity::Single { names, bundles }, uses }
+        let fixed = fixed.into_iter().map(|fixed| fixed.columns).collect();
+        CellVars { capacity: Capacity::Single { names, fixed, bundles }, uses }
     }
 
     /// Nodes of one name, and how their GPUs are shared by instances that must be together.
@@ -251,16 +333,17 @@ impl CellBuilder<'_> {
             let id = stock.model.profile(&name).expect("only names that all boards have are cut");
             let only: Vec<bool> = stock.model.profile_ids().map(|(other, _)| other == id).collect();
             let is_usable = |bundle: &Counts| bundle.iter().all(|(other, _)| other == id);
-            let pinned = stock.pinned.iter().enumerate().map(|(i, (capability, n))| (Some(i), &**capability, *n));
-            let classes = pinned.chain([(None, &**stock.model.idle_capability(), stock.idle)]);
-            for (class, capability, gpus) in classes.filter(|_| bundles.iter().any(is_usable)) {
+            let pinned = stock.pinned.iter().enumerate();
+            let pinned = pinned.map(|(i, (capability, n))| (Part::Pinned(i), &**capability, *n));
+            let parts = pinned.chain([(Part::Idle, &**stock.model.idle_capability(), stock.idle)]);
+            for (part, capability, gpus) in parts.filter(|_| bundles.iter().any(is_usable)) {
                 let mut choices = Sum::new();
                 for (rest, chosen) in choices_for_one_gpu(capability, &only, bundles) {
                     let is_of_it = bundles.iter().zip(&chosen).all(|(bundle, &n)| n == 0 || is_usable(bundle));
                     if is_of_it {
                         let var = self.program.add(gpus, Role::Choice);
                         choices.add_term(var, 1);
-                        of_board.push(Column { class, rest, bundles: chosen, var });
+                        of_board.push(Column { part, rest, bundles: chosen, var });
                     }
                 }
                 choices.add_term(nodes, -gpus / cell.nodes.max(1));
@@ -269,6 +352,63 @@ impl CellBuilder<'_> {
             columns.push(of_board);
         }
         Uniform { name, nodes, columns }
+    }
+
+    /// What GPUs of single-strategy nodes offer that stay cut as they are.
+    fn fixed(&mut self, board: usize, bundles: &[Counts]) -> FixedVars {
+        let cell = self.cell;
+        let stock = &cell.boards[board];
+        let nothing = Undecided::default();
+        let undecided = self.undecided.boards.get(board).unwrap_or(&nothing);
+        let profiles = stock.model.profile_ids();
+        let used = profiles.map(|(id, _)| used_as_it_is(self.program, stock, undecided, id, true)).collect();
+        let mut columns = Vec::new();
+        for (index, (free, gpus)) in stock.fixed.iter().enumerate().filter(|_| !bundles.is_empty()) {
+            let all = vec![true; stock.model.profiles.len()];
+            let mut choices = Sum::new();
+            for (rest, bundles) in choices_for_one_gpu(&Capability::within(free), &all, bundles) {
+                let var = self.program.add(*gpus, Role::Choice);
+                choices.add_term(var, 1);
+                columns.push(Column { part: Part::Fixed(index), rest, bundles, var });
+            }
+            self.program.at_most(choices, *gpus);
+        }
+        FixedVars { used, columns }
+    }
+
+    /// Counts GPUs that are cut, as far as that is not counted with their nodes.
+    fn count_cut(&mut self, board: usize, cut: Var, undecided: &Undecided) {
+        if undecided.unnoticed.is_empty() {
+            self.cut_anew.add_term(cut, self.weight());
+            self.counted.cut.insert(board, cut);
+            return;
+        }
+        let anew = self.program.var(self.program.uppers()[cut.0]);
+        self.program.at_most(Sum::of([(cut, 1), (anew, -1)]) + &undecided.unnoticed.negated(), 0);
+        self.cut_anew.add_term(anew, 1);
+        self.counted.cut.insert(board, anew);
+        self.counted.with_nodes.insert(board, (cut, anew));
+    }
+
+    /// Counts GPUs that are cut today and then serve as a whole.
+    fn count_turned_off(&mut self, whole: &Sum) {
+        if self.cell.undecided == 0 || whole.is_empty() {
+            return;
+        }
+        let most = self.undecided.boards.iter().map(|board| board.gpus).sum();
+        // GPUs of nodes that are cut anew are counted with their node, whatever becomes of them.
+        let (turned_off, with_node) = (self.program.var(most), self.program.var(most));
+        let quiet = self.undecided.off.clone() + &self.undecided.quiet;
+        let sum = whole.clone() + &quiet.negated() + &Sum::of([(turned_off, -1), (with_node, -1)]);
+        self.program.at_most(sum, self.idle_gpus() + self.off_gpus());
+        let mut sum = Sum::of([(with_node, 1)]);
+        for (board, &(cut, anew)) in &self.counted.with_nodes {
+            sum += &Sum::of([(cut, 1), (anew, -1)]);
+            sum += &self.undecided.boards[*board].unnoticed.negated();
+        }
+        self.program.at_most(sum, 0);
+        self.cut_anew.add_term(turned_off, 1);
+        self.counted.turned_off = Some(turned_off);
     }
 
     /// The profiles some member's demand accepts on a board.
@@ -294,7 +434,6 @@ impl CellBuilder<'_> {
     }
 
     fn uses(&mut self, member: usize, bundles: &[Vec<Counts>]) -> Vec<Use> {
-        let nodes = self.cell.nodes;
         let compiled = self.compiled;
         let mut uses = Vec::new();
         let weight = self.cell.members[member].weight;
@@ -321,12 +460,24 @@ impl CellBuilder<'_> {
                 }
             }
             if let Some(most) = flow.max_per_node {
-                let mut sum = Sum::new();
+                let mut sum = self.undecided.kept.get(&offer.flow).cloned().unwrap_or_default();
                 uses[from..].iter().for_each(|u: &Use| sum += &u.units);
-                self.program.at_most(sum, nodes.saturating_mul(most).min(flow.total()));
+                self.program.at_most(sum, self.room_for(member, offer.flow, most).min(flow.total()));
             }
         }
         uses
+    }
+
+    /// Units of a flow that the nodes of a copy may still serve, of which each may serve so many.
+    fn room_for(&self, member: usize, flow: usize, max_per_node: i64) -> i64 {
+        let Member { pool, class, .. } = self.cell.members[member];
+        let classes = &self.compiled.pools[pool].classes;
+        let each = |class: &NodeClass| class.room_for(flow, max_per_node);
+        if self.cell.is_pooled && self.cell.class.is_none() {
+            let known: i64 = classes.iter().map(|class| class.count.saturating_mul(each(class))).sum();
+            return known.saturating_add(self.cell.undecided.saturating_mul(max_per_node));
+        }
+        self.cell.nodes.saturating_mul(each(&classes[class]))
     }
 
     /// Units whose instances share one GPU.
@@ -406,12 +557,27 @@ impl CellBuilder<'_> {
     /// Units of so many whole GPUs that a copy can serve at most.
     fn whole_units(&self, gpus: i64) -> i64 {
         let shape = &self.compiled.pools[self.cell.members[0].pool];
-        let on_node = shape.boards.iter().map(|board| board.gpus).sum::<i64>().min(self.idle_gpus());
+        let undecided = self.undecided.boards.iter().map(|board| board.gpus).sum::<i64>();
+        let on_node = shape
+            .boards
+            .iter()
+            .map(|board| board.gpus)
+            .sum::<i64>()
+            .min(self.idle_gpus() + self.off_gpus() + undecided);
         self.cell.nodes * (on_node / gpus)
     }
 
     fn idle_gpus(&self) -> i64 {
         self.cell.boards.iter().map(|stock| stock.idle).sum()
+    }
+
+    /// Copies, over all members.
+    fn weight(&self) -> i64 {
+        self.cell.members.iter().map(|member| member.weight).sum()
+    }
+
+    fn off_gpus(&self) -> i64 {
+        self.cell.boards.iter().map(|stock| stock.off).sum()
     }
 
     /// GPUs that serve as a whole, over all copies of a member.
@@ -461,13 +627,18 @@ impl CellBuilder<'_> {
         columns: impl Fn(usize) -> Vec<&'c Column>,
     ) {
         for (board, list) in bundles.iter().enumerate() {
-            for index in 0..list.len() {
+            for (index, bundle) in list.iter().enumerate() {
                 let mut sum = Sum::new();
                 for u in uses.iter().filter(|u| u.bundle == Some((board, index))) {
                     sum += &u.units;
                 }
                 for column in columns(board) {
                     sum.add_term(column.var, -i64::from(column.bundles[index]));
+                }
+                // Whether a running unit is in the way is left to the plan.
+                for (counts, gpus) in self.undecided.boards.get(board).into_iter().flat_map(|board| &board.fixed) {
+                    let times = bundle.iter().map(|(id, n)| counts[id] / n).min().unwrap_or(0);
+                    sum += &gpus.times(-i64::from(times));
                 }
                 self.program.at_most(sum, 0);
             }

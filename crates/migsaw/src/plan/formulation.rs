@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::cell::BoardStock;
+use super::cell::{BoardStock, Part};
 use super::program::{Program, Role, Sum, Var};
 use crate::geometry::{Capability, Counts, ProfileId};
 
@@ -37,8 +37,7 @@ pub enum Formulation {
 /// A choice for one GPU of a class: the bundles that must be together on it, and what else fits.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
-    /// Index among the pinned classes; `None` for idle GPUs.
-    pub(super) class: Option<usize>,
+    pub(super) part: Part,
     /// Instances beside the bundles.
     pub(super) rest: Counts,
     /// How many of each bundle.
@@ -56,6 +55,31 @@ pub(super) struct BoardVars {
     pub(super) columns: Option<Vec<Column>>,
 }
 
+/// GPUs of a board of which the program itself decides what stays on them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Undecided {
+    /// How many there are.
+    pub(super) gpus: i64,
+    /// Those that become idle.
+    pub(super) opened: Sum,
+    /// Those of them whose cutting does not count by itself.
+    pub(super) unnoticed: Sum,
+    /// Those on which some instances stay, by what can be added beside them.
+    pub(super) beside: Vec<(Arc<Capability>, Sum)>,
+    /// Those that stay cut as they are, by their instances.
+    pub(super) fixed: Vec<(Counts, Sum)>,
+    /// Instances of the fixed ones that running units hold, by profile.
+    pub(super) held: BTreeMap<ProfileId, Sum>,
+}
+
+/// GPUs of one capability: a sum of variables and a number.
+struct Class<'a> {
+    part: Part,
+    capability: &'a Capability,
+    variable: Sum,
+    constant: i64,
+}
+
 impl Formulation {
     /// Adds variables and rows for what `stock` can hold. `wanted` says which profiles matter;
     /// `bundles` are instances that must share one GPU.
@@ -63,30 +87,96 @@ impl Formulation {
         self,
         program: &mut Program,
         stock: &BoardStock,
+        undecided: &Undecided,
         wanted: &[bool],
         bundles: &[Counts],
     ) -> BoardVars {
-        let cut = program.var(stock.idle);
-        let gpus: i64 = stock.idle + stock.pinned.iter().map(|(_, n)| n).sum::<i64>();
+        let cut = program.var(stock.idle + undecided.gpus);
+        if undecided.gpus > 0 {
+            program.at_most(undecided.opened.negated() + &Sum::of([(cut, 1)]), stock.idle);
+        }
+        let listed = stock.pinned.iter().map(|(_, n)| n).chain(stock.fixed.iter().map(|(_, n)| n)).sum::<i64>();
+        let gpus = stock.idle + undecided.gpus + listed;
         let mut total: Vec<Option<Var>> = Vec::new();
         for (profile, &wanted) in stock.model.profiles.iter().zip(wanted) {
             total.push(wanted.then(|| program.var(gpus * i64::from(profile.max_instances))));
         }
-        let idle = stock.model.idle_capability();
-        let restricted = || stock.model.facets.as_ref().map(|normals| restrict(normals, wanted));
-        let columns = match (self, restricted()) {
-            (Formulation::Polytope, Some(normals)) if bundles.is_empty() => {
-                polytope(program, stock, idle, &normals, cut, &total);
-                None
+        let mut classes = vec![Class::new(Part::Idle, stock.model.idle_capability(), Sum::of([(cut, 1)]), 0)];
+        let pinned = stock.pinned.iter().enumerate();
+        classes.extend(pinned.map(|(i, (c, n))| Class::new(Part::Pinned(i), c, Sum::new(), *n)));
+        classes.extend(undecided.beside.iter().map(|(c, gpus)| Class::new(Part::Idle, c, gpus.clone(), 0)));
+        let normals = stock.model.facets.as_ref().filter(|_| bundles.is_empty() && self != Formulation::Patterns);
+        let columns = if let Some(normals) = normals {
+            let cut_anew = less_what_is_there(program, stock, undecided, &total, true);
+            let normals = restrict(normals, wanted);
+            match self {
+                Formulation::Facets => facets(program, &classes, gpus, &normals, &cut_anew),
+                _ => polytope(program, &classes, &normals, &cut_anew),
             }
-            (Formulation::Facets, Some(normals)) if bundles.is_empty() => {
-                facets(program, stock, idle, &normals, cut, &total);
-                None
-            }
-            _ => Some(patterns(program, stock, idle, wanted, bundles, cut, &total)),
+            None
+        } else {
+            let cut_anew = less_what_is_there(program, stock, undecided, &total, false);
+            let boxes: Vec<Capability> = stock.fixed.iter().map(|(free, _)| Capability::within(free)).collect();
+            let fixed = boxes.iter().zip(&stock.fixed).enumerate();
+            classes.extend(fixed.map(|(i, (c, (_, n)))| Class::new(Part::Fixed(i), c, Sum::new(), *n)));
+            Some(patterns(program, &classes, gpus, wanted, bundles, &cut_anew))
         };
         BoardVars { cut, total, columns }
     }
+}
+
+impl<'a> Class<'a> {
+    fn new(part: Part, capability: &'a Capability, variable: Sum, constant: i64) -> Class<'a> {
+        Class { part, capability, variable, constant }
+    }
+}
+
+/// For each wanted profile, the instances added in all, less those that are there already on GPUs that stay
+/// cut as they are. Those of `stock` are left out where patterns describe them.
+fn less_what_is_there(
+    p: &mut Program,
+    stock: &BoardStock,
+    undecided: &Undecided,
+    total: &[Option<Var>],
+    with_stock: bool,
+) -> Vec<Option<Sum>> {
+    let mut sums = Vec::new();
+    for (i, var) in total.iter().enumerate() {
+        sums.push(var.map(|var| {
+            let mut sum = Sum::of([(var, 1)]);
+            if let Some(used) = used_as_it_is(p, stock, undecided, profile(i), with_stock) {
+                sum.add_term(used, -1);
+                p.at_least(sum.clone(), 0);
+            }
+            sum
+        }));
+    }
+    sums
+}
+
+/// Instances of a profile used on GPUs that stay cut as they are; `None` if there are none.
+pub(super) fn used_as_it_is(
+    p: &mut Program,
+    stock: &BoardStock,
+    undecided: &Undecided,
+    id: ProfileId,
+    with_stock: bool,
+) -> Option<Var> {
+    let known = stock.fixed.iter().filter(|_| with_stock).map(|(free, n)| i64::from(free[id]) * n).sum::<i64>();
+    let mut there = Sum::new();
+    for (counts, gpus) in &undecided.fixed {
+        there += &gpus.times(i64::from(counts[id]));
+    }
+    if known == 0 && there.is_empty() {
+        return None;
+    }
+    let most = there.terms().iter().map(|&(gpus, each)| p.uppers()[gpus.0] * each).sum::<i64>();
+    let used = p.var(known + most);
+    if !there.is_empty() {
+        let held = undecided.held.get(&id).cloned().unwrap_or_default();
+        p.at_most(Sum::of([(used, 1)]) + &held + &there.negated(), known);
+    }
+    Some(used)
 }
 
 /// The normals with unwanted profiles left out, each once.
@@ -99,94 +189,77 @@ pub(super) fn restrict(normals: &[Vec<u8>], wanted: &[bool]) -> Vec<Vec<u8>> {
     rows
 }
 
-fn weighted(normal: &[u8], vars: &[Option<Var>]) -> Sum {
-    Sum::of(normal.iter().zip(vars).filter_map(|(&a, var)| Some((((*var)?), i64::from(a)))))
+fn weighted(normal: &[u8], sums: &[Option<Sum>]) -> Sum {
+    let mut all = Sum::new();
+    for (&a, sum) in normal.iter().zip(sums) {
+        if let Some(sum) = sum {
+            all += &sum.times(i64::from(a));
+        }
+    }
+    all
 }
 
-fn polytope(
-    p: &mut Program,
-    stock: &BoardStock,
-    idle: &Capability,
-    normals: &[Vec<u8>],
-    cut: Var,
-    total: &[Option<Var>],
-) {
+fn polytope(p: &mut Program, classes: &[Class<'_>], normals: &[Vec<u8>], total: &[Option<Sum>]) {
     for normal in normals {
-        let fixed: i64 = stock.pinned.iter().map(|(capability, n)| n * capability.support(normal)).sum();
         let mut sum = weighted(normal, total);
-        sum.add_term(cut, -idle.support(normal));
-        p.at_most(sum, fixed);
+        let mut constant = 0;
+        for class in classes {
+            let support = class.capability.support(normal);
+            sum += &class.variable.times(-support);
+            constant += class.constant * support;
+        }
+        p.at_most(sum, constant);
     }
 }
 
-fn facets(
-    p: &mut Program,
-    stock: &BoardStock,
-    idle: &Capability,
-    normals: &[Vec<u8>],
-    cut: Var,
-    total: &[Option<Var>],
-) {
-    let mut sums: Vec<Sum> = total.iter().map(|var| Sum::of(var.map(|v| (v, 1)))).collect();
-    let classes = std::iter::once((idle, None)).chain(stock.pinned.iter().map(|(c, n)| (&**c, Some(*n))));
-    for (capability, count) in classes {
-        let most = |i: usize| capability.maximal().iter().map(|q| q[profile(i)]).max().unwrap_or(0);
-        let gpus = count.unwrap_or(stock.idle);
+fn facets(p: &mut Program, classes: &[Class<'_>], gpus: i64, normals: &[Vec<u8>], total: &[Option<Sum>]) {
+    let mut sums: Vec<Option<Sum>> = total.to_vec();
+    for class in classes {
+        let gpus = if class.variable.is_empty() { class.constant } else { gpus };
         let mut part = Vec::new();
-        for (i, var) in total.iter().enumerate() {
-            let most = i64::from(most(i));
-            part.push(var.filter(|_| most > 0 && gpus > 0).map(|_| p.var(gpus * most)));
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let most = class.capability.maximal().iter().map(|q| q[profile(i)]).max().unwrap_or(0);
+            let sum = sum.as_mut().filter(|_| most > 0 && gpus > 0);
+            part.push(sum.map(|sum| {
+                let var = p.var(gpus * i64::from(most));
+                sum.add_term(var, -1);
+                Sum::of([(var, 1)])
+            }));
         }
         for normal in normals {
-            let mut sum = weighted(normal, &part);
-            let support = capability.support(normal);
-            if count.is_none() {
-                sum.add_term(cut, -support);
-            }
-            p.at_most(sum, count.unwrap_or(0) * support);
-        }
-        for (sum, var) in sums.iter_mut().zip(&part) {
-            if let Some(var) = var {
-                sum.add_term(*var, -1);
-            }
+            let support = class.capability.support(normal);
+            p.at_most(weighted(normal, &part) + &class.variable.times(-support), class.constant * support);
         }
     }
-    for (sum, var) in sums.into_iter().zip(total) {
-        if var.is_some() {
-            p.at_most(sum, 0);
-        }
+    for sum in sums.into_iter().flatten() {
+        p.at_most(sum, 0);
     }
 }
 
 fn patterns(
     p: &mut Program,
-    stock: &BoardStock,
-    idle: &Arc<Capability>,
+    classes: &[Class<'_>],
+    gpus: i64,
     wanted: &[bool],
     bundles: &[Counts],
-    cut: Var,
-    total: &[Option<Var>],
+    total: &[Option<Sum>],
 ) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
-    let classes = stock.pinned.iter().enumerate().map(|(i, (c, n))| (c, Some(i), *n));
-    for (capability, class, gpus) in std::iter::once((idle, None, stock.idle)).chain(classes) {
+    for class in classes {
+        let gpus = if class.variable.is_empty() { class.constant } else { gpus };
         if gpus == 0 {
             continue;
         }
-        let mut choices = Sum::new();
-        for (rest, chosen) in choices_for_one_gpu(capability, wanted, bundles) {
+        let mut choices = class.variable.negated();
+        for (rest, chosen) in choices_for_one_gpu(class.capability, wanted, bundles) {
             let var = p.add(gpus, Role::Choice);
             choices.add_term(var, 1);
-            columns.push(Column { class, rest, bundles: chosen, var });
+            columns.push(Column { part: class.part, rest, bundles: chosen, var });
         }
-        if class.is_none() {
-            choices.add_term(cut, -1);
-        }
-        p.at_most(choices, if class.is_none() { 0 } else { gpus });
+        p.at_most(choices, class.constant);
     }
-    for (i, var) in total.iter().enumerate() {
-        let Some(var) = var else { continue };
-        let mut sum = Sum::of([(*var, 1)]);
+    for (i, sum) in total.iter().enumerate() {
+        let Some(mut sum) = sum.clone() else { continue };
         for column in &columns {
             let together = bundles.iter().zip(&column.bundles).map(|(b, &n)| i64::from(n) * i64::from(b[profile(i)]));
             sum.add_term(column.var, -i64::from(column.rest[profile(i)]) - together.sum::<i64>());

@@ -3,11 +3,16 @@
 mod cell;
 mod compile;
 mod configuration;
+mod curve;
+mod decision;
 mod distinct;
+mod disturbance;
 mod explain;
 mod finish;
 mod fleet_program;
 mod formulation;
+mod keep;
+mod merge;
 mod nodes;
 mod optimise;
 mod order;
@@ -24,6 +29,7 @@ mod tiers;
 use std::time::Duration;
 
 pub use configuration::{ALL_DISABLED, Configuration, Configurations};
+pub use curve::{CurvePoint, curve};
 pub use formulation::Formulation;
 pub use outcome::{GpuShare, GpuTarget, Plan, PlannedNodes, Serving, Status, Tier, TierName, Unserved, UnservedCode};
 pub use solver::Backend;
@@ -56,6 +62,25 @@ pub enum Depth {
     All,
 }
 
+/// What may be done to what runs today, where that is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moving {
+    /// What counts more.
+    pub prefer: Prefer,
+    /// Most units that may be evicted; `None` for any number.
+    pub max_evictions: Option<u64>,
+}
+
+/// What counts more, once most is served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Prefer {
+    /// Few evictions, then few units of reconfiguration cut anew, then low cost.
+    #[default]
+    FewEvictions,
+    /// Low cost, then few evictions, then few units of reconfiguration cut anew.
+    LowCost,
+}
+
 /// How to plan.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
@@ -67,6 +92,8 @@ pub struct Options<'a> {
     pub backend: Backend,
     /// How far to go down the tiers.
     pub depth: Depth,
+    /// What may be done to what runs today.
+    pub moving: Moving,
 }
 
 impl Default for Options<'_> {
@@ -76,6 +103,7 @@ impl Default for Options<'_> {
             formulation: Formulation::default(),
             backend: Backend::default(),
             depth: Depth::default(),
+            moving: Moving::default(),
         }
     }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::cell::{BoardStock, Capabilities, Cell};
-use super::compile::{Compiled, Kind, PoolShape, Shape};
+use super::cell::{BoardStock, Capabilities, Cell, Part};
+use super::compile::{Compiled, Kind, NodeClass, PoolShape, Shape};
+use super::decision::Gpu;
 use super::fleet_program::{Capacity, CellVars, Use};
-use super::formulation::BoardVars;
+use super::formulation::{BoardVars, Column};
 use super::peel::{Piece, peel};
-use crate::fleet::{GpuState, Strategy};
+use crate::fleet::Strategy;
 use crate::geometry::{Capability, Counts};
 
 /// Some nodes of a pool that become the same and serve the same flows.
@@ -49,8 +50,10 @@ pub(super) fn pieces(cell: &Cell, vars: &CellVars, values: &[i64]) -> Option<Vec
             let stocks = cell.boards.iter().zip(boards).zip(bundles);
             stocks.map(|((stock, board), bundles)| mixed_pieces(stock, board, bundles, values)).collect()
         }
-        Capacity::Single { names, .. } => {
-            let mut boards: Vec<Vec<Piece>> = cell.boards.iter().map(|_| Vec::new()).collect();
+        Capacity::Single { names, fixed, .. } => {
+            let fixed = cell.boards.iter().zip(fixed);
+            let mut boards: Vec<Vec<Piece>> =
+                fixed.map(|(stock, columns)| fixed_pieces(stock, columns, values)).collect();
             for uniform in names {
                 let nodes = values[uniform.nodes.0];
                 let columns = uniform.columns.iter();
@@ -62,18 +65,18 @@ pub(super) fn pieces(cell: &Cell, vars: &CellVars, values: &[i64]) -> Option<Vec
                         Counts::from_iter([(id, most)])
                     };
                     let share = |gpus: i64| gpus / cell.nodes.max(1) * nodes;
-                    let pinned = stock.pinned.iter().enumerate().map(|(i, (c, n))| (Some(i), &**c, *n));
-                    let idle = (None, &**stock.model.idle_capability(), stock.idle);
-                    for (class, capability, gpus) in pinned.chain([idle]) {
+                    let pinned = stock.pinned.iter().enumerate().map(|(i, (c, n))| (Part::Pinned(i), &**c, *n));
+                    let idle = (Part::Idle, &**stock.model.idle_capability(), stock.idle);
+                    for (part, capability, gpus) in pinned.chain([idle]) {
                         let added = only(capability);
-                        let shared = columns.iter().filter(|column| column.class == class && values[column.var.0] > 0);
+                        let shared = columns.iter().filter(|column| column.part == part && values[column.var.0] > 0);
                         let mut left = share(gpus);
                         for column in shared {
                             let (bundles, gpus) = (column.bundles.clone(), values[column.var.0]);
-                            pieces.push(Piece { class, added, bundles, gpus });
+                            pieces.push(Piece { part, added, bundles, gpus });
                             left -= gpus;
                         }
-                        pieces.push(Piece { class, added, bundles: Vec::new(), gpus: left });
+                        pieces.push(Piece { part, added, bundles: Vec::new(), gpus: left });
                     }
                 }
             }
@@ -82,13 +85,29 @@ pub(super) fn pieces(cell: &Cell, vars: &CellVars, values: &[i64]) -> Option<Vec
     }
 }
 
+/// GPUs of single-strategy nodes that stay cut as they are.
+fn fixed_pieces(stock: &BoardStock, columns: &[Column], values: &[i64]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for (index, &(added, gpus)) in stock.fixed.iter().enumerate() {
+        let part = Part::Fixed(index);
+        let mut left = gpus;
+        for column in columns.iter().filter(|column| column.part == part && values[column.var.0] > 0) {
+            let (bundles, gpus) = (column.bundles.clone(), values[column.var.0]);
+            pieces.push(Piece { part, added, bundles, gpus });
+            left -= gpus;
+        }
+        pieces.push(Piece { part, added, bundles: Vec::new(), gpus: left });
+    }
+    pieces
+}
+
 fn mixed_pieces(stock: &BoardStock, board: &BoardVars, bundles: &[Counts], values: &[i64]) -> Option<Vec<Piece>> {
     if let Some(columns) = &board.columns {
         let chosen = columns.iter().filter(|column| values[column.var.0] > 0);
         let pieces = chosen.map(|column| {
             let together = bundles.iter().zip(&column.bundles);
             let added = together.fold(column.rest, |sum, (bundle, &n)| (0..n).fold(sum, |sum, _| sum.plus(bundle)));
-            Piece { class: column.class, added, bundles: column.bundles.clone(), gpus: values[column.var.0] }
+            Piece { part: column.part, added, bundles: column.bundles.clone(), gpus: values[column.var.0] }
         });
         return Some(pieces.collect());
     }
@@ -159,9 +178,11 @@ impl Pending {
         most: i64,
     ) -> Option<(Vec<Load>, i64)> {
         let state = &shape.classes[class].state;
-        let idle = gpus.iter().zip(state).filter(|(gpu, state)| **state == GpuState::Idle && gpu.added.is_empty());
+        let can_be_whole = |state: &Gpu| matches!(state, Gpu::Idle | Gpu::Off);
+        let idle = gpus.iter().zip(state).filter(|(gpu, state)| can_be_whole(state) && gpu.added.is_empty());
         let whole: i64 = fixed.iter().map(|load| load.whole(compiled)).sum();
-        let (mut loads, same) = self.take_whole(compiled, i64::try_from(idle.count()).ok()? - whole, most);
+        let (mut loads, same) =
+            self.take_whole(compiled, &shape.classes[class], i64::try_from(idle.count()).ok()? - whole, most);
         let mut room = Space::of(gpus, &shape.board_of);
         for (kind, n) in fixed.iter().flat_map(|load| load.lines.iter().flatten()) {
             *room.kinds.entry(*kind).or_insert(0) -= n;
@@ -169,7 +190,7 @@ impl Pending {
         for load in fixed {
             load.bundle.map(|bundle| room.take_sets(bundle, load.units));
         }
-        let (slices, same) = self.slices(compiled, room, same);
+        let (slices, same) = self.slices(compiled, &shape.classes[class], room, same);
         loads.extend(slices);
         self.remove(&loads, same);
         loads.extend(fixed.iter().cloned());
@@ -223,8 +244,8 @@ impl FreeNodes {
     }
 }
 
-/// The GPUs of a board in one state: the board, and the index among its pinned classes or `None` for idle.
-type Stock = (usize, Option<usize>);
+/// The GPUs of a board in one state.
+type Stock = (usize, Part);
 
 /// What is still to be given to GPUs, the next at the end, with how many GPUs get it.
 struct Queues {
@@ -239,7 +260,7 @@ impl Queues {
                 let together = bundles.get(board).into_iter().flatten().zip(&piece.bundles);
                 let bundles = together.flat_map(|(bundle, &n)| std::iter::repeat_n(*bundle, usize::from(n))).collect();
                 let build = GpuBuild { added: piece.added, bundles };
-                by_stock.entry((board, piece.class)).or_default().push((build, piece.gpus));
+                by_stock.entry((board, piece.part)).or_default().push((build, piece.gpus));
             }
         }
         Queues { by_stock }
@@ -253,17 +274,22 @@ impl Queues {
         capabilities: &mut Capabilities,
     ) -> Option<Vec<Option<Stock>>> {
         let states = shape.classes[class].state.iter().zip(&shape.board_of);
-        let source = |(state, &board): (&GpuState, &usize)| match state {
-            GpuState::Taken => Some(None),
-            GpuState::Idle => Some(Some((board, None))),
-            GpuState::Pinned(layout) => {
+        let source = |(state, &board): (&Gpu, &usize)| match state {
+            Gpu::Taken => Some(None),
+            Gpu::Off => Some(Some((board, Part::Off))),
+            Gpu::Idle => Some(Some((board, Part::Idle))),
+            Gpu::Fixed { free, .. } => {
+                let index = cell.boards[board].fixed.iter().position(|(known, _)| known == free)?;
+                Some(Some((board, Part::Fixed(index))))
+            }
+            Gpu::Pinned(layout) => {
                 let stock = &cell.boards[board];
                 let capability = capabilities.beside(&stock.model, layout);
                 let index = stock
                     .pinned
                     .iter()
                     .position(|(known, _)| Arc::ptr_eq(known, &capability) || *known == capability)?;
-                Some(Some((board, Some(index))))
+                Some(Some((board, Part::Pinned(index))))
             }
         };
         states.map(source).collect()
@@ -323,13 +349,16 @@ pub(super) fn build_pooled(
         let mut left = free.count(member.pool, class);
         while left > 0 && !(queues.is_empty() && pending.is_empty()) {
             let mut spared = spare.on_node(&sources, &queues);
-            let idle = spared.iter().map(|(_, gpus)| gpus).sum();
+            let off = sources.iter().flatten().filter(|(_, part)| *part == Part::Off).count();
+            let off = i64::try_from(off).ok()?;
+            let idle = spared.iter().map(|(_, gpus)| gpus).sum::<i64>() + off;
             let (mut loads, mut same) = match shape.strategy {
                 // Once some GPU is to be cut, all of the node are.
-                Strategy::Single if queues.front((0, None)).is_some() => (Vec::new(), left),
-                _ => pending.take_whole(compiled, idle, left),
+                Strategy::Single if queues.front((0, Part::Idle)).is_some() => (Vec::new(), left),
+                _ => pending.take_whole(compiled, &shape.classes[class], idle, left),
             };
             let mut whole: i64 = loads.iter().map(|load: &Load| load.whole(compiled)).sum();
+            whole = (whole - off).max(0);
             for (board, gpus) in &mut spared {
                 *gpus = whole.min(*gpus);
                 whole -= *gpus;
@@ -340,7 +369,7 @@ pub(super) fn build_pooled(
             let mut drawn: BTreeMap<Stock, i64> = BTreeMap::new();
             let mut gpus = Vec::new();
             for source in &sources {
-                let as_whole = spared.iter_mut().find(|(board, n)| *source == Some((*board, None)) && *n > 0);
+                let as_whole = spared.iter_mut().find(|(board, n)| *source == Some((*board, Part::Idle)) && *n > 0);
                 if let Some((_, n)) = as_whole {
                     *n -= 1;
                     gpus.push(GpuBuild::default());
@@ -365,7 +394,8 @@ pub(super) fn build_pooled(
                     same = same.min((there / gpus).max(1));
                 }
             }
-            let (slices, lasting) = pending.slices(compiled, Space::of(&gpus, &shape.board_of), same);
+            let (slices, lasting) =
+                pending.slices(compiled, &shape.classes[class], Space::of(&gpus, &shape.board_of), same);
             let same = same.min(lasting).max(1);
             loads.extend(slices);
             pending.remove(&loads, same);
@@ -387,14 +417,14 @@ struct IdleGpus(Vec<i64>);
 impl IdleGpus {
     /// Those of a board that are not going to be cut.
     fn of(&self, board: usize, queues: &Queues) -> i64 {
-        let cut: i64 = queues.by_stock.get(&(board, None)).into_iter().flatten().map(|(_, gpus)| gpus).sum();
+        let cut: i64 = queues.by_stock.get(&(board, Part::Idle)).into_iter().flatten().map(|(_, gpus)| gpus).sum();
         (self.0[board] - cut).max(0)
     }
 
     /// Those of one node, by board, the board with most to spare first.
     fn on_node(&self, sources: &[Option<Stock>], queues: &Queues) -> Vec<(usize, i64)> {
         let mut on_node: BTreeMap<usize, i64> = BTreeMap::new();
-        let idle = sources.iter().flatten().filter(|(_, class)| class.is_none());
+        let idle = sources.iter().flatten().filter(|(_, part)| *part == Part::Idle);
         idle.for_each(|(board, _)| *on_node.entry(*board).or_insert(0) += 1);
         let mut spare: Vec<(usize, i64)> =
             on_node.into_iter().map(|(board, gpus)| (board, gpus.min(self.of(board, queues)))).collect();
@@ -404,7 +434,7 @@ impl IdleGpus {
 
     /// Leaves so many nodes behind.
     fn pass(&mut self, sources: &[Option<Stock>], nodes: i64) {
-        let idle = sources.iter().flatten().filter(|(_, class)| class.is_none());
+        let idle = sources.iter().flatten().filter(|(_, part)| *part == Part::Idle);
         idle.for_each(|(board, _)| self.0[*board] -= nodes);
     }
 }
@@ -505,11 +535,11 @@ impl Pending {
     }
 
     /// Whole units for a node with so many idle GPUs, and how many of `most` nodes can have the same.
-    fn take_whole(&self, compiled: &Compiled<'_>, mut idle: i64, most: i64) -> (Vec<Load>, i64) {
+    fn take_whole(&self, compiled: &Compiled<'_>, class: &NodeClass, mut idle: i64, most: i64) -> (Vec<Load>, i64) {
         let mut same = most;
         let mut loads = Vec::new();
         for &(flow, gpus, left) in &self.whole {
-            let on_node = compiled.flows[flow].max_per_node.unwrap_or(i64::MAX);
+            let on_node = compiled.flows[flow].max_per_node.map_or(i64::MAX, |most| class.room_for(flow, most));
             let units = (idle / gpus).min(left).min(on_node);
             if units > 0 {
                 idle -= units * gpus;
@@ -521,7 +551,7 @@ impl Pending {
     }
 
     /// Units for a node with so much space, and how many of `most` such nodes can have the same.
-    fn slices(&self, compiled: &Compiled<'_>, mut space: Space, most: i64) -> (Vec<Load>, i64) {
+    fn slices(&self, compiled: &Compiled<'_>, class: &NodeClass, mut space: Space, most: i64) -> (Vec<Load>, i64) {
         let mut here: BTreeMap<usize, i64> = BTreeMap::new();
         let mut same = most;
         let mut loads = Vec::new();
@@ -530,8 +560,8 @@ impl Pending {
                 break;
             }
             let of_flow = here.entry(pending.flow).or_insert(0);
-            let most =
-                compiled.flows[pending.flow].max_per_node.map_or(i64::MAX, |most| most - *of_flow).min(pending.left);
+            let on_node = |most: i64| class.room_for(pending.flow, most) - *of_flow;
+            let most = compiled.flows[pending.flow].max_per_node.map_or(i64::MAX, on_node).min(pending.left);
             let (units, lines) = match pending.bundle {
                 Some(bundle) => (space.take_sets(bundle, most), Vec::new()),
                 None => pending.fill(&mut space.kinds, most),
@@ -548,7 +578,8 @@ impl Pending {
     /// Cuts idle GPUs of a node that got nothing else for units that are still without a place: those a
     /// rule spreads over more nodes than their instances were made on.
     fn cut(&self, compiled: &Compiled<'_>, shape: &PoolShape, sources: &[Option<Stock>], gpus: &mut [GpuBuild]) {
-        let mut idle = sources.iter().enumerate().filter(|(_, source)| source.is_some_and(|stock| stock.1.is_none()));
+        let mut idle =
+            sources.iter().enumerate().filter(|(_, source)| source.is_some_and(|stock| stock.1 == Part::Idle));
         for units in self.slices.iter().filter(|units| units.bundle.is_none()) {
             let most = compiled.flows[units.flow].max_per_node.unwrap_or(i64::MAX).min(units.left);
             for (kinds, each) in &units.lines {

@@ -107,7 +107,7 @@ pub(super) fn most_spare(
 }
 
 /// Solves one tier and holds its value fixed from then on.
-fn step(
+pub(super) fn step(
     fleet: &mut FleetProgram,
     objective: &Sum,
     values: &mut Option<Vec<i64>>,

@@ -31,6 +31,12 @@ impl ByName<'_> {
             let mut sorted = Problem::default();
             sorted.fleet.pools = pool_order.iter().map(|&pool| pools[pool].clone()).collect();
             sorted.demands = demand_order.iter().map(|&demand| demands[demand].clone()).collect();
+            let mut sorted_index = vec![0; demands.len()];
+            demand_order.iter().enumerate().for_each(|(index, &demand)| sorted_index[demand] = index);
+            let groups = sorted.fleet.pools.iter_mut().flat_map(|pool| &mut pool.nodes);
+            for running in groups.filter_map(|group| group.present.as_mut()).flat_map(|present| &mut present.running) {
+                running.demand = sorted_index[running.demand];
+            }
             Cow::Owned(sorted)
         };
         ByName { problem, pools: pool_order, demands: demand_order }

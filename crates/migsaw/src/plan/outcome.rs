@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::geometry::{Layout, ProfileId};
+use crate::present::Present;
 
 /// A complete answer: what every node becomes, where everything is served, and how good that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,14 @@ pub enum TierName {
         /// The demands' priority.
         priority: i32,
     },
+    /// Running units of the demands with this priority that are evicted; less is better.
+    Evicted {
+        /// The demands' priority.
+        priority: i32,
+    },
+    /// Units of reconfiguration that are cut anew: nodes, where nodes are what is cut, else GPUs. An instance
+    /// made beside ones that stay counts none; less is better.
+    Recut,
     /// GPUs in use, where no pool has a price; less is better.
     Gpus,
     /// Cost of the GPUs in use, in millionths; less is better.
@@ -70,8 +79,11 @@ pub struct PlannedNodes {
     pub nodes: Range<u32>,
     /// What each GPU becomes, by index.
     pub gpus: Vec<GpuTarget>,
-    /// What each of these nodes serves.
+    /// What each of these nodes serves, running units that stay included.
     pub serves: Vec<Serving>,
+    /// Which of the units that run on each of these nodes are evicted: indices into
+    /// [`Present::running`](crate::present::Present::running), ascending. The others stay where they are.
+    pub evicts: Vec<usize>,
 }
 
 /// What a GPU becomes.
@@ -81,6 +93,8 @@ pub enum GpuTarget {
     MigOff,
     /// Cut into these instances, pinned ones included; at least one.
     Mig(Layout),
+    /// Left cut as it is today; nothing serves on it.
+    Left(Layout),
 }
 
 /// Units of one demand on one node.
@@ -183,7 +197,28 @@ impl PlannedNodes {
         self.nodes.end - self.nodes.start
     }
 
-    /// GPUs of one node that are cut or serve as a whole.
+    /// Whether every GPU has the instances already that the plan gives it, so that MIG Manager leaves the
+    /// nodes alone and nobody need drain them.
+    pub fn is_cut_already(&self, present: &Present) -> bool {
+        let today = |gpu: usize| present.layout(gpu).filter(|layout| !layout.is_empty()).map(Layout::counts);
+        self.gpus.iter().enumerate().all(|(gpu, target)| target.counts() == today(gpu))
+    }
+
+    /// Whether something serves on a GPU.
+    pub(super) fn serves_on(&self, gpu: usize) -> bool {
+        self.serves.iter().flat_map(|serving| &serving.shares).any(|share| usize::from(share.gpu) == gpu)
+    }
+
+    /// Whether `next` are the nodes behind these, and become and serve the same.
+    pub(crate) fn is_continued_by(&self, next: &PlannedNodes) -> bool {
+        self.pool == next.pool
+            && self.nodes.end == next.nodes.start
+            && self.gpus == next.gpus
+            && self.serves == next.serves
+            && self.evicts == next.evicts
+    }
+
+    /// GPUs of one node that are cut or serve as a whole, those left alone not counted.
     pub fn gpus_used(&self) -> u64 {
         let whole = |gpu: usize| {
             let mut shares = self.serves.iter().flat_map(|serving| &serving.shares);

@@ -7,15 +7,14 @@
 
 use std::collections::BTreeSet;
 
-use super::cell::BoardStock;
+use super::cell::{BoardStock, Part};
 use super::formulation::restrict;
 use crate::geometry::{Capability, Counts};
 
 /// The same choice for some GPUs of one class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece {
-    /// Index among the pinned classes; `None` for idle GPUs.
-    pub(super) class: Option<usize>,
+    pub(super) part: Part,
     /// Instances added.
     pub(super) added: Counts,
     /// How many of each bundle are among them.
@@ -23,20 +22,28 @@ pub(super) struct Piece {
     pub(super) gpus: i64,
 }
 
-/// Splits `total` (by profile) over `cut` idle GPUs and all pinned ones; `None` if that is not possible.
+/// Splits `total` (by profile) over `cut` idle GPUs, all pinned ones and those that stay cut as they are;
+/// `None` if that is not possible.
 pub(super) fn peel(stock: &BoardStock, cut: i64, mut total: Vec<i64>) -> Option<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    for (index, (free, gpus)) in stock.fixed.iter().enumerate() {
+        for (id, n) in free.iter() {
+            let left = &mut total[id.index()];
+            *left -= (i64::from(n) * gpus).min(*left);
+        }
+        pieces.push(Piece { part: Part::Fixed(index), added: *free, bundles: Vec::new(), gpus: *gpus });
+    }
     let wanted: Vec<bool> = total.iter().map(|&n| n > 0).collect();
     let normals = restrict(stock.model.facets.as_ref()?, &wanted);
-    let pinned = stock.pinned.iter().enumerate().map(|(i, (c, n))| (Some(i), &**c, *n));
-    let classes: Vec<(Option<usize>, &Capability, i64)> =
-        pinned.chain([(None, &**stock.model.idle_capability(), cut)]).filter(|(_, _, n)| *n > 0).collect();
+    let pinned = stock.pinned.iter().enumerate().map(|(i, (c, n))| (Part::Pinned(i), &**c, *n));
+    let classes: Vec<(Part, &Capability, i64)> =
+        pinned.chain([(Part::Idle, &**stock.model.idle_capability(), cut)]).filter(|(_, _, n)| *n > 0).collect();
     let slack = |normal: &Vec<u8>| {
         let room: i64 = classes.iter().map(|(_, capability, n)| n * capability.support(normal)).sum();
         room - normal.iter().zip(&total).map(|(&a, y)| i64::from(a) * y).sum::<i64>()
     };
     let mut slacks: Vec<i64> = normals.iter().map(slack).collect();
-    let mut pieces = Vec::new();
-    for (class, capability, gpus) in classes {
+    for (part, capability, gpus) in classes {
         let choices: BTreeSet<Counts> =
             capability.all().iter().map(|q| q.iter().filter(|(id, _)| wanted[id.index()]).collect()).collect();
         let losses = |q: &Counts| -> Vec<i64> {
@@ -66,7 +73,7 @@ pub(super) fn peel(stock: &BoardStock, cut: i64, mut total: Vec<i64>) -> Option<
             for (slack, loss) in slacks.iter_mut().zip(&best.1) {
                 *slack -= n * loss;
             }
-            pieces.push(Piece { class, added: best.0, bundles: Vec::new(), gpus: n });
+            pieces.push(Piece { part, added: best.0, bundles: Vec::new(), gpus: n });
             left -= n;
         }
     }

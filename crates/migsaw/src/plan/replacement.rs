@@ -8,6 +8,7 @@
 
 use super::cell::Cell;
 use super::compile::Kind;
+use super::formulation::Undecided;
 use crate::fleet::Strategy;
 
 /// What can replace what on the boards of a cell.
@@ -17,12 +18,18 @@ pub(super) struct Replacements {
 }
 
 impl Replacements {
-    pub(super) fn of(cell: &Cell) -> Replacements {
+    /// `undecided` are GPUs besides, by board.
+    pub(super) fn of(cell: &Cell, undecided: &[Undecided]) -> Replacements {
         if !cell.is_pooled || cell.strategy == Strategy::Single {
             return Replacements { boards: Vec::new() };
         }
-        let boards = cell.boards.iter().map(|stock| {
-            let by = |profile| stock.model.profile_ids().map(move |(by, _)| stock.can_replace(profile, by)).collect();
+        let nothing = Undecided::default();
+        let boards = cell.boards.iter().enumerate().map(|(board, stock)| {
+            let undecided = undecided.get(board).unwrap_or(&nothing);
+            let by = |profile| {
+                let profiles = stock.model.profile_ids();
+                profiles.map(move |(by, _)| stock.can_replace(profile, by, undecided)).collect()
+            };
             stock.model.profile_ids().map(|(profile, _)| by(profile)).collect()
         });
         Replacements { boards: boards.collect() }

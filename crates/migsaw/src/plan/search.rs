@@ -8,6 +8,7 @@
 use super::Options;
 use super::cell::{Capabilities, Cell};
 use super::compile::Compiled;
+use super::decision::Gpu;
 use super::finish::{Finished, finish};
 use super::fleet_program::FleetProgram;
 use super::nodes::{FreeNodes, NodeBuild, build_identical, build_pooled};
@@ -15,7 +16,6 @@ use super::optimise::{Attempt, Optimum, Reached, Targets, attempt, most_spare, o
 use super::solver::Solver;
 use super::templates::{self, Template};
 use super::{Depth, PlanError, distinct, tiers};
-use crate::fleet::GpuState;
 
 /// Nodes for a plan, with what is known about how good they are.
 pub(super) struct Assembled {
@@ -112,7 +112,7 @@ pub(super) struct Search<'a> {
 impl Search<'_> {
     /// The best nodes found; `None` if the budget was spent before anything was known.
     pub(super) fn run(&mut self) -> Result<Option<Assembled>, PlanError> {
-        let pooled = Cell::pooled(self.compiled, &mut self.capabilities);
+        let pooled = Cell::pooled(self.compiled, &mut self.capabilities, &[]);
         let asked = self.compiled.asked();
         let solver = self.solver(NODES);
         let relaxed = optimise(self.compiled, &pooled, self.options.formulation, &asked, &solver);
@@ -194,8 +194,7 @@ impl Search<'_> {
         let of_node = |node: &NodeBuild| {
             let shape = &self.compiled.pools[node.pool];
             let state = &shape.classes[node.class].state;
-            let cut =
-                node.gpus.iter().zip(state).filter(|(gpu, state)| **state == GpuState::Idle && !gpu.added.is_empty());
+            let cut = node.gpus.iter().zip(state).filter(|(gpu, state)| **state == Gpu::Idle && !gpu.added.is_empty());
             let whole: i64 = node.loads.iter().map(|load| load.whole(self.compiled)).sum();
             let nodes: i64 = node.nodes.iter().map(|range| i64::from(range.end - range.start)).sum();
             (i64::try_from(cut.count()).expect("few GPUs per node") + whole) * nodes * shape.cost

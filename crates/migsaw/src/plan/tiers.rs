@@ -2,26 +2,38 @@
 
 use super::cell::Capabilities;
 use super::compile::Compiled;
+use super::decision::{Decisions, Gpu};
 use super::finish::Finished;
+use super::keep::{Groups, Kept, decide};
+use super::merge::merge;
 use super::optimise::Reached;
 use super::outcome::{GpuTarget, Plan, PlannedNodes, Status, Tier, TierName};
 use super::search::{Assembled, Search};
-use super::{Depth, Options, PlanError, explain};
-use crate::fleet::GpuState;
+use super::{Depth, Options, PlanError, disturbance, explain};
 use crate::problem::Problem;
 
 pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, PlanError> {
-    let compiled = Compiled::new(problem);
+    let kept = keep(problem, options);
+    let nothing = Decisions::default();
+    let decisions = kept.as_ref().map_or(&nothing, |kept| &kept.decisions);
+    let compiled = Compiled::new(problem, decisions);
     let mut search = Search { compiled: &compiled, options, capabilities: Capabilities::default() };
     let found = search.run()?;
     let is_decided = found.is_some();
-    let assembled = match found {
+    let mut assembled = match found {
         Some(assembled) => assembled,
-        None => nothing(&compiled)?,
+        None => nothing_served(&compiled)?,
     };
+    if let Some(kept) = &kept {
+        assembled.nodes = merge(&compiled, assembled.nodes);
+        disturbance::add_kept(&compiled, kept, &mut assembled);
+    }
     let mut tiers = tiers(problem, &compiled, &assembled);
+    if let Some(kept) = &kept {
+        disturbance::judge(&compiled, kept, options.moving.prefer, &assembled, &mut tiers);
+    }
     if options.depth == Depth::ServedAndCost {
-        tiers.truncate(compiled.levels.len() + 1);
+        tiers.retain(|tier| !matches!(tier.name, TierName::Configurations | TierName::Leftover));
     }
     let status = status(&assembled, &tiers, is_decided);
     let mut plan = Plan {
@@ -34,8 +46,20 @@ pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, Pla
     Ok(plan)
 }
 
+/// What stays of what runs today; `None` if nothing is known to run.
+fn keep(problem: &Problem, options: &Options<'_>) -> Option<Kept> {
+    if !problem.is_running_known() {
+        return None;
+    }
+    let nothing = Decisions::default();
+    let compiled = Compiled::new(problem, &nothing);
+    let groups = Groups::of(&compiled);
+    let decided = decide(&compiled, &groups, options, &mut Capabilities::default());
+    Some(decided.unwrap_or_else(|| groups.untouched(&compiled)))
+}
+
 /// The plan that serves nothing, when nothing is known.
-fn nothing(compiled: &Compiled<'_>) -> Result<Assembled, PlanError> {
+fn nothing_served(compiled: &Compiled<'_>) -> Result<Assembled, PlanError> {
     let free = super::nodes::FreeNodes::new(compiled);
     let served = vec![vec![0; compiled.levels.len()]; compiled.flows.len()];
     let nodes = super::finish::finish(compiled, Vec::new(), free, &served);
@@ -89,7 +113,7 @@ fn pinned_cost(compiled: &Compiled<'_>) -> i64 {
     let pools = compiled.pools.iter().flat_map(|pool| pool.classes.iter().map(move |class| (pool, class)));
     pools
         .map(|(pool, class)| {
-            let pinned = class.state.iter().filter(|state| matches!(state, GpuState::Pinned(_))).count();
+            let pinned = class.state.iter().filter(|state| matches!(state, Gpu::Pinned(_))).count();
             i64::try_from(pinned).expect("few GPUs per node") * class.count * pool.cost
         })
         .sum()
@@ -108,14 +132,15 @@ fn leftover(compiled: &Compiled<'_>, nodes: &[Finished]) -> i64 {
     let mut total = 0;
     for Finished { class, nodes: group } in nodes {
         let shape = &compiled.pools[group.pool];
-        let state = &shape.classes[*class].state;
+        let decision = compiled.decisions.nodes.get(&(group.pool, group.nodes.start));
+        let state = decision.map_or(&shape.classes[*class].state, |decision| &decision.pinned);
         let mut here = 0;
         for (gpu, target) in group.gpus.iter().enumerate() {
             let GpuTarget::Mig(layout) = target else { continue };
             let board = &shape.boards[shape.board_of[gpu]];
             let pinned = match &state[gpu] {
-                GpuState::Pinned(layout) => layout.counts(),
-                GpuState::Idle | GpuState::Taken => crate::geometry::Counts::EMPTY,
+                Gpu::Pinned(layout) => layout.counts(),
+                _ => crate::geometry::Counts::EMPTY,
             };
             for (id, n) in layout.counts().iter().filter(|(id, _)| board.wanted[id.index()]) {
                 let profile = board.model.get(id);

@@ -70,7 +70,7 @@ pub struct TierForm {
     pub value: Decimal,
     /// What no plan can pass, given the tiers before it.
     pub bound: Decimal,
-    /// With `served`: the priority of the demands counted.
+    /// With `served` and `evicted`: the priority of the demands counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
 }
@@ -82,6 +82,10 @@ pub struct TierForm {
 pub enum TierNameForm {
     /// Units served of the demands of one priority; more is better.
     Served,
+    /// Running units evicted of the demands of one priority; less is better.
+    Evicted,
+    /// Nodes, or GPUs, that are cut anew; less is better.
+    Recut,
     /// GPUs in use; less is better.
     Gpus,
     /// Cost of the GPUs in use, in the scenario's currency; less is better.
@@ -107,9 +111,30 @@ pub struct NodeForm {
     pub config: Option<String>,
     /// What each GPU becomes. GPUs left out are MIG off.
     pub gpus: Vec<PlannedGpuForm>,
-    /// What the node serves.
+    /// What the node serves, running units that stay included.
     #[serde(default)]
     pub serves: Vec<ServingForm>,
+    /// Which of the units that run there are evicted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evicts: Vec<EvictionForm>,
+}
+
+/// A running unit that is evicted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Eviction")]
+pub struct EvictionForm {
+    /// Its place among the `pods` of the node's entry in the scenario's `state`, from 0.
+    pub index: usize,
+    /// The pod's name, where the scenario gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// The demand it is a unit of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demand: Option<String>,
+    /// The demand's namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
 }
 
 /// What one GPU becomes.
@@ -125,6 +150,9 @@ pub struct PlannedGpuForm {
     /// Whether MIG is on; if left out, it is on where there are instances.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mig_enabled: Option<bool>,
+    /// Whether it is left cut as it is today, with nothing serving on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
     /// The instances with one legal place for each, pinned ones included.
     #[serde(default)]
     pub layout: Vec<PlacementForm>,

@@ -33,7 +33,6 @@
 
 mod claims;
 mod form;
-mod names;
 mod read;
 mod write;
 
@@ -46,6 +45,7 @@ pub use form::{
 };
 pub use read::read;
 pub use write::StreamedNodes;
+pub(in crate::document) use write::tier_form;
 
 /// What `kind` says in a plan.
 pub const KIND: &str = "Plan";

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::form::{NodeForm, PlanDocument, PlannedGpuForm, ServingForm, TierForm, TierNameForm};
-use super::names::Names;
 use crate::document::diagnostic::{Diagnostic, Diagnostics, Position};
+use crate::document::names::Names;
 use crate::document::node::{self, MAX_TEXT, Node};
 use crate::document::path::Path;
-use crate::document::{API_VERSION, code, header, schema, shape};
+use crate::document::{API_VERSION, code, header, schema, shape, shortened};
 use crate::geometry::{Layout, MAX_UNITS, Model, Placement, ProfileId};
 use crate::plan::{GpuShare, GpuTarget, Plan, PlannedNodes, Serving, Tier, TierName, Unserved};
 use crate::problem::Problem;
@@ -135,21 +135,15 @@ impl Reader<'_> {
             }
             let gpus = self.gpus(form, pool, &path);
             let serves = self.serves(&form.serves, pool, &path);
-            read.push(PlannedNodes { pool, nodes: index..index + 1, gpus, serves });
+            let evicts = form.evicts.iter().map(|eviction| eviction.index).collect();
+            read.push(PlannedNodes { pool, nodes: index..index + 1, gpus, serves, evicts });
         }
         self.report_missing(&seen);
         read.sort_by_key(|node| (node.pool, node.nodes.start));
         let mut merged: Vec<PlannedNodes> = Vec::new();
         for node in read {
             match merged.last_mut() {
-                Some(last)
-                    if last.pool == node.pool
-                        && last.nodes.end == node.nodes.start
-                        && last.gpus == node.gpus
-                        && last.serves == node.serves =>
-                {
-                    last.nodes.end = node.nodes.end;
-                }
+                Some(last) if last.is_continued_by(&node) => last.nodes.end = node.nodes.end,
                 _ => merged.push(node),
             }
         }
@@ -215,7 +209,9 @@ impl Reader<'_> {
             let profile = self.profile(&placement.profile, model, || path.key("layout").index(i).key("profile"));
             placements.extend(profile.map(|profile| Placement { start: placement.start, profile }));
         }
-        if form.mig_enabled.unwrap_or(!form.layout.is_empty()) {
+        if form.left {
+            GpuTarget::Left(Layout::claimed(placements))
+        } else if form.mig_enabled.unwrap_or(!form.layout.is_empty()) {
             GpuTarget::Mig(Layout::claimed(placements))
         } else {
             GpuTarget::MigOff
@@ -266,16 +262,18 @@ impl Reader<'_> {
             let path = Path::root().key("tiers").index(i);
             let name = match (form.name, form.priority) {
                 (TierNameForm::Served, Some(priority)) => TierName::Served { priority },
-                (TierNameForm::Served, None) => {
-                    let message = "the tier `served` needs the `priority` it counts".to_owned();
+                (TierNameForm::Evicted, Some(priority)) => TierName::Evicted { priority },
+                (TierNameForm::Served | TierNameForm::Evicted, None) => {
+                    let message = "the tiers `served` and `evicted` need the `priority` they count".to_owned();
                     self.add(code::MISSING_FIELD, path, message);
                     continue;
                 }
                 (_, Some(_)) => {
-                    let message = "only the tier `served` has a `priority`".to_owned();
+                    let message = "only the tiers `served` and `evicted` have a `priority`".to_owned();
                     self.add(code::EXCLUSIVE_FIELDS, path.key("priority"), message);
                     continue;
                 }
+                (TierNameForm::Recut, None) => TierName::Recut,
                 (TierNameForm::Gpus, None) => TierName::Gpus,
                 (TierNameForm::Cost, None) => TierName::Cost,
                 (TierNameForm::Configurations, None) => TierName::Configurations,
@@ -316,8 +314,4 @@ fn answers_to(model: &Model, name: &str) -> bool {
     let mut names =
         std::iter::once(&model.id).chain(&model.aliases).chain(model.product_labels.iter().map(|label| &label.value));
     names.any(|known| known.eq_ignore_ascii_case(name))
-}
-
-pub(super) fn shortened(text: &str) -> String {
-    text.chars().take(80).collect()
 }

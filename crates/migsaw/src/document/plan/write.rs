@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use super::form::{
-    DevicesForm, NodeForm, PlacementForm, PlanDocument, PlannedGpuForm, ServedForm, ServedPoolForm, ServingForm,
-    ShareForm, TierForm, TierNameForm, UnservedForm,
+    DevicesForm, EvictionForm, NodeForm, PlacementForm, PlanDocument, PlannedGpuForm, ServedForm, ServedPoolForm,
+    ServingForm, ShareForm, TierForm, TierNameForm, UnservedForm,
 };
 use crate::document::{API_VERSION, Decimal};
 use crate::fleet::Pool;
@@ -54,7 +54,7 @@ impl PlanDocument {
             api_version: API_VERSION.to_owned(),
             kind: super::KIND.to_owned(),
             status: plan.status.into(),
-            tiers: plan.tiers.iter().map(tier).collect(),
+            tiers: plan.tiers.iter().map(tier_form).collect(),
             gpus_used: Some(plan.gpus_used()),
             configs: configurations.distinct.iter().map(|c| (c.name.clone(), devices(c))).collect(),
             served: served(problem, plan),
@@ -128,10 +128,11 @@ fn node_form(problem: &Problem, pool: &Pool, group: &PlannedNodes, config: &str)
     let gpu = |(index, (model, target)): (u16, (&&Arc<Model>, &GpuTarget))| PlannedGpuForm {
         index,
         model: Some(model.id.clone()),
-        mig_enabled: Some(matches!(target, GpuTarget::Mig(_))),
+        mig_enabled: Some(*target != GpuTarget::MigOff),
+        left: matches!(target, GpuTarget::Left(_)),
         layout: match target {
             GpuTarget::MigOff => Vec::new(),
-            GpuTarget::Mig(layout) => {
+            GpuTarget::Mig(layout) | GpuTarget::Left(layout) => {
                 let placements = layout.placements().iter();
                 placements.map(|p| PlacementForm { profile: profile_name(model, p.profile), start: p.start }).collect()
             }
@@ -143,7 +144,28 @@ fn node_form(problem: &Problem, pool: &Pool, group: &PlannedNodes, config: &str)
         config: Some(config.to_owned()),
         gpus: (0u16..).zip(models.iter().zip(&group.gpus)).map(gpu).collect(),
         serves: group.serves.iter().map(|serving| serving_form(problem, &models, serving)).collect(),
+        evicts: evictions(problem, pool, group),
     }
+}
+
+/// The units that are evicted, by name as far as they have one.
+fn evictions(problem: &Problem, pool: &Pool, group: &PlannedNodes) -> Vec<EvictionForm> {
+    if group.evicts.is_empty() {
+        return Vec::new();
+    }
+    let mut ranges = pool.node_ranges();
+    let present = ranges.find(|(range, _)| range.contains(&group.nodes.start)).and_then(|(_, g)| g.present.as_ref());
+    let form = |&index: &usize| {
+        let unit = present.and_then(|present| present.running.get(index));
+        let demand = unit.map(|unit| &problem.demands[unit.demand]);
+        EvictionForm {
+            index,
+            pod: unit.and_then(|unit| unit.name.clone()),
+            demand: demand.map(|demand| demand.name.clone()),
+            namespace: demand.and_then(|demand| demand.namespace.clone()),
+        }
+    };
+    group.evicts.iter().map(form).collect()
 }
 
 fn profile_name(model: &Model, profile: crate::geometry::ProfileId) -> String {
@@ -165,9 +187,11 @@ fn serving_form(problem: &Problem, models: &[&Arc<Model>], serving: &Serving) ->
     }
 }
 
-fn tier(tier: &Tier) -> TierForm {
+pub(in crate::document) fn tier_form(tier: &Tier) -> TierForm {
     let (name, priority) = match tier.name {
         TierName::Served { priority } => (TierNameForm::Served, Some(priority)),
+        TierName::Evicted { priority } => (TierNameForm::Evicted, Some(priority)),
+        TierName::Recut => (TierNameForm::Recut, None),
         TierName::Gpus => (TierNameForm::Gpus, None),
         TierName::Cost => (TierNameForm::Cost, None),
         TierName::Configurations => (TierNameForm::Configurations, None),

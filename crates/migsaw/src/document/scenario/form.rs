@@ -23,6 +23,96 @@ pub struct ScenarioDocument {
     pub fleet: Vec<PoolForm>,
     /// What is asked for. The order does not matter.
     pub demand: Vec<DemandForm>,
+    /// What runs today, by node. A plan then disturbs as little of it as it can; without, every node counts
+    /// as empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub state: Vec<StateForm>,
+}
+
+/// What runs on a node today.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "State")]
+pub struct StateForm {
+    /// The node's name.
+    pub node: String,
+    /// What must be idle together to be cut anew.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub recut: RecutForm,
+    /// How each GPU is cut, by index: instances with their starts (`1g.10gb@3,2g.20gb@4`) or their numbers
+    /// (`1g.10gb=2,3g.40gb=1`), or `off`. GPUs behind the end of the list have MIG off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = &STATE_EXAMPLE)]
+    pub gpus: Vec<String>,
+    /// What runs there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pods: Vec<PodForm>,
+}
+
+/// How three GPUs may be cut.
+const STATE_EXAMPLE: [&str; 3] = ["1g.10gb@3,2g.20gb@4", "1g.10gb=7", "off"];
+
+/// What must be idle together to be cut anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Recut")]
+pub enum RecutForm {
+    /// The node: MIG Manager cuts it, and nobody knows which GPU a pod is on.
+    #[default]
+    Node,
+    /// The GPU: MIG Manager cuts it, and it is known which GPU each pod is on.
+    Gpu,
+    /// The instance: a dynamic DRA driver makes and removes them one by one.
+    Instance,
+}
+
+/// Units of a demand that run. They count among the demand's `count`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Pod")]
+pub struct PodForm {
+    /// The demand's name.
+    pub demand: String,
+    /// The demand's namespace, where the name alone leaves a doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The pod's name, for reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How many such pods, where `on` is left out.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schemars(range(min = 1, max = 1_000))]
+    pub count: u32,
+    /// What the pod holds. Where nodes are what is cut anew it may be left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<HeldForm>,
+    /// Whether the pod must not be moved.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stays: bool,
+}
+
+/// An instance or a GPU that a pod holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Held")]
+pub struct HeldForm {
+    /// Index of the GPU in its node, from 0.
+    pub gpu: u16,
+    /// The instance's profile; left out for the GPU as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Where the instance starts; if left out, any of the profile that no other pod holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<u8>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 /// Nodes with the same GPUs, labels and taints. Give either `model` and `gpusPerNode`, or `gpus`.

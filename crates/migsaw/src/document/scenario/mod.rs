@@ -16,14 +16,16 @@ mod pool;
 mod read;
 mod salvage;
 mod selector;
+mod state;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
 pub use form::{
-    AtLeastForm, DemandForm, EffectForm, GpuForm, NodesForm, OperatorForm, PinnedForm, PoolForm, RequirementForm,
-    ScenarioDocument, StrategyForm, TaintForm, TermForm, TolerationForm, TolerationOperatorForm,
+    AtLeastForm, DemandForm, EffectForm, GpuForm, HeldForm, NodesForm, OperatorForm, PinnedForm, PodForm, PoolForm,
+    RecutForm, RequirementForm, ScenarioDocument, StateForm, StrategyForm, TaintForm, TermForm, TolerationForm,
+    TolerationOperatorForm,
 };
 pub use read::parse;
 

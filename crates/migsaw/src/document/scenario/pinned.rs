@@ -42,6 +42,7 @@ pub(super) fn groups(
             .map(|(range, entry)| NodeGroup {
                 names: names(form, range),
                 pinned: entry.map_or_else(Vec::new, |entry| states[entry].clone()),
+                present: None,
             })
             .collect(),
     )

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
-use super::form::{DemandForm, PoolForm, ScenarioDocument};
+use super::form::{DemandForm, PoolForm, ScenarioDocument, StateForm};
 use super::salvage::{Salvaged, salvage};
-use super::{demand, pool};
+use super::{demand, pool, state};
 use crate::demand::{Demand, Request};
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::header;
@@ -58,8 +58,9 @@ fn convert(document: &Node, catalog: &Catalog) -> Result<Problem, Diagnostics> {
 
     let pools = items(document, &POOLS, &mut found);
     let demands = items(document, &DEMANDS, &mut found);
+    let states = items(document, &STATES, &mut found);
     let fleet_is_whole = matches!(document.get("fleet").map(|node| &node.value), Some(Value::List(_)));
-    let problem = assemble(pools, demands, fleet_is_whole, catalog, &mut found);
+    let problem = assemble(pools, demands, &states, fleet_is_whole, catalog, &mut found);
     found.locate(document);
     found.into_result()?;
     Ok(problem)
@@ -82,7 +83,13 @@ impl ScenarioDocument {
             namespace: form.namespace.clone(),
             form: Form::Right(form.clone()),
         });
-        let problem = assemble(pools.collect(), demands.collect(), true, catalog, &mut found);
+        let states = self.state.iter().map(|form| Item {
+            name: Some(form.node.clone()),
+            form: Form::Right(form.clone()),
+            namespace: None,
+        });
+        let states: Vec<Item<StateForm>> = states.collect();
+        let problem = assemble(pools.collect(), demands.collect(), &states, true, catalog, &mut found);
         found.into_result()?;
         Ok(problem)
     }
@@ -134,6 +141,7 @@ const POOLS: List =
     List { field: "fleet", name: "pool", stand_ins: r#"{"pool": "", "nodes": 0}"#, judged_last: Some("pinned") };
 const DEMANDS: List =
     List { field: "demand", name: "name", stand_ins: r#"{"name": "", "count": 0}"#, judged_last: None };
+const STATES: List = List { field: "state", name: "node", stand_ins: r#"{"node": ""}"#, judged_last: None };
 
 /// The items of a list.
 fn items<T: DeserializeOwned>(document: &Node, list: &List, found: &mut Diagnostics) -> Vec<Item<T>> {
@@ -172,6 +180,7 @@ fn items<T: DeserializeOwned>(document: &Node, list: &List, found: &mut Diagnost
 fn assemble(
     pools: Vec<Item<PoolForm>>,
     demands: Vec<Item<DemandForm>>,
+    states: &[Item<StateForm>],
     fleet_is_whole: bool,
     catalog: &Catalog,
     found: &mut Diagnostics,
@@ -198,6 +207,12 @@ fn assemble(
         }
         problem.demands.push(demand.unwrap_or_else(|| stand_in_demand(item.name, item.namespace)));
     }
+    // A state speaks of nodes and demands, so it can be judged only where they are right.
+    let right = states.iter().enumerate().filter_map(|(entry, item)| match &item.form {
+        Form::Right(form) if broken.is_empty() => Some((entry, form)),
+        _ => None,
+    });
+    let entries = state::apply(&right.collect::<Vec<_>>(), &mut problem, found);
     let pool_broken = broken.iter().any(|subject| matches!(subject, Subject::Pool(_)));
     for (subject, input) in problem.validate() {
         let follows_from_another = match &input {
@@ -209,11 +224,30 @@ fn assemble(
             _ => broken.contains(&subject),
         };
         if !follows_from_another {
-            let path = place_of(&subject, &input, &problem);
+            let path = match state_of(&input).and_then(|node| entries.get(node)) {
+                Some(&entry) => Path::root().key("state").index(entry),
+                None => place_of(&subject, &input, &problem),
+            };
             found.push(Diagnostic::new(input.code(), path, input.to_string()));
         }
     }
     problem
+}
+
+/// The node whose state an [`InputProblem`] is about.
+fn state_of(input: &InputProblem) -> Option<&String> {
+    match input {
+        InputProblem::StateTooMany { node, .. }
+        | InputProblem::StateLayout { node, .. }
+        | InputProblem::StateWithoutPinned { node, .. }
+        | InputProblem::StateNotSingle { node }
+        | InputProblem::RunningTwice { node, .. }
+        | InputProblem::RunningUnknown { node, .. }
+        | InputProblem::RunningNotThere { node, .. }
+        | InputProblem::RunningMismatch { node, .. }
+        | InputProblem::RunningPerNode { node, .. } => Some(node),
+        _ => None,
+    }
 }
 
 fn stand_in_pool(name: Option<String>) -> Pool {
@@ -255,6 +289,7 @@ fn place_of(subject: &Subject, input: &InputProblem, problem: &Problem) -> Path 
             let path = Path::root().key("demand").index(index);
             match input {
                 InputProblem::DuplicateDemand { .. } | InputProblem::EmptyName { .. } => path.key("name"),
+                InputProblem::RunningTooMany { .. } => path.key("count"),
                 InputProblem::OutOfRange { what, .. } => match *what {
                     "the count" => path.key("count"),
                     "maxPerNode" => path.key("maxPerNode"),

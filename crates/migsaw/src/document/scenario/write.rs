@@ -19,6 +19,7 @@ impl ScenarioDocument {
             kind: super::KIND.to_owned(),
             fleet: problem.fleet.pools.iter().map(pool_form).collect(),
             demand: problem.demands.iter().map(demand_form).collect(),
+            state: super::state::forms(problem),
         }
     }
 

@@ -1,27 +1,27 @@
-//! The names a plan may use: those of its problem.
+//! The names that a plan, or the state of a fleet, may use: those of the problem.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::read::shortened;
+use super::shortened;
 use crate::document::code;
 use crate::geometry::Model;
 use crate::problem::Problem;
 
 /// The problem's names.
-pub(super) struct Names<'a> {
+pub(in crate::document) struct Names<'a> {
     /// Pool and index of each node.
-    pub(super) nodes: HashMap<String, (usize, u32)>,
+    pub(in crate::document) nodes: HashMap<String, (usize, u32)>,
     /// Every demand by namespace and name.
     demands: BTreeMap<(Option<&'a str>, &'a str), usize>,
     /// Every demand by its name alone.
     by_name: BTreeMap<&'a str, Vec<usize>>,
     /// The model of each GPU, by pool.
-    pub(super) models: Vec<Vec<Arc<Model>>>,
+    pub(in crate::document) models: Vec<Vec<Arc<Model>>>,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn of(problem: &'a Problem) -> Names<'a> {
+    pub(in crate::document) fn of(problem: &'a Problem) -> Names<'a> {
         let mut nodes = HashMap::new();
         for (pool, p) in problem.fleet.pools.iter().enumerate() {
             for (range, group) in p.node_ranges() {
@@ -48,7 +48,7 @@ impl<'a> Names<'a> {
     ///
     /// # Errors
     /// Code and message if there is none, or there are several.
-    pub(super) fn demand(
+    pub(in crate::document) fn demand(
         &self,
         problem: &Problem,
         name: &str,
