@@ -19,6 +19,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) models: Vec<&'a Model>,
     /// The demands that ask for anything.
     pub(crate) demands: Vec<&'a Demand>,
+    /// Units still asked for of each.
+    pub(crate) asked: Vec<u64>,
     pub(crate) priced: bool,
     /// The priorities, highest first, and the place of each demand's among them.
     pub(crate) levels: Vec<i32>,
@@ -50,6 +52,8 @@ pub(crate) type Way = Vec<(u32, Vec<Kind>)>;
 pub(crate) struct Node {
     pub(crate) pool: usize,
     pub(crate) gpus: Vec<Gpu>,
+    /// Units of each demand that are there already.
+    pub(crate) held: Vec<u64>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +61,16 @@ pub(crate) struct Gpu {
     pub(crate) model: usize,
     pub(crate) taken: bool,
     pub(crate) pinned: Vec<Placement>,
+    /// If it stays cut as it is, the instances by profile that may serve.
+    pub(crate) fixed: Option<Vec<u8>>,
+    /// Whether it may only serve as a whole.
+    pub(crate) off: bool,
+}
+
+impl Gpu {
+    fn idle(model: usize) -> Gpu {
+        Gpu { model, taken: false, pinned: Vec::new(), fixed: None, off: false }
+    }
 }
 
 impl<'a> Facts<'a> {
@@ -74,12 +88,13 @@ impl<'a> Facts<'a> {
         let priced = pools.iter().any(|pool| pool.cost_per_gpu.is_some());
         let nodes = pools.iter().enumerate().flat_map(|(at, pool)| nodes(at, pool, &models)).collect();
         let pools = pools.iter().map(|pool| PoolFacts::of(pool, &models, &demands, priced)).collect();
-        Facts { models, demands, priced, levels, level_of, pools, nodes }
+        let asked = demands.iter().map(|demand| demand.count).collect();
+        Facts { models, demands, asked, priced, levels, level_of, pools, nodes }
     }
 
     /// Most units of each demand there may be.
     pub(crate) fn counts(&self) -> impl Iterator<Item = u64> + '_ {
-        self.demands.iter().map(|demand| demand.count)
+        self.asked.iter().copied()
     }
 }
 
@@ -146,11 +161,11 @@ fn nodes(at: usize, pool: &Pool, models: &[&Model]) -> Vec<Node> {
     for group in &pool.nodes {
         for _ in 0..group.names.count() {
             let gpus = of_gpus.iter().enumerate().map(|(i, &model)| match group.pinned.get(i) {
-                None | Some(GpuState::Idle) => Gpu { model, taken: false, pinned: Vec::new() },
-                Some(GpuState::Taken) => Gpu { model, taken: true, pinned: Vec::new() },
-                Some(GpuState::Pinned(layout)) => Gpu { model, taken: false, pinned: layout.placements().to_vec() },
+                None | Some(GpuState::Idle) => Gpu::idle(model),
+                Some(GpuState::Taken) => Gpu { taken: true, ..Gpu::idle(model) },
+                Some(GpuState::Pinned(layout)) => Gpu { pinned: layout.placements().to_vec(), ..Gpu::idle(model) },
             });
-            nodes.push(Node { pool: at, gpus: gpus.collect() });
+            nodes.push(Node { pool: at, gpus: gpus.collect(), held: Vec::new() });
         }
     }
     nodes

@@ -13,8 +13,10 @@ pub mod minimal;
 pub mod naive;
 pub mod oracle;
 pub mod rng;
+pub mod running;
 pub mod solve;
 pub mod strategies;
+pub mod wpm;
 
 mod eligible;
 mod facts;

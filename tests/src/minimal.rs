@@ -3,6 +3,7 @@
 use migsaw::demand::{Demand, Eligibility, Request, Together};
 use migsaw::fleet::{GpuState, NodeGroup, NodeNames, Pool, Strategy};
 use migsaw::geometry::{Layout, Model, Placement};
+use migsaw::present::{Present, Running};
 use migsaw::problem::Problem;
 
 /// Repeats the first simplification after which the problem still fails, until there is none.
@@ -25,12 +26,35 @@ pub fn describe(problem: &Problem) -> String {
         for group in &pool.nodes {
             let states: Vec<String> = group.pinned.iter().zip(pool.gpu_models()).map(|(s, m)| state(s, m)).collect();
             lines.push(format!("  {} nodes {states:?}", group.names.count()));
+            lines.extend(group.present.iter().map(|present| running(present, pool)));
         }
     }
     for Demand { name, count, priority, request, eligible, max_per_node, .. } in &problem.demands {
         lines.push(format!("{name} x{count} priority {priority} {request:?} most {max_per_node:?} {eligible:?}"));
     }
     lines.join("\n") + "\n"
+}
+
+fn running(present: &Present, pool: &Pool) -> String {
+    let layouts: Vec<String> = present
+        .gpus
+        .iter()
+        .zip(pool.gpu_models())
+        .map(|(layout, model)| layout.as_ref().map_or("off".to_owned(), |layout| layout.display(model).to_string()))
+        .collect();
+    let held = |unit: &Running| {
+        let holds: Vec<String> = unit
+            .holds
+            .iter()
+            .map(|held| match held.instance {
+                Some(Placement { profile, start }) => format!("{}:#{}@{start}", held.gpu, profile.0),
+                None => held.gpu.to_string(),
+            })
+            .collect();
+        format!("d{}{} on {}", unit.demand, if unit.stays { "!" } else { "" }, holds.join("+"))
+    };
+    let units: Vec<String> = present.running.iter().map(held).collect();
+    format!("    cut {layouts:?} by {:?}, running [{}]", present.unit, units.join(", "))
 }
 
 fn state(state: &GpuState, model: &Model) -> String {
@@ -58,6 +82,11 @@ fn simpler(problem: &Problem) -> Vec<Problem> {
     for i in 0..problem.demands.len() {
         add(&|p| {
             p.demands.remove(i);
+            for present in p.fleet.pools.iter_mut().flat_map(|pool| &mut pool.nodes).filter_map(|g| g.present.as_mut())
+            {
+                present.running.retain(|unit| unit.demand != i);
+                present.running.iter_mut().filter(|unit| unit.demand > i).for_each(|unit| unit.demand -= 1);
+            }
         });
     }
     for (i, pool) in problem.fleet.pools.iter().enumerate() {
@@ -66,6 +95,20 @@ fn simpler(problem: &Problem) -> Vec<Problem> {
                 p.fleet.pools[i].nodes.remove(j);
             });
             add(&|p| less_nodes(&mut p.fleet.pools[i].nodes[j]));
+            add(&|p| p.fleet.pools[i].nodes[j].present = None);
+            let units = pool.nodes[j].present.as_ref().map_or(0, |present| present.running.len());
+            for k in 0..units {
+                add(&|p| {
+                    let present = p.fleet.pools[i].nodes[j].present.as_mut();
+                    present.map(|present| present.running.remove(k));
+                });
+                add(&|p| {
+                    let present = p.fleet.pools[i].nodes[j].present.as_mut();
+                    if let Some(present) = present {
+                        present.running[k].stays = false;
+                    }
+                });
+            }
             for (k, state) in pool.nodes[j].pinned.iter().enumerate() {
                 add(&|p| p.fleet.pools[i].nodes[j].pinned[k] = GpuState::Idle);
                 let GpuState::Pinned(layout) = state else { continue };

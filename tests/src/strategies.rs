@@ -162,7 +162,7 @@ impl Generator<'_> {
         for first in 0..nodes {
             let pinned = models.iter().map(|model| self.state(model)).collect();
             let names = NodeNames::Numbered { prefix: format!("{}-", pool.name), first, count: 1 };
-            pool.nodes.push(NodeGroup { names, pinned });
+            pool.nodes.push(NodeGroup { names, pinned, present: None });
         }
     }
 

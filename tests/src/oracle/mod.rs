@@ -10,6 +10,7 @@
 
 mod capability;
 mod node;
+mod present;
 mod serve;
 mod table;
 
@@ -24,6 +25,8 @@ use table::{Goal, Table};
 
 /// Most GPUs the oracle should be asked about; more than a few take long.
 pub const MAX_GPUS: u64 = 4;
+
+pub use present::optimum_beside_present;
 
 /// Which instances a plan may add to a GPU of a node with strategy `mixed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -106,7 +106,11 @@ impl<'a> Enumeration<'a> {
         let all_off = off == targets.len();
         let facts = self.facts;
         let pool = &facts.pools[self.node.pool];
-        if pool.strategy == Strategy::Single && !all_off && (off > 0 || !self.is_uniform(&targets)) {
+        if pool.strategy == Strategy::Single
+            && !all_off
+            && !self.node.gpus.iter().any(|gpu| gpu.fixed.is_some())
+            && (off > 0 || !self.is_uniform(&targets))
+        {
             return;
         }
         let idle =
@@ -127,7 +131,7 @@ impl<'a> Enumeration<'a> {
         let stock = Stock { cut, off: u32::try_from(idle.count()).expect("few GPUs") };
         let key = self.key(&targets);
         let table = self.seen.entry((stock, cut_count)).or_insert_with_key(|(stock, _)| {
-            let outcomes = outcomes(facts, pool, stock);
+            let outcomes = outcomes(facts, pool, &self.node.held, stock);
             let cost = |whole: u32| pool.price * (cut_count + i64::from(whole));
             Rc::new(Table::of(outcomes.into_iter().map(|(vector, whole, left)| (vector, cost(whole), left))))
         });
@@ -207,8 +211,11 @@ fn allowed(facts: &Facts<'_>, alike: &[&Node], additions: Additions) -> BTreeMap
 /// What one GPU may become. Where all nodes that look alike are alike, a cut that can be extended is never
 /// better than its extension.
 fn targets(facts: &Facts<'_>, gpu: &Gpu, allowed: &[bool], single: bool, same: bool) -> Vec<Target> {
-    if gpu.taken {
+    if gpu.taken || gpu.off {
         return vec![Target::Off];
+    }
+    if let Some(free) = &gpu.fixed {
+        return vec![Target::Cut(free.clone())];
     }
     let cut = |added: &Vec<u8>| Target::Cut(added.clone());
     let mut all: Vec<Vec<u8>> = vectors(facts.models[gpu.model], &gpu.pinned, allowed).into_iter().collect();

@@ -19,7 +19,7 @@ pub(super) struct Stock {
 type Free = Vec<(usize, Vec<u8>)>;
 
 /// Each vector of units that can be served, with the whole GPUs it takes and the most slices left over.
-pub(super) fn outcomes(facts: &Facts<'_>, pool: &PoolFacts, stock: &Stock) -> Vec<(Vector, u32, i64)> {
+pub(super) fn outcomes(facts: &Facts<'_>, pool: &PoolFacts, held: &[u64], stock: &Stock) -> Vec<(Vector, u32, i64)> {
     let mut states: BTreeSet<(Vector, u32, Free)> = [(0, stock.off, stock.cut.clone())].into();
     for tight in [true, false] {
         if !tight {
@@ -28,7 +28,8 @@ pub(super) fn outcomes(facts: &Facts<'_>, pool: &PoolFacts, stock: &Stock) -> Ve
         for (demand, offer) in pool.offers.iter().enumerate() {
             let Some(offer) = offer else { continue };
             if is_tight(offer) == tight {
-                states = with_units(facts, demand, offer, states);
+                let held = held.get(demand).copied().unwrap_or(0);
+                states = with_units(facts, demand, held, offer, states);
             }
         }
     }
@@ -66,11 +67,13 @@ pub(super) fn merged(facts: &Facts<'_>, free: Free) -> Free {
 fn with_units(
     facts: &Facts<'_>,
     demand: usize,
+    held: u64,
     offer: &Offer,
     states: BTreeSet<(Vector, u32, Free)>,
 ) -> BTreeSet<(Vector, u32, Free)> {
-    let asked = facts.demands[demand];
-    let most = asked.max_per_node.map_or(asked.count, |most| asked.count.min(u64::from(most)));
+    let asked = facts.asked[demand];
+    let on_node = |most: u32| u64::from(most).saturating_sub(held);
+    let most = facts.demands[demand].max_per_node.map_or(asked, |most| asked.min(on_node(most)));
     let mut all = states.clone();
     let mut round = states;
     for _ in 0..most {
