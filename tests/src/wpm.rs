@@ -66,17 +66,17 @@ fn parse<T: std::str::FromStr>(text: &str) -> T {
 }
 
 impl Case {
-    /// The case as a problem: instances are what is made and removed one by one, and each is a unit of the
-    /// demand with its profile's name.
+    /// The case as a problem, its nodes and arrivals so many times over: instances are what is made and removed
+    /// one by one, and each is a unit of the demand with its profile's name.
     ///
     /// # Panics
     /// If a profile is not one of the model.
-    pub fn problem(&self, with_arrivals: bool) -> Problem {
+    pub fn problem(&self, with_arrivals: bool, times: u32) -> Problem {
         let model = Catalog::builtin().model("A100-80GB").expect("a model of the catalogue");
         let mut counts: BTreeMap<&ProfileName, u64> = BTreeMap::new();
         let existing = self.existing.iter().map(|(_, _, profile, _)| profile);
         let arrivals = self.arrivals.iter().filter(|_| with_arrivals);
-        existing.chain(arrivals).for_each(|profile| *counts.entry(profile).or_insert(0) += 1);
+        existing.chain(arrivals).for_each(|profile| *counts.entry(profile).or_insert(0) += u64::from(times));
         let demand = |profile: &ProfileName| counts.keys().position(|name| *name == profile).expect("it was counted");
         let mut nodes: Vec<Present> = Vec::new();
         for node in 0..10 {
@@ -103,7 +103,8 @@ impl Case {
             pinned: Vec::new(),
             present: Some(present),
         };
-        let mut pool = Pool::new("n", model.clone(), 10, 8);
+        let mut pool = Pool::new("n", model.clone(), 10 * times, 8);
+        let nodes = std::iter::repeat_n(nodes, times as usize).flatten();
         pool.nodes = (0..).zip(nodes).map(group).collect();
         let demands = counts.iter().map(|(profile, &n)| Demand::of_profile(profile.to_string(), (*profile).clone(), n));
         Problem { fleet: Fleet { pools: vec![pool] }, demands: demands.collect() }

@@ -22,7 +22,7 @@ const EVICTED: TierName = TierName::Evicted { priority: 0 };
 #[test]
 fn compaction_takes_the_fewest_gpus_and_then_the_fewest_moves() {
     for case in cases() {
-        let plan = solve_with(&case.problem(false), &options(Prefer::LowCost, None));
+        let plan = solve_with(&case.problem(false, 1), &options(Prefer::LowCost, None));
         let [served, gpus, moves] = [SERVED, TierName::Gpus, EVICTED].map(|name| proven(&case, &plan, name));
         assert_eq!(served, i64::try_from(case.existing.len()).expect("a few hundred"), "{}", case.name);
         assert_eq!((gpus, moves), (case.compact, case.moves), "{}", case.name);
@@ -32,7 +32,7 @@ fn compaction_takes_the_fewest_gpus_and_then_the_fewest_moves() {
 #[test]
 fn arrivals_take_the_fewest_gpus_more_when_nothing_moves() {
     for case in cases() {
-        let plan = solve_with(&case.problem(true), &options(Prefer::FewEvictions, Some(0)));
+        let plan = solve_with(&case.problem(true, 1), &options(Prefer::FewEvictions, Some(0)));
         let [served, evicted, gpus] = [SERVED, EVICTED, TierName::Gpus].map(|name| proven(&case, &plan, name));
         let all = i64::try_from(case.existing.len() + case.arrivals.len()).expect("a few hundred");
         assert_eq!(evicted, 0, "{}", case.name);
@@ -46,7 +46,7 @@ fn arrivals_take_the_fewest_gpus_more_when_nothing_moves() {
 #[test]
 fn arrivals_take_the_fewest_gpus_when_everything_may_move() {
     for case in cases() {
-        let plan = solve_with(&case.problem(true), &options(Prefer::LowCost, None));
+        let plan = solve_with(&case.problem(true, 1), &options(Prefer::LowCost, None));
         let [served, gpus] = [SERVED, TierName::Gpus].map(|name| proven(&case, &plan, name));
         let all = i64::try_from(case.existing.len() + case.arrivals.len()).expect("a few hundred");
         assert_eq!((served, gpus), (all, case.together), "{}", case.name);
@@ -56,7 +56,7 @@ fn arrivals_take_the_fewest_gpus_when_everything_may_move() {
 #[test]
 fn more_evictions_never_gain_less() {
     for case in cases() {
-        let points = curve(&case.problem(true), &options(Prefer::LowCost, None)).expect("the problem makes sense");
+        let points = curve(&case.problem(true, 1), &options(Prefer::LowCost, None)).expect("the problem makes sense");
         let value = |point: &CurvePoint, name| point.tiers.iter().find(|tier| tier.name == name).map(|tier| tier.value);
         for point in &points {
             assert!(point.tiers.iter().all(|tier| tier.value == tier.bound), "{}: {point:?}", case.name);
