@@ -57,7 +57,7 @@ fn plan_disturbs_as_little_as_it_is_told() {
         let plan = json(&ran.out);
         let found = ["served", "evicted", "gpus"].map(|name| tier(&plan, name));
         assert_eq!(found, [served, evicted, gpus], "{flags:?}");
-        let named = plan["nodes"].as_array().unwrap().iter().flat_map(|node| node["evicts"].as_array());
+        let named = plan["nodes"].as_array().unwrap().iter().filter_map(|node| node["evicts"].as_array());
         assert_eq!(named.map(Vec::len).sum::<usize>(), usize::try_from(evicted).unwrap(), "{flags:?}");
     }
     let scratch = json(&migsaw(&["plan", &running, "-o", "json", "--ignore-running"]).out);
