@@ -24,7 +24,7 @@ pub fn running(seed: u64, size: Size, most: usize) -> Problem {
                 let names = NodeNames::Numbered { prefix: format!("p{pool}-"), first: node, count: 1 };
                 let unit = [RecutUnit::Node, RecutUnit::Gpu, RecutUnit::Instance][index(&mut rng, 3)];
                 let gpus = models.iter().enumerate().map(|(gpu, model)| cut(&mut rng, model, group.state(gpu)));
-                let present = Present { unit, gpus: gpus.collect(), running: Vec::new() };
+                let present = Present { unit, gpus: gpus.collect(), in_any_order: false, running: Vec::new() };
                 let present = (rng.below(4) > 0).then_some(present);
                 groups.push(NodeGroup { names, pinned: group.pinned.clone(), present });
             }

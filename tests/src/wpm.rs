@@ -96,7 +96,7 @@ impl Case {
                 stays: false,
             });
             let (gpus, running) = ((0..8).map(layout).collect(), running.collect());
-            nodes.push(Present { unit: RecutUnit::Instance, gpus, running });
+            nodes.push(Present { unit: RecutUnit::Instance, gpus, in_any_order: false, running });
         }
         let group = |(node, present): (u32, Present)| NodeGroup {
             names: NodeNames::Numbered { prefix: "n-".into(), first: node, count: 1 },

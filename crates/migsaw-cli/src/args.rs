@@ -85,6 +85,9 @@ pub(crate) struct ProblemArgs {
     /// Plan cordoned nodes and nodes that are not ready too (with --from)
     #[arg(long, requires = "from", help_heading = "Input")]
     pub(crate) include_unavailable: bool,
+    /// Start from how nodes are cut and what runs on them, instead of from scratch (with --from)
+    #[arg(long, requires = "from", help_heading = "Input")]
+    pub(crate) running: bool,
 }
 
 /// GPU models besides the built-in ones.

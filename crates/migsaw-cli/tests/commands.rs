@@ -70,6 +70,27 @@ fn plan_disturbs_as_little_as_it_is_told() {
 }
 
 #[test]
+fn a_dump_says_what_runs_where_that_is_asked_for() {
+    let dump = example("dump.json");
+    let from_scratch = migsaw(&["plan", "--from", &dump, "--keep-running"]);
+    assert!(from_scratch.err.contains("read it from the dump with --running"), "{}", from_scratch.err);
+    let ran = migsaw(&["plan", "--from", &dump, "--running"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.starts_with("12 of 12 served on 7 of 8 GPUs"), "{}", ran.out);
+    assert!(ran.out.contains("the one unit that runs stays where it is; 1 node cut anew"), "{}", ran.out);
+    assert!(ran.out.contains(&format!("--from {dump} --running --out plan")), "{}", ran.out);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("plan").display().to_string();
+    assert_eq!(migsaw(&["plan", "--from", &dump, "--running", "--out", &out]).code, 0);
+    let script = fs::read_to_string(format!("{out}/node-labels.sh")).unwrap();
+    assert!(script.contains("#   gpu-a-1\n") && script.contains("node gpu-a-2"), "{script}");
+    let plan = format!("{out}/plan.json");
+    assert_eq!(migsaw(&["check", &plan, "--from", &dump, "--running"]).code, 0);
+    // From scratch the tiers are others.
+    assert_eq!(migsaw(&["check", &plan, "--from", &dump]).code, 1);
+}
+
+#[test]
 fn the_curve_says_what_more_evictions_gain() {
     let running = example("running.yaml");
     let curve = json(&migsaw(&["plan", &running, "--compact", "--curve", "-o", "json"]).out);

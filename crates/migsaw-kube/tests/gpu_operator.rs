@@ -275,7 +275,7 @@ data:
 fn odd_node_names_stay_one_word() {
     let nodes =
         BTreeMap::from([("c".to_owned(), vec!["a b; rm -rf $HOME'".to_owned(), "-x".to_owned(), String::new()])]);
-    let labels = NodeLabels { nodes, cut_already: BTreeSet::new() };
+    let labels = NodeLabels { nodes, cut_already: BTreeSet::new(), left_alone: BTreeSet::new() };
     let script = labels.to_script();
     assert!(script.contains(r"node 'a b; rm -rf $HOME'\''' '-x' '' nvidia"), "{script}");
     let yaml: serde_json::Value = serde_saphyr::from_str(&labels.to_yaml()).unwrap();
@@ -298,12 +298,20 @@ fn nodes_that_are_cut_already_need_no_drain() {
     let script = labels.to_script();
     let places = ["no drain", "node n-0", "cut anew", "node n-1"].map(|text| script.find(text).unwrap());
     assert!(places.is_sorted(), "{script}");
+
+    // Nobody knows which GPU is cut which way: it is not told again.
+    let known = problem.fleet.pools[0].nodes[0].present.as_mut().unwrap();
+    known.in_any_order = true;
+    let labels = NodeLabels::new(&problem, &plan);
+    assert_eq!((labels.cut_already.len(), labels.left_alone.len()), (0, 1));
+    assert!(labels.to_script().contains("keep their label") && !labels.to_script().contains("node n-0"));
+    assert!(!labels.to_yaml().contains("n-0"));
 }
 
 #[test]
 fn many_nodes_are_labelled_together() {
     let nodes = BTreeMap::from([("c".to_owned(), (0..120).map(|i| format!("n{i}")).collect())]);
-    let script = NodeLabels { nodes, cut_already: BTreeSet::new() }.to_script();
+    let script = NodeLabels { nodes, cut_already: BTreeSet::new(), left_alone: BTreeSet::new() }.to_script();
     assert_eq!(script.lines().filter(|line| line.starts_with("kubectl")).count(), 3);
     assert_eq!(script.matches(" n").count() - script.matches(" nvidia").count() - script.matches(" node").count(), 120);
 }

@@ -33,7 +33,12 @@ pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
     let problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
     let mut problem = problem;
     if (args.moving.is_given() || args.curve) && !problem.is_running_known() {
-        say(io, "nothing is known to run: the scenario has no `state`");
+        let hint = if args.problem.from.is_empty() {
+            "the scenario has no `state`"
+        } else {
+            "read it from the dump with --running"
+        };
+        say(io, &format!("nothing is known to run: {hint}"));
     }
     if args.moving.ignore_running {
         problem.forget_running();
@@ -202,6 +207,9 @@ fn next_steps(args: &PlanArgs, was_stopped: bool, useful: bool, gain: Option<&Ga
             }
             if args.problem.include_unavailable {
                 input.push_str(" --include-unavailable");
+            }
+            if args.problem.running {
+                input.push_str(" --running");
             }
             input
         }

@@ -129,6 +129,7 @@ fn read_dump(args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<P
     let options = DumpOptions {
         include_unavailable: args.include_unavailable,
         namespace: args.namespace.as_deref(),
+        running: args.running,
         ..DumpOptions::default()
     };
     let dump = dump::read_dump(&sources, catalog, &options).map_err(|errors| wrong_dump(&errors.0, &inputs))?;

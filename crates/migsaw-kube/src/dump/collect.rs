@@ -13,6 +13,8 @@ use super::object::{Object, Parts};
 use super::quantity::whole;
 use super::requests;
 use super::warning::{WarningCode, Warnings};
+use crate::mig_parted::Config;
+
 use super::wire::{GpuResources, Metadata, NodeSpec, PodSpec, Status};
 
 /// The objects of a dump, as far as they matter.
@@ -26,6 +28,8 @@ pub(super) struct Collection {
     /// The controller of a controller: of a ReplicaSet, its Deployment.
     pub(super) owners: BTreeMap<(String, String, String), Owner>,
     pub(super) priority_classes: Vec<PriorityClass>,
+    /// mig-parted files by the name of their ConfigMap.
+    pub(super) mig_configs: BTreeMap<String, Config>,
     /// What priority classes mean, as pods tell that have both.
     pub(super) class_values: BTreeMap<String, i32>,
     pub(super) skipped: Skipped,
@@ -109,6 +113,8 @@ pub(super) struct Pod {
     pub(super) node: Option<String>,
     /// The one node its DaemonSet wants it on.
     pub(super) pinned: Option<String>,
+    /// Whether nothing brings it back, or somebody said that it must not be evicted.
+    pub(super) stays: bool,
     pub(super) asking: Arc<Asking>,
 }
 
@@ -171,6 +177,7 @@ impl Collection {
             Object::PriorityClass { name, value, default } => {
                 self.priority_classes.extend(value.map(|value| PriorityClass { name, value, default }));
             }
+            Object::ConfigMap(metadata, config) => self.add_mig_config(metadata.name, &config),
         }
     }
 
@@ -209,6 +216,7 @@ impl Collection {
         self.met.extend(other.met);
         self.owners.extend(other.owners);
         self.priority_classes.extend(other.priority_classes);
+        self.mig_configs.extend(other.mig_configs);
         self.class_values.extend(other.class_values);
         self.skipped.absorb(other.skipped);
         self.warnings.absorb(other.warnings);
@@ -241,6 +249,14 @@ impl Collection {
         });
     }
 
+    /// Keeps a mig-parted file; others have `config.yaml` too, and are none of ours.
+    fn add_mig_config(&mut self, name: String, config: &str) {
+        match Config::read(config.as_bytes()) {
+            Ok(config) if !config.entries.is_empty() => drop(self.mig_configs.insert(name, config)),
+            _ => *self.skipped.kinds.entry("ConfigMap".to_owned()).or_default() += 1,
+        }
+    }
+
     fn add_pod(&mut self, mut metadata: Metadata, spec: &PodSpec, status: &Status) {
         if metadata.deletion_timestamp.is_some() {
             self.skipped.pods_terminating += 1;
@@ -259,6 +275,9 @@ impl Collection {
             return;
         }
         let owner = owner_of_pod(&metadata, &title);
+        let told = metadata.annotations.0.safe_to_evict.as_ref().is_some_and(|told| told.0 == "false");
+        // Nobody brings back a pod without a controller, and a DaemonSet's comes back to where it was.
+        let stays = told || matches!(owner.kind.as_str(), "Pod" | "DaemonSet");
         let mut constraints = constraints::of_pod(spec, &namespace, &metadata.take_labels());
         let node = Some(spec.node_name.clone()).filter(|node| !node.is_empty());
         // A manifest that names its node stays there; in a dump the name is where the scheduler put the pod.
@@ -267,7 +286,7 @@ impl Collection {
         }
         let pinned = if owner.kind == "DaemonSet" { unpin(&mut constraints) } else { None };
         let asking = self.asking(&object, namespace, owner, resources, constraints, spec);
-        self.pods.push(Pod { name: metadata.name, node, pinned, asking });
+        self.pods.push(Pod { name: metadata.name, node, pinned, stays, asking });
     }
 
     /// What a pod asks for; `None` if it asks for nonsense, which is noted.

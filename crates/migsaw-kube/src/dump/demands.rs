@@ -42,18 +42,45 @@ impl Wanted {
     }
 }
 
-/// The demands of a dump, ordered by namespace and name.
-pub(super) fn build(found: &Collection, nodes: &Nodes, catalog: &Catalog, warnings: &mut Warnings) -> Vec<Demand> {
+/// How many units of a demand there should be, and which of them run.
+#[derive(Debug, Default)]
+pub(super) struct Units {
+    pub(super) count: u64,
+    pub(super) running: Vec<RunningPod>,
+}
+
+/// A pod that runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RunningPod {
+    pub(super) node: String,
+    pub(super) name: String,
+    pub(super) stays: bool,
+}
+
+impl RunningPod {
+    fn of(member: &Member) -> Option<RunningPod> {
+        Some(RunningPod { node: member.node.clone()?, name: member.name.clone(), stays: member.stays })
+    }
+}
+
+/// The demands of a dump with their pods that run, ordered by namespace and name.
+pub(super) fn build(
+    found: &Collection,
+    nodes: &Nodes,
+    catalog: &Catalog,
+    warnings: &mut Warnings,
+) -> Vec<(Demand, Vec<RunningPod>)> {
     let groups = groups::group(found, warnings);
     let mut context = Context::new(nodes, catalog, found, warnings);
-    let mut counts: BTreeMap<Key, u64> = BTreeMap::new();
+    let mut units: BTreeMap<Key, Units> = BTreeMap::new();
     for (asking, group) in groups {
-        for (key, count) in context.keys_of(&asking, &group) {
-            let total: &mut u64 = counts.entry(key).or_default();
-            *total = total.saturating_add(count);
+        for (key, more) in context.keys_of(&asking, &group) {
+            let all = units.entry(key).or_default();
+            all.count = all.count.saturating_add(more.count);
+            all.running.extend(more.running);
         }
     }
-    naming::named(counts)
+    naming::named(units)
 }
 
 /// What it takes to make sense of what pods ask for.
@@ -86,7 +113,7 @@ impl<'a> Context<'a> {
     }
 
     /// The demands a group of pods belongs to, with how many units of each.
-    fn keys_of(&mut self, asking: &Asking, group: &Group) -> Vec<(Key, u64)> {
+    fn keys_of(&mut self, asking: &Asking, group: &Group) -> Vec<(Key, Units)> {
         let object = object_of(asking);
         let Some(asked) = self.asked(&object, asking) else { return Vec::new() };
         let selector = lasting(&asking.constraints.terms);
@@ -124,12 +151,16 @@ impl<'a> Context<'a> {
             let terms = selector.terms(wanted.on_slices());
             let (pinned, free): (Vec<&Member>, Vec<&Member>) = members.into_iter().partition(|m| m.pinned.is_some());
             if !free.is_empty() || missing > 0 {
-                keys.push((key(wanted.clone(), terms.to_vec(), None), missing.saturating_add(free.len() as u64)));
+                let count = missing.saturating_add(free.len() as u64);
+                let running = free.into_iter().filter_map(RunningPod::of).collect();
+                keys.push((key(wanted.clone(), terms.to_vec(), None), Units { count, running }));
             }
-            for names in layers(pinned.iter().filter_map(|member| member.pinned.as_deref())) {
+            for members in layers(&pinned) {
                 // One pod on each of these nodes is the same as so many pods on them, at most one each.
-                let count = names.len() as u64;
-                keys.push((key(wanted.clone(), pinned_to(terms, &names), Some(1)), count));
+                let names = members.iter().filter_map(|member| member.pinned.as_deref()).collect();
+                let running = members.iter().filter_map(|member| RunningPod::of(member)).collect();
+                let units = Units { count: members.len() as u64, running };
+                keys.push((key(wanted.clone(), pinned_to(terms, &names), Some(1)), units));
             }
         }
         let priority = self.priority(&object, asking);
@@ -320,18 +351,20 @@ fn demand_name(owner: &Owner) -> String {
     if owner.part.is_empty() { owner.name.clone() } else { format!("{}-{}", owner.name, owner.part) }
 }
 
-/// Distinct names; those met several times again in further layers.
-fn layers<'a>(names: impl Iterator<Item = &'a str>) -> Vec<BTreeSet<&'a str>> {
-    let mut layers: Vec<BTreeSet<&str>> = Vec::new();
-    for name in names {
-        match layers.iter_mut().find(|layer| !layer.contains(name)) {
-            Some(layer) => {
-                layer.insert(name);
+/// Pods bound to distinct nodes; those bound to a node that has one already in further layers.
+fn layers<'m>(members: &[&'m Member]) -> Vec<Vec<&'m Member>> {
+    let mut layers: Vec<(BTreeSet<&str>, Vec<&Member>)> = Vec::new();
+    for &member in members {
+        let Some(name) = member.pinned.as_deref() else { continue };
+        match layers.iter_mut().find(|(names, _)| !names.contains(name)) {
+            Some((names, members)) => {
+                names.insert(name);
+                members.push(member);
             }
-            None => layers.push(BTreeSet::from([name])),
+            None => layers.push((BTreeSet::from([name]), vec![member])),
         }
     }
-    layers
+    layers.into_iter().map(|(_, members)| members).collect()
 }
 
 fn pinned_to(terms: &[Term], names: &BTreeSet<&str>) -> Vec<Term> {

@@ -17,6 +17,9 @@ pub(super) struct Group {
 
 #[derive(Debug)]
 pub(super) struct Member {
+    /// The pod's name, often empty in manifests.
+    pub(super) name: String,
+    pub(super) stays: bool,
     pub(super) node: Option<String>,
     pub(super) pinned: Option<String>,
 }
@@ -58,7 +61,8 @@ fn running(found: &Collection) -> Groups {
             let owner = top_owner(&pod.asking, &found.owners, &cron_jobs);
             Asking { owner, ..Asking::clone(&pod.asking) }
         });
-        let member = Member { node: pod.node.clone(), pinned: pod.pinned.clone() };
+        let member =
+            Member { name: pod.name.clone(), stays: pod.stays, node: pod.node.clone(), pinned: pod.pinned.clone() };
         match groups.get_mut(asking) {
             Some(group) => group.members.push(member),
             None => groups.entry(asking.clone()).or_default().members.push(member),

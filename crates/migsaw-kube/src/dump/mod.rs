@@ -3,7 +3,8 @@
 //! The nodes become the fleet: GPU feature discovery's labels say what GPUs they have, and nodes that
 //! no pod can tell apart form a pool. The pods become the demand, those of one workload together:
 //! running and pending ones, not completed or terminating ones. Planning is from scratch, so a running
-//! pod may move; what it selects, tolerates and asks for holds all the same.
+//! pod may move; what it selects, tolerates and asks for holds all the same. With
+//! [`DumpOptions::running`] it is also said how the nodes are cut and which pods run where.
 //!
 //! # What counts
 //!
@@ -45,6 +46,7 @@ mod quantity;
 mod read;
 mod release;
 mod requests;
+mod state;
 mod warning;
 mod wire;
 mod workload;
@@ -79,6 +81,8 @@ pub struct DumpOptions<'a> {
     pub default_strategy: Strategy,
     /// The namespace of manifests that do not say theirs; `default` if there is none.
     pub namespace: Option<&'a str>,
+    /// Whether to say what runs today, so that a plan can leave it where it is.
+    pub running: bool,
 }
 
 /// What a dump says.
@@ -176,14 +180,19 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
         warnings.add_general(WarningCode::KindNotRead, message);
     }
     let nodes = nodes::judge(&found.nodes, catalog, *options, &mut warnings, &mut skipped);
-    let demands = demands::build(&found, &nodes, catalog, &mut warnings);
+    let (demands, running): (Vec<_>, Vec<_>) =
+        demands::build(&found, &nodes, catalog, &mut warnings).into_iter().unzip();
     let pools = pools::group(&nodes.fleet, &demands);
     if pools.is_empty() {
         let message =
             "no node with MIG-capable GPUs is in the dump (it takes the output of `kubectl get nodes,pods -A -o json`)";
         warnings.add_general(WarningCode::NoGpuNode, message);
     }
-    Ok(Dump { problem: Problem { fleet: Fleet { pools }, demands }, warnings: warnings.into_sorted(), skipped })
+    let mut problem = Problem { fleet: Fleet { pools }, demands };
+    if options.running {
+        state::add(&found, &nodes.fleet, &running, catalog, &mut problem, &mut warnings);
+    }
+    Ok(Dump { problem, warnings: warnings.into_sorted(), skipped })
 }
 
 /// The objects of all files.

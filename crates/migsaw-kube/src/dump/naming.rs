@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use migsaw::demand::{Demand, Eligibility, NodeSelector, Request, Together};
 
-use super::demands::{Key, Wanted};
+use super::demands::{Key, RunningPod, Units, Wanted};
 
-/// Demands with names that differ within a namespace.
-pub(super) fn named(counts: BTreeMap<Key, u64>) -> Vec<Demand> {
+/// Demands with names that differ within a namespace, and their pods that run.
+pub(super) fn named(units: BTreeMap<Key, Units>) -> Vec<(Demand, Vec<RunningPod>)> {
     let mut kinds: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for key in counts.keys() {
+    for key in units.keys() {
         kinds.entry((key.namespace.clone(), key.name.clone())).or_default().insert(key.kind.clone());
     }
     let mut taken = BTreeSet::new();
-    let mut demands = Vec::with_capacity(counts.len());
-    for (key, count) in counts {
+    let mut demands = Vec::with_capacity(units.len());
+    for (key, Units { count, running }) in units {
         let kinds = &kinds[&(key.namespace.clone(), key.name.clone())];
         let base = if kinds.len() > 1 { format!("{}-{}", key.name, key.kind.to_lowercase()) } else { key.name };
         let mut name = base.clone();
@@ -29,7 +29,7 @@ pub(super) fn named(counts: BTreeMap<Key, u64>) -> Vec<Demand> {
             }
             Wanted::Whole(gpus) => (Request::WholeGpus { gpus }, None),
         };
-        demands.push(Demand {
+        let demand = Demand {
             name,
             namespace: Some(key.namespace),
             count,
@@ -42,7 +42,8 @@ pub(super) fn named(counts: BTreeMap<Key, u64>) -> Vec<Demand> {
                 strategy,
             },
             max_per_node: key.max_per_node,
-        });
+        };
+        demands.push((demand, running));
     }
     demands
 }

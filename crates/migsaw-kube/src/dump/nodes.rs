@@ -16,10 +16,14 @@ use super::{DumpOptions, Skipped};
 /// The label with the GPU's model, by GPU feature discovery.
 pub(super) const PRODUCT: &str = "nvidia.com/gpu.product";
 /// The label with the number of GPUs, or of MIG devices under strategy `single`.
-const COUNT: &str = "nvidia.com/gpu.count";
+pub(super) const COUNT: &str = "nvidia.com/gpu.count";
 /// The label with the MIG strategy.
 pub(super) const STRATEGY: &str = "nvidia.com/mig.strategy";
-const GPU: &str = "nvidia.com/gpu";
+/// The label with what MIG Manager was told to make of the node.
+pub(super) const CONFIG: &str = "nvidia.com/mig.config";
+/// The label with how far it has come.
+const CONFIG_STATE: &str = "nvidia.com/mig.config.state";
+pub(super) const GPU: &str = "nvidia.com/gpu";
 
 /// A node whose GPUs can be planned.
 #[derive(Debug, Clone)]
@@ -103,7 +107,7 @@ pub(super) fn judge(
             labels: lasting_labels(node, candidate.cut.as_ref().map(|_| gpus)),
             cut: candidate.cut.clone(),
         };
-        match unavailable(node) {
+        match unavailable(node, options) {
             Some((code, message)) if !options.include_unavailable => {
                 warnings.add(code, object(node), message);
                 found.unavailable.push(fleet_node);
@@ -185,9 +189,14 @@ fn candidate<'a>(
     Verdict::Candidate(Candidate { node, model, strategy, cut, count })
 }
 
-fn unavailable(node: &Node) -> Option<(WarningCode, &'static str)> {
+fn unavailable(node: &Node, options: DumpOptions<'_>) -> Option<(WarningCode, &'static str)> {
     if node.cordoned {
         return Some((WarningCode::NodeCordoned, "is cordoned and was left out; pods on it count all the same"));
+    }
+    let state = node.labels.get(CONFIG_STATE).filter(|_| options.running).map(String::as_str);
+    if let Some("pending" | "rebooting" | "failed") = state {
+        let message = "is being cut anew, or that failed (label nvidia.com/mig.config.state), and was left out; pods on it count all the same";
+        return Some((WarningCode::NodeChanging, message));
     }
     (!node.ready).then_some((WarningCode::NodeNotReady, "is not ready and was left out; pods on it count all the same"))
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::collect::Collection;
 use super::mentions::MentionsGpu;
 use super::quantity::Scalar;
-use super::wire::{Member, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
+use super::wire::{ConfigData, Member, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
 
 /// An object of a kind that matters.
 #[derive(Debug)]
@@ -17,7 +17,13 @@ pub(super) enum Object {
     Node(Metadata, NodeSpec, Status),
     Pod(Metadata, Box<PodSpec>, Status),
     Workload(WorkloadKind, Metadata, Box<WorkloadSpec>, Status),
-    PriorityClass { name: String, value: Option<i32>, default: bool },
+    PriorityClass {
+        name: String,
+        value: Option<i32>,
+        default: bool,
+    },
+    /// With its `config.yaml`.
+    ConfigMap(Metadata, String),
 }
 
 /// What makes pods.
@@ -54,6 +60,7 @@ enum Known {
     Pod,
     Workload(WorkloadKind),
     PriorityClass,
+    ConfigMap,
 }
 
 /// A kind counts only in its own API group: `Job` is also a kind of other schedulers.
@@ -69,6 +76,7 @@ fn known(kind: &str, api_version: Option<&str>) -> Option<Known> {
         "Job" => ("batch", Known::Workload(WorkloadKind::Job)),
         "CronJob" => ("batch", Known::Workload(WorkloadKind::CronJob)),
         "JobSet" => ("jobset.x-k8s.io", Known::Workload(WorkloadKind::JobSet)),
+        "ConfigMap" => ("", Known::ConfigMap),
         "PriorityClass" => ("scheduling.k8s.io", Known::PriorityClass),
         _ => return None,
     };
@@ -119,7 +127,7 @@ impl<'de> Visitor<'de> for ObjectSeed<'_> {
                     map.next_value_seed(ItemsSeed { into: &mut *self.into, kind })?;
                     parts.list = true;
                 }
-                "metadata" | "spec" | "status" | "value" | "globalDefault" => parts.read(&key, &mut map)?,
+                "metadata" | "spec" | "status" | "value" | "globalDefault" | "data" => parts.read(&key, &mut map)?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -158,6 +166,7 @@ pub(super) struct Parts {
     status: Status,
     value: Option<Scalar>,
     default: bool,
+    data: ConfigData,
     /// Members read before the kind was known.
     early: Vec<(String, Value)>,
 }
@@ -177,6 +186,7 @@ impl Parts {
             ("status", Some(Known::Node | Known::Pod | Known::Workload(_))) => self.status = member(map)?,
             ("value", Some(Known::PriorityClass)) => self.value = map.next_value()?,
             ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(map.next_value()?),
+            ("data", Some(Known::ConfigMap)) => self.data = member(map)?,
             _ => {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -202,6 +212,7 @@ impl Parts {
                 ("status", Some(Known::Node | Known::Pod | Known::Workload(_))) => self.status = member(value)?,
                 ("value", Some(Known::PriorityClass)) => self.value = typed(value)?,
                 ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(typed(value)?),
+                ("data", Some(Known::ConfigMap)) => self.data = member(value)?,
                 _ => {}
             }
         }
@@ -220,6 +231,11 @@ impl Parts {
             into.skip_kind(&kind, self.api_version.as_deref(), self.mentions_gpu.0);
             return Ok(());
         };
+        let config = self.data.config.take().map(|text| text.0);
+        if known == Known::ConfigMap && config.is_none() {
+            into.skip_kind(&kind, self.api_version.as_deref(), false);
+            return Ok(());
+        }
         into.add(match known {
             Known::Node => Object::Node(self.metadata, self.node_spec, self.status),
             Known::Pod => Object::Pod(self.metadata, or_default(self.pod_spec), self.status),
@@ -228,6 +244,7 @@ impl Parts {
                 let value = self.value.and_then(|value| value.integer());
                 Object::PriorityClass { name: self.metadata.name, value, default: self.default }
             }
+            Known::ConfigMap => Object::ConfigMap(self.metadata, or_default(config)),
         });
         Ok(())
     }

@@ -53,6 +53,14 @@ codes! {
     NodeCordoned = "node-cordoned",
     /// A node is not ready and was left out.
     NodeNotReady = "node-not-ready",
+    /// A node is being cut anew, or could not be, and was left out.
+    NodeChanging = "node-changing",
+    /// How a node is cut today was inferred.
+    StateAssumed = "state-assumed",
+    /// How a node is cut today cannot be told; it counts as empty.
+    StateUnknown = "state-unknown",
+    /// A running pod is not where its demand could be served; it counts as not running.
+    RunningMisplaced = "running-misplaced",
     /// A node with GPUs has no `nvidia.com/gpu.product` label and was left out.
     NoProductLabel = "no-product-label",
     /// No model of the catalogue has that product label; the node was left out.

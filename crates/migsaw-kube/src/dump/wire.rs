@@ -56,10 +56,29 @@ pub(super) struct Metadata {
     pub(super) labels: BTreeMap<String, Option<String>>,
     #[serde(deserialize_with = "nullable")]
     pub(super) owner_references: Vec<OwnerReference>,
+    pub(super) annotations: Member<Annotations>,
     pub(super) deletion_timestamp: Option<IgnoredAny>,
     uid: Option<IgnoredAny>,
     resource_version: Option<IgnoredAny>,
     creation_timestamp: Option<IgnoredAny>,
+}
+
+/// The annotations that matter.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "annotations")]
+pub(super) struct Annotations {
+    /// `false` if the cluster autoscaler may not evict it.
+    #[serde(rename = "cluster-autoscaler.kubernetes.io/safe-to-evict")]
+    pub(super) safe_to_evict: Option<Scalar>,
+}
+
+/// A ConfigMap's data, as far as it matters.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "a ConfigMap's data")]
+pub(super) struct ConfigData {
+    /// A mig-parted file, in those for MIG Manager.
+    #[serde(rename = "config.yaml")]
+    pub(super) config: Option<Scalar>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -20,6 +20,9 @@ pub struct NodeLabels {
     pub nodes: BTreeMap<String, Vec<String>>,
     /// Those of them that are cut that way already, so that MIG Manager finds nothing to do.
     pub cut_already: BTreeSet<String>,
+    /// Nodes that are cut that way already and keep the label they have, because nobody knows which of their
+    /// GPUs is cut which way; they are not among `nodes`.
+    pub left_alone: BTreeSet<String>,
 }
 
 impl NodeLabels {
@@ -27,7 +30,7 @@ impl NodeLabels {
     pub fn new(problem: &Problem, plan: &Plan) -> NodeLabels {
         let configurations = plan.configurations(problem);
         let mut nodes: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut cut_already = BTreeSet::new();
+        let (mut cut_already, mut left_alone) = (BTreeSet::new(), BTreeSet::new());
         for (group, &configuration) in plan.nodes.iter().zip(&configurations.of_nodes) {
             let pool = &problem.fleet.pools[group.pool];
             let names = nodes.entry(configurations.distinct[configuration].name.clone()).or_default();
@@ -35,13 +38,19 @@ impl NodeLabels {
                 let from = range.start.max(group.nodes.start);
                 let to = range.end.min(group.nodes.end);
                 let here = (from..to).map(|index| listed.names.get(index - range.start));
-                if listed.present.as_ref().is_some_and(|present| group.is_cut_already(present)) {
-                    cut_already.extend(here.clone());
+                match listed.present.as_ref().filter(|present| group.is_cut_already(present)) {
+                    Some(present) if present.in_any_order => {
+                        left_alone.extend(here);
+                        continue;
+                    }
+                    Some(_) => cut_already.extend(here.clone()),
+                    None => {}
                 }
                 names.extend(here);
             }
         }
-        NodeLabels { nodes, cut_already }
+        nodes.retain(|_, names| !names.is_empty());
+        NodeLabels { nodes, cut_already, left_alone }
     }
 
     /// A shell script of `kubectl label` commands, many nodes in each. A node that does not exist is
@@ -50,6 +59,14 @@ impl NodeLabels {
         let mut text = String::from(
             "#!/bin/sh\n# Tells MIG Manager what to make of each node. Drain a node before its label changes.\nset -eu\n",
         );
+        if !self.left_alone.is_empty() {
+            text.push_str(
+                "\n# These nodes stay as they are and keep their label; its entry must stay in the ConfigMap:\n",
+            );
+            for node in &self.left_alone {
+                writeln!(text, "#   {}", shell(node)).expect("writing to a string succeeds");
+            }
+        }
         if !self.cut_already.is_empty() {
             text.push_str("\n# These nodes are cut that way already: they need no drain.\n");
             self.write_commands(&mut text, true);

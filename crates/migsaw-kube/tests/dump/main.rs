@@ -4,6 +4,7 @@
 
 mod devices;
 mod releases;
+mod running;
 mod unusual;
 
 use std::fmt::Write as _;

@@ -72,6 +72,7 @@ fn sentence(problem: &Problem, plan: &Plan, rows: &BTreeMap<usize, Row<'_>>) -> 
         rows.values().fold((0, 0), |(running, evicted), row| (running + row.running, evicted + row.evicted));
     let stays = match (running, evicted) {
         (0, _) => "nothing runs".to_owned(),
+        (1, 0) => "the one unit that runs stays where it is".to_owned(),
         (_, 0) => format!("all {} stay where they are", counted(running, "unit")),
         _ => {
             format!("{} of {} stay, {} evicted", grouped(running - evicted), counted(running, "unit"), grouped(evicted))

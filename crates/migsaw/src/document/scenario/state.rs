@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::form::{HeldForm, PodForm, RecutForm, StateForm};
-use crate::demand::{Demand, Request, Together};
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::names::Names;
 use crate::document::path::Path;
 use crate::document::{code, shortened};
 use crate::fleet::{NodeGroup, NodeNames, Pool};
-use crate::geometry::{Counts, Layout, Model, ProfileId, ProfileName};
-use crate::present::{Held, Present, RecutUnit, Running};
+use crate::geometry::{Counts, Layout, Model, ProfileId};
+use crate::present::{Held, Present, RecutUnit, Room, Running};
 use crate::problem::Problem;
 
 /// The text for a GPU with MIG off.
@@ -114,18 +113,18 @@ impl Reader<'_> {
             return None;
         }
         let gpus = (0..self.form.gpus.len()).map(|gpu| self.layout(gpu)).collect();
-        let mut present = Present { unit, gpus, running: Vec::new() };
+        let mut present = Present { unit, gpus, in_any_order: false, running: Vec::new() };
         if self.found.len() > before {
             return None;
         }
-        let mut free = free(&present, self.models.len());
+        let mut room = Room::of(&present, self.models.len());
         let pods: Vec<(usize, &PodForm)> = self.form.pods.iter().enumerate().collect();
         // Pods of which nobody knows where they are take what the others leave.
         let mut units: Vec<(usize, Running)> = Vec::new();
         for with_place in [true, false] {
             for &(index, pod) in pods.iter().filter(|(_, pod)| pod.on.is_empty() != with_place) {
                 let path = self.path.key("pods").index(index);
-                units.extend(self.units(pod, unit, &mut free, &path).into_iter().map(|unit| (index, unit)));
+                units.extend(self.units(pod, unit, &mut room, &path).into_iter().map(|unit| (index, unit)));
             }
         }
         units.sort_by_key(|(index, _)| *index);
@@ -162,7 +161,7 @@ impl Reader<'_> {
     }
 
     /// The units an entry stands for.
-    fn units(&mut self, pod: &PodForm, unit: RecutUnit, free: &mut Vec<Held>, path: &Path) -> Vec<Running> {
+    fn units(&mut self, pod: &PodForm, unit: RecutUnit, room: &mut Room, path: &Path) -> Vec<Running> {
         let demand = match self.names.demand(self.problem, &pod.demand, pod.namespace.as_deref()) {
             Ok(demand) => demand,
             Err((code, message)) => {
@@ -177,7 +176,7 @@ impl Reader<'_> {
             }
             let held = pod.on.iter().enumerate();
             let held: Vec<Held> =
-                held.filter_map(|(i, held)| self.held(held, free, &path.key("on").index(i))).collect();
+                held.filter_map(|(i, held)| self.held(held, room, &path.key("on").index(i))).collect();
             return vec![running(held)];
         }
         if unit != RecutUnit::Node {
@@ -187,7 +186,7 @@ impl Reader<'_> {
         }
         let mut units = Vec::new();
         for _ in 0..pod.count {
-            let Some(held) = some_place(&self.problem.demands[demand], free, &self.models) else {
+            let Some(held) = room.take(&self.problem.demands[demand].request, &self.models) else {
                 let name = self.problem.demands[demand].full_name();
                 let message = format!("node `{}` has nothing left that a unit of `{name}` could hold", self.form.node);
                 self.add(code::RUNNING_NOT_THERE, path.clone(), message);
@@ -199,7 +198,7 @@ impl Reader<'_> {
     }
 
     /// One thing a pod holds, which is not free any more.
-    fn held(&mut self, form: &HeldForm, free: &mut Vec<Held>, path: &Path) -> Option<Held> {
+    fn held(&mut self, form: &HeldForm, room: &mut Room, path: &Path) -> Option<Held> {
         let gpu = usize::from(form.gpu);
         let Some(&model) = self.models.get(gpu) else {
             let message = format!("there is no GPU {gpu}; the node has {}, counted from 0", self.models.len());
@@ -225,89 +224,19 @@ impl Reader<'_> {
                 && instance.map(|instance| instance.profile) == profile
                 && form.start.is_none_or(|start| instance.is_some_and(|instance| instance.start == start))
         };
-        let Some(at) = free.iter().position(is_it) else {
-            let what = match (&form.profile, form.start) {
-                (None, _) => "a whole GPU with MIG off".to_owned(),
-                (Some(profile), None) => format!("a {}", shortened(profile)),
-                (Some(profile), Some(start)) => format!("{}@{start}", shortened(profile)),
-            };
-            let message = format!("GPU {gpu} of node `{}` has no {what}, or another pod holds it", self.form.node);
-            self.add(code::RUNNING_NOT_THERE, path.clone(), message);
-            return None;
+        if let Some(held) = room.take_first(is_it) {
+            return Some(held);
+        }
+
+        let what = match (&form.profile, form.start) {
+            (None, _) => "a whole GPU with MIG off".to_owned(),
+            (Some(profile), None) => format!("a {}", shortened(profile)),
+            (Some(profile), Some(start)) => format!("{}@{start}", shortened(profile)),
         };
-        Some(free.remove(at))
+        let message = format!("GPU {gpu} of node `{}` has no {what}, or another pod holds it", self.form.node);
+        self.add(code::RUNNING_NOT_THERE, path.clone(), message);
+        None
     }
-}
-
-/// Everything there is to hold.
-fn free(present: &Present, gpus: usize) -> Vec<Held> {
-    let mut free = Vec::new();
-    for gpu in 0..gpus {
-        let number = u16::try_from(gpu).expect("few GPUs per node");
-        match present.layout(gpu) {
-            Some(layout) => {
-                free.extend(layout.placements().iter().map(|&i| Held { gpu: number, instance: Some(i) }));
-            }
-            None => free.push(Held { gpu: number, instance: None }),
-        }
-    }
-    free
-}
-
-/// What serves one line of a request.
-#[derive(Clone, Copy)]
-enum Wanted<'a> {
-    Whole,
-    Profile(&'a ProfileName),
-    AtLeast { memory_mib: u64, compute_slices: u8 },
-}
-
-impl Wanted<'_> {
-    fn accepts(self, held: Held, models: &[&Model]) -> bool {
-        let model = models[usize::from(held.gpu)];
-        match (self, held.instance) {
-            (Wanted::Whole, None) => true,
-            (Wanted::Profile(name), Some(instance)) => model.profile(name) == Some(instance.profile),
-            (Wanted::AtLeast { memory_mib, compute_slices }, Some(instance)) => {
-                let profile = model.get(instance.profile);
-                let memory = profile.memory_mib.value.is_some_and(|mib| u64::from(mib) >= memory_mib);
-                memory && profile.compute_slices >= compute_slices
-            }
-            _ => false,
-        }
-    }
-}
-
-/// Takes what a unit of a demand could hold, the first there is.
-fn some_place(demand: &Demand, free: &mut Vec<Held>, models: &[&Model]) -> Option<Vec<Held>> {
-    let (lines, together): (Vec<(Wanted<'_>, u32)>, Together) = match &demand.request {
-        Request::WholeGpus { gpus } => (vec![(Wanted::Whole, *gpus)], Together::Node),
-        Request::Profiles { instances, together } => {
-            (instances.iter().map(|(name, &n)| (Wanted::Profile(name), n)).collect(), *together)
-        }
-        &Request::AtLeast { memory_mib, compute_slices, instances, together } => {
-            (vec![(Wanted::AtLeast { memory_mib, compute_slices }, instances)], together)
-        }
-    };
-    let is_named = !matches!(demand.request, Request::AtLeast { .. });
-    let name = |held: &Held| Some(&models[usize::from(held.gpu)].get(held.instance?.profile).name);
-    for first in free.clone().into_iter().filter(|held| lines.iter().any(|(wanted, _)| wanted.accepts(*held, models))) {
-        // All of a unit has one name where a demand names none, and is on one GPU if it must be.
-        let fits = |held: &Held| {
-            (together == Together::Node || held.gpu == first.gpu) && (is_named || name(held) == name(&first))
-        };
-        let mut taken: Vec<Held> = Vec::new();
-        for (wanted, n) in &lines {
-            let here = free.iter().filter(|held| !taken.contains(held) && fits(held) && wanted.accepts(**held, models));
-            let here: Vec<Held> = here.take(*n as usize).copied().collect();
-            taken.extend(here);
-        }
-        if taken.len() == lines.iter().map(|(_, n)| *n as usize).sum::<usize>() {
-            free.retain(|held| !taken.contains(held));
-            return Some(taken);
-        }
-    }
-    None
 }
 
 /// The states of a problem's nodes.
