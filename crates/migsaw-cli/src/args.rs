@@ -34,6 +34,8 @@ Examples:
       the same for a cluster, as it is now
   migsaw plan --from dump.json --out plan/
       also write the ConfigMap, node labels and plan as files
+  migsaw diff --from dump.json --running
+      what the best plan would change, evicting as few pods as it can
   migsaw geometry fits H100-80GB 3g.40gb=1,1g.10gb=3 --pinned 1g.10gb@0
       does that fit on one GPU beside what is there?
   migsaw validate mig-parted-config.yaml
@@ -45,6 +47,8 @@ Exit codes: 0 done, 1 a valid answer that is \"no\", 2 failure.";
 pub(crate) enum Command {
     /// Find the best layout for every node, and prove it
     Plan(PlanArgs),
+    /// Show what a plan would change, node by node
+    Diff(DiffArgs),
     /// Judge a plan, from here or written by hand
     Check(CheckArgs),
     /// Ask what a GPU can be cut into
@@ -101,6 +105,22 @@ pub(crate) struct GeometryArgs {
 #[derive(Debug, Args)]
 #[command(after_help = PLAN_EXAMPLES)]
 pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) planning: PlanningArgs,
+    /// Print what more evictions gain, instead of a plan
+    #[arg(long, conflicts_with_all = ["keep_running", "ignore_running", "out"], help_heading = "What runs today")]
+    pub(crate) curve: bool,
+    /// How to print the plan
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
+    /// Also write ConfigMap, node labels and plan into this folder, all of them or none
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What is planned, and how.
+#[derive(Debug, Args)]
+pub(crate) struct PlanningArgs {
     /// A scenario file, the same as with -f
     #[arg(value_name = "SCENARIO", conflicts_with = "scenario")]
     pub(crate) positional: Option<PathBuf>,
@@ -108,18 +128,9 @@ pub(crate) struct PlanArgs {
     pub(crate) problem: ProblemArgs,
     #[command(flatten)]
     pub(crate) moving: MovingArgs,
-    /// Print what more evictions gain, instead of a plan
-    #[arg(long, conflicts_with_all = ["keep_running", "ignore_running", "out"], help_heading = "What runs today")]
-    pub(crate) curve: bool,
     /// Stop searching after this time with the best plan found, and say how far from the best it can be
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) time_limit: Duration,
-    /// How to print the plan
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
-    pub(crate) format: Format,
-    /// Also write ConfigMap, node labels and plan into this folder, all of them or none
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
-    pub(crate) out: Option<PathBuf>,
 }
 
 /// What may be done to what runs today, as the scenario's `state` says it.
@@ -168,6 +179,28 @@ A scenario file:
   (`migsaw schema scenario` has every field)
 
 Exit codes: 0 all served, 1 something is not served, 2 failure.";
+
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) planning: PlanningArgs,
+    /// The plan to show, instead of the best one; `-` for stdin
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["keep_running", "max_evictions", "compact"])]
+    pub(crate) plan: Option<PathBuf>,
+    /// How to print the changes
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
+}
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  migsaw diff examples/running.yaml --compact
+  kubectl get nodes,pods,configmaps -A -o json | migsaw diff --from - --running
+  migsaw diff -f scenario.yaml --plan plan.json
+
+A `~` marks nodes that are cut anew; from the others pods are evicted, or they take some.
+Exit codes: 0 nothing changes, 1 something does, 2 failure.";
 
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
@@ -298,6 +331,8 @@ pub(crate) enum SchemaOf {
     Plan,
     /// What `migsaw plan --curve -o json` writes.
     Curve,
+    /// What `migsaw diff -o json` writes.
+    Diff,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.

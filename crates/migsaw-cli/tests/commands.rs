@@ -91,6 +91,40 @@ fn a_dump_says_what_runs_where_that_is_asked_for() {
 }
 
 #[test]
+fn diff_says_what_happens_to_each_node() {
+    let running = example("running.yaml");
+    let ran = migsaw(&["diff", &running, "--compact"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.out.starts_with("4 of 4 nodes change: 3 GPUs cut anew on 2 nodes, 8 units evicted"), "{}", ran.out);
+    assert!(ran.out.contains("~ gpu-2\n    GPU 0     1g.10gb=1,2g.20gb=3 → 7g.80gb=1\n"), "{}", ran.out);
+
+    let folder = tempfile::tempdir().unwrap();
+    let plan = file(&folder, "plan.json", migsaw(&["plan", &running, "--compact", "-o", "json"]).out);
+    let diff = json(&migsaw(&["diff", "-f", &running, "--plan", &plan, "-o", "json"]).out);
+    assert_eq!(diff["kind"], "Diff");
+    let nodes = diff["nodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), 4);
+    assert_eq!((&nodes[0]["evicts"]["chat"], &nodes[2]["gpus"][1]["to"]), (&3.into(), &"7g.80gb=1".into()));
+
+    let mut wrong = json(&fs::read_to_string(&plan).unwrap());
+    wrong["nodes"][1]["evicts"] = serde_json::json!([]);
+    let wrong = file(&folder, "wrong.json", wrong.to_string());
+    let refused = migsaw(&["diff", "-f", &running, "--plan", &wrong]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("running-not-served"), "{}", refused.err);
+}
+
+#[test]
+fn nothing_changes_where_everything_is_as_it_should_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = "state:\n- {node: a-0, gpus: [1g.6gb=4], pods: [{demand: x, count: 2}]}\n- {node: a-1}\n";
+    let text = scenario("- {name: x, profile: 1g.6gb, count: 2}") + state;
+    let path = file(&folder, "s.yaml", text);
+    let ran = migsaw(&["diff", "-f", &path]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "nothing changes on 2 nodes\n"), "{}", ran.err);
+}
+
+#[test]
 fn the_curve_says_what_more_evictions_gain() {
     let running = example("running.yaml");
     let curve = json(&migsaw(&["plan", &running, "--compact", "--curve", "-o", "json"]).out);

@@ -6,10 +6,12 @@
 //!
 //! - [`plan::text`]: what a plan serves, where, on what cuts, and what is left;
 //! - [`geometry`]: what a board can be cut into, as text, and as documents for programs;
+//! - [`diff::text`]: what a plan changes, node by node;
 //! - [`violations::text`]: what the checker found.
 //!
 //! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal.
 
+pub mod diff;
 pub mod geometry;
 pub mod plan;
 pub mod violations;

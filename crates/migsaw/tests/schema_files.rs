@@ -33,8 +33,13 @@ fn curve_schema_is_current() {
 }
 
 #[test]
+fn diff_schema_is_current() {
+    check("diff.json", schema::diff());
+}
+
+#[test]
 fn everything_is_described() {
-    for schema in [schema::scenario(), schema::plan(), schema::curve()] {
+    for schema in [schema::scenario(), schema::plan(), schema::curve(), schema::diff()] {
         let mut objects: Vec<(&str, &serde_json::Value)> = vec![("the document", schema)];
         objects.extend(schema["$defs"].as_object().unwrap().iter().map(|(name, part)| (name.as_str(), part)));
         for (name, object) in objects {

@@ -18,7 +18,7 @@ use crate::io::Io;
 use crate::{Answer, output};
 
 /// Largest plan that is read: every node of the largest fleet by name.
-const MOST_BYTES: u64 = 4 << 30;
+pub(super) const MOST_BYTES: u64 = 4 << 30;
 
 /// The checker's verdict, for programs.
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod diff;
 mod geometry;
 mod plan;
 mod problem;
@@ -18,6 +19,7 @@ use crate::io::Io;
 pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
     match command {
         Command::Plan(args) => plan::run(&args, io),
+        Command::Diff(args) => diff::run(&args, io),
         Command::Check(args) => check::run(args, io),
         Command::Geometry(command) => geometry::run(&command, io),
         Command::Validate(args) => validate::run(args, io),

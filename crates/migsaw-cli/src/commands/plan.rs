@@ -14,7 +14,7 @@ use migsaw_report::counted;
 
 use super::problem;
 use crate::Answer;
-use crate::args::{Format, MovingArgs, PlanArgs};
+use crate::args::{Format, MovingArgs, PlanArgs, PlanningArgs};
 use crate::budget::{Deadline, heed_interrupts, interrupted};
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::input::is_stdin;
@@ -30,23 +30,11 @@ const SCRIPT: &str = "node-labels.sh";
 const PLAN: &str = "plan.json";
 
 pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
-    let problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
-    let mut problem = problem;
-    if (args.moving.is_given() || args.curve) && !problem.is_running_known() {
-        let hint = if args.problem.from.is_empty() {
-            "the scenario has no `state`"
-        } else {
-            "read it from the dump with --running"
-        };
-        say(io, &format!("nothing is known to run: {hint}"));
-    }
-    if args.moving.ignore_running {
-        problem.forget_running();
-    }
+    let problem = read(&args.planning, args.curve, io)?;
     if args.curve {
         return curve(&problem, args, io);
     }
-    let Solved { plan, was_stopped } = solve(&problem, args, io)?;
+    let Solved { plan, was_stopped } = solve(&problem, &args.planning, io)?;
     let served: u64 = plan.served(problem.demands.len()).iter().sum();
     let asked: u64 = problem.demands.iter().map(|demand| demand.count).sum();
     // A plan that serves nothing would switch MIG off everywhere: nothing to hand out.
@@ -58,8 +46,8 @@ pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
     }
     match args.format {
         Format::Text => {
-            let gain = if served < asked { gain(&problem, served, args, io)? } else { None };
-            let next = next_steps(args, was_stopped, useful, gain.as_ref());
+            let gain = if served < asked { gain(&problem, served, &args.planning, io)? } else { None };
+            let next = next_steps(&args.planning, was_stopped, useful && args.out.is_none(), gain.as_ref());
             output::text(io, &migsaw_report::plan::text(&problem, &plan, &next, io.style()))?;
         }
         format => output::document(io, &PlanDocument::streamed(&problem, &plan), format)?,
@@ -67,13 +55,27 @@ pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
     Ok(Answer::yes_if(served == asked))
 }
 
+/// The problem of the arguments, without what runs if that does not count.
+pub(super) fn read(args: &PlanningArgs, needs_running: bool, io: &mut Io<'_>) -> Result<Problem> {
+    let mut problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
+    if (needs_running || args.moving.is_given()) && !problem.is_running_known() {
+        let is_scenario = args.problem.from.is_empty();
+        let hint = if is_scenario { "the scenario has no `state`" } else { "read it from the dump with --running" };
+        say(io, &format!("nothing is known to run: {hint}"));
+    }
+    if args.moving.ignore_running {
+        problem.forget_running();
+    }
+    Ok(problem)
+}
+
 /// A plan, and whether the time limit or an interrupt ended the search for a better one.
-struct Solved {
-    plan: Plan,
+pub(super) struct Solved {
+    pub(super) plan: Plan,
     was_stopped: bool,
 }
 
-fn solve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Solved> {
+pub(super) fn solve(problem: &Problem, args: &PlanningArgs, io: &mut Io<'_>) -> Result<Solved> {
     let gpus = problem.fleet.pools.iter().map(migsaw::fleet::Pool::gpu_count).sum();
     let hint = if io.terminal.stderr { " (Ctrl-C takes the best so far)" } else { "" };
     let message = format!("planning {}{hint}", counted(gpus, "GPU"));
@@ -89,18 +91,19 @@ fn solve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Solved> 
     }
     let was_stopped = deadline.remaining().is_zero();
     let plan = planned.map_err(refused)?;
-    // Nothing is handed out that the checker, which shares no code with the planner, finds wrong.
-    match &check::check(problem, &plan)[..] {
-        [] => Ok(Solved { plan, was_stopped }),
-        violations => {
-            let of = |violation: &Violation| Wrong::new("internal", format!("the plan is wrong: {violation}"));
-            Err(Failure(violations.iter().map(of).collect()).into())
-        }
-    }
+    let wrong = |violation: &Violation| Wrong::new("internal", format!("the plan is wrong: {violation}"));
+    refuse_if_wrong(problem, &plan, wrong)?;
+    Ok(Solved { plan, was_stopped })
+}
+
+/// Nothing is handed out that the checker, which shares no code with the planner, finds wrong.
+pub(super) fn refuse_if_wrong(problem: &Problem, plan: &Plan, wrong: impl Fn(&Violation) -> Wrong) -> Result<()> {
+    let violations = check::check(problem, plan);
+    if violations.is_empty() { Ok(()) } else { Err(Failure(violations.iter().map(wrong).collect()).into()) }
 }
 
 /// How to plan, by the arguments.
-fn options<'a>(args: &PlanArgs, deadline: &'a Deadline) -> Options<'a> {
+fn options<'a>(args: &PlanningArgs, deadline: &'a Deadline) -> Options<'a> {
     let max_evictions = if args.moving.keep_running { Some(0) } else { args.moving.max_evictions };
     let prefer = if args.moving.compact { Prefer::LowCost } else { Prefer::FewEvictions };
     Options { budget: deadline, moving: Moving { prefer, max_evictions }, ..Options::default() }
@@ -124,7 +127,7 @@ struct Gain {
 }
 
 /// What could be gained by any number of evictions, if their number is limited.
-fn gain(problem: &Problem, served: u64, args: &PlanArgs, io: &mut Io<'_>) -> Result<Option<Gain>> {
+fn gain(problem: &Problem, served: u64, args: &PlanningArgs, io: &mut Io<'_>) -> Result<Option<Gain>> {
     let deadline = Deadline::after(args.time_limit);
     let mut options = options(args, &deadline);
     if options.moving.max_evictions.take().is_none() || !problem.is_running_known() {
@@ -143,8 +146,8 @@ fn gain(problem: &Problem, served: u64, args: &PlanArgs, io: &mut Io<'_>) -> Res
 
 /// Prints what more evictions gain.
 fn curve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
-    let deadline = Deadline::after(args.time_limit);
-    let points = migsaw::plan::curve(problem, &options(args, &deadline)).map_err(refused)?;
+    let deadline = Deadline::after(args.planning.time_limit);
+    let points = migsaw::plan::curve(problem, &options(&args.planning, &deadline)).map_err(refused)?;
     let asked: u64 = problem.demands.iter().map(|demand| demand.count).sum();
     match args.format {
         Format::Text => output::text(io, &migsaw_report::plan::curve(&points, asked, io.style()))?,
@@ -194,7 +197,7 @@ fn apply(folder: &str, config_map: &str) -> Vec<String> {
 }
 
 /// What to do with a plan that was shown.
-fn next_steps(args: &PlanArgs, was_stopped: bool, useful: bool, gain: Option<&Gain>) -> Vec<String> {
+fn next_steps(args: &PlanningArgs, was_stopped: bool, to_write: bool, gain: Option<&Gain>) -> Vec<String> {
     let input = match args.positional.as_ref().or(args.problem.scenario.as_ref()) {
         Some(path) if is_stdin(path) => "-f -".to_owned(),
         Some(path) => word(&path.display().to_string()),
@@ -232,7 +235,7 @@ fn next_steps(args: &PlanArgs, was_stopped: bool, useful: bool, gain: Option<&Ga
         let evictions = format!("--max-evictions {evictions}");
         steps.push(format!("migsaw plan {input}{files}{compact} {evictions}   # serves {more} more"));
     }
-    if useful && args.out.is_none() {
+    if to_write {
         steps.push(format!("migsaw plan {input}{geometry} --out plan"));
         steps.push(format!("kubectl apply -f plan/{CONFIG_MAP}   # then drain nodes and run plan/{SCRIPT}"));
     }
@@ -240,7 +243,7 @@ fn next_steps(args: &PlanArgs, was_stopped: bool, useful: bool, gain: Option<&Ga
 }
 
 /// The flags about what runs today, as given.
-fn moving(args: &PlanArgs) -> String {
+fn moving(args: &PlanningArgs) -> String {
     let MovingArgs { keep_running, max_evictions, compact, ignore_running } = args.moving;
     let flags = [(keep_running, "keep-running"), (compact, "compact"), (ignore_running, "ignore-running")];
     let given = flags.into_iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| format!(" --{flag}"));

@@ -12,6 +12,7 @@ pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
         SchemaOf::Scenario => schema::scenario(),
         SchemaOf::Plan => schema::plan(),
         SchemaOf::Curve => schema::curve(),
+        SchemaOf::Diff => schema::diff(),
     };
     output::document(io, schema, Format::Json)?;
     Ok(Answer::Yes)

@@ -90,7 +90,7 @@ pub fn check(problem: &Problem, plan: &Plan) -> Vec<Violation> {
     for piece in &pieces {
         layout::judge(piece, &mut found);
         pinned::judge(piece, &mut found);
-        running::judge(piece, &mut found);
+        running::judge(&facts, piece, &mut found);
         strategy::judge(piece, &mut found);
         units::judge(&facts, piece, &mut found);
         commitment::judge(piece, &mut found);

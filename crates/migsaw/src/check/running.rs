@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::Piece;
+use super::facts::{Facts, Piece};
 use super::violation::Violation;
+use crate::demand::Demand;
 use crate::fleet::Strategy;
 use crate::geometry::{Placement, ProfileId};
 use crate::plan::GpuTarget;
 use crate::present::{Present, RecutUnit, Running};
 
-pub(super) fn judge(piece: &Piece<'_>, found: &mut Vec<Violation>) {
+pub(super) fn judge(facts: &Facts<'_>, piece: &Piece<'_>, found: &mut Vec<Violation>) {
     judge_left(piece, found);
     let nothing = Present::default();
     let present = piece.group.present.as_ref().unwrap_or(&nothing);
@@ -19,7 +20,7 @@ pub(super) fn judge(piece: &Piece<'_>, found: &mut Vec<Violation>) {
     for unit in &kept {
         judge_held(piece, unit, found);
     }
-    judge_served(piece, &kept, found);
+    judge_served(facts, piece, &kept, found);
     let by_node = present.unit == RecutUnit::Node || piece.pool.strategy == Strategy::Single;
     for gpu in 0..piece.models.len() {
         let is_held = kept.iter().any(|unit| by_node || unit.holds.iter().any(|held| usize::from(held.gpu) == gpu));
@@ -109,7 +110,7 @@ struct Holdings {
 }
 
 /// Units that stay are among those served, with what they hold.
-fn judge_served(piece: &Piece<'_>, kept: &[&Running], found: &mut Vec<Violation>) {
+fn judge_served(facts: &Facts<'_>, piece: &Piece<'_>, kept: &[&Running], found: &mut Vec<Violation>) {
     let mut held: BTreeMap<usize, Holdings> = BTreeMap::new();
     for unit in kept {
         let entry = held.entry(unit.demand).or_default();
@@ -127,7 +128,8 @@ fn judge_served(piece: &Piece<'_>, kept: &[&Running], found: &mut Vec<Violation>
             here.map(|share| u64::from(share.instances)).sum::<u64>()
         };
         if served < units || holds.iter().any(|(&(gpu, profile), &n)| shares(gpu, profile) < n) {
-            found.push(Violation::RunningNotServed { node: piece.place(), demand, units });
+            let name = facts.demand(demand).map_or_else(|| format!("number {demand}"), Demand::full_name);
+            found.push(Violation::RunningNotServed { node: piece.place(), demand: name, units });
         }
     }
 }

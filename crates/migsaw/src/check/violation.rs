@@ -305,12 +305,12 @@ pub enum Violation {
         place: GpuPlace,
     },
     /// Running units that stay are not among those served.
-    #[error("{node}: {units} running units of demand number {demand} stay, but are not all served where they are")]
+    #[error("{node}: {units} running units of demand `{demand}` stay, but are not all served where they are")]
     RunningNotServed {
         /// The nodes.
         node: NodePlace,
-        /// Index of the demand.
-        demand: usize,
+        /// The demand.
+        demand: String,
         /// Units that stay.
         units: u64,
     },

@@ -30,6 +30,7 @@ pub mod code;
 pub mod curve;
 mod decimal;
 mod diagnostic;
+pub mod diff;
 mod header;
 mod name;
 mod names;

@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use super::curve::CurveDocument;
+use super::diff::DiffDocument;
 use super::plan::PlanDocument;
 use super::scenario::ScenarioDocument;
 
@@ -26,6 +27,12 @@ pub fn plan() -> &'static Json {
 pub fn curve() -> &'static Json {
     static SCHEMA: OnceLock<Json> = OnceLock::new();
     SCHEMA.get_or_init(|| generate::<CurveDocument>("curve"))
+}
+
+/// The JSON schema (draft 2020-12) of what a plan changes, as in `schema/diff.json`.
+pub fn diff() -> &'static Json {
+    static SCHEMA: OnceLock<Json> = OnceLock::new();
+    SCHEMA.get_or_init(|| generate::<DiffDocument>("diff"))
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {

@@ -1,6 +1,7 @@
 //! The plan, and how the best one is found.
 
 mod cell;
+mod changes;
 mod compile;
 mod configuration;
 mod curve;
@@ -28,6 +29,7 @@ mod tiers;
 
 use std::time::Duration;
 
+pub use changes::{GpuChange, NodeChange};
 pub use configuration::{ALL_DISABLED, Configuration, Configurations};
 pub use curve::{CurvePoint, curve};
 pub use formulation::Formulation;
