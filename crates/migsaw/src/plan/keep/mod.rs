@@ -1,6 +1,6 @@
 //! Which running units stay, and which GPUs are cut anew.
 //!
-//! GPUs that are cut together (a node's, or one; see [`RecutUnit`]) are a *group*; groups in the same state
+//! GPUs that are cut together (a node's, or one; see [`RecutUnit`](crate::present::RecutUnit)) are a *group*; groups in the same state
 //! are one, with `n` copies. To the pooled program this adds, per group `g`:
 //!
 //! - a node or GPU: `stay[g]` copies that stay cut as they are, on nodes also `recut[g]`, with
