@@ -16,6 +16,7 @@ pub mod rng;
 pub mod running;
 pub mod solve;
 pub mod strategies;
+pub mod walk;
 pub mod wpm;
 
 mod eligible;

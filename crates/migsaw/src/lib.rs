@@ -7,3 +7,4 @@ pub mod geometry;
 pub mod plan;
 pub mod present;
 pub mod problem;
+pub mod rollout;
