@@ -20,14 +20,12 @@ fn planned(problem: &Problem, prefer: Prefer) -> Plan {
     solve_with(problem, &Options { moving: Moving { prefer, max_evictions: None }, ..Options::default() })
 }
 
+/// A node, by pool and index.
+type At = (usize, u32);
+
 /// The best of all orders: homeless units by priority, and waves.
 fn best(problem: &Problem, plan: &Plan, most: usize) -> (Vec<u64>, usize) {
-    fn each(
-        left: &[(usize, u32)],
-        most: usize,
-        waves: &mut Vec<Vec<(usize, u32)>>,
-        visit: &mut dyn FnMut(&[Vec<(usize, u32)>]),
-    ) {
+    fn each(left: &[At], most: usize, waves: &mut Vec<Vec<At>>, visit: &mut dyn FnMut(&[Vec<At>])) {
         if left.is_empty() {
             return visit(waves);
         }
@@ -35,7 +33,7 @@ fn best(problem: &Problem, plan: &Plan, most: usize) -> (Vec<u64>, usize) {
             if set.count_ones() as usize <= most {
                 let (wave, rest): (Vec<_>, Vec<_>) = left.iter().enumerate().partition(|(i, _)| set >> i & 1 == 1);
                 waves.push(wave.into_iter().map(|(_, node)| *node).collect());
-                let rest: Vec<(usize, u32)> = rest.into_iter().map(|(_, node)| *node).collect();
+                let rest: Vec<At> = rest.into_iter().map(|(_, node)| *node).collect();
                 each(&rest, most, waves, visit);
                 waves.pop();
             }

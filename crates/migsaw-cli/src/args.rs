@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Show what a plan would change, node by node
     Diff(DiffArgs),
+    /// Put the changes of a plan in an order that keeps pods running
+    Rollout(RolloutArgs),
     /// Judge a plan, from here or written by hand
     Check(CheckArgs),
     /// Ask what a GPU can be cut into
@@ -203,6 +205,41 @@ A `~` marks nodes that are cut anew; from the others pods are evicted, or they t
 Exit codes: 0 nothing changes, 1 something does, 2 failure.";
 
 #[derive(Debug, Args)]
+#[command(after_help = ROLLOUT_EXAMPLES)]
+pub(crate) struct RolloutArgs {
+    #[command(flatten)]
+    pub(crate) planning: PlanningArgs,
+    /// The plan to roll out, instead of the best one; `-` for stdin
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["keep_running", "max_evictions", "compact"])]
+    pub(crate) plan: Option<PathBuf>,
+    /// Most nodes that may be changed at the same time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Order")]
+    pub(crate) max_unavailable: u32,
+    /// How long evicted pods take to end, for the estimate
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, help_heading = "Order")]
+    pub(crate) evict_seconds: u32,
+    /// How long MIG Manager takes for a node, for the estimate
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, help_heading = "Order")]
+    pub(crate) recut_seconds: u32,
+    /// How to print the steps
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
+    /// Print kubectl commands, as a shell script
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    pub(crate) commands: bool,
+}
+
+const ROLLOUT_EXAMPLES: &str = "\
+Examples:
+  migsaw rollout examples/running.yaml --compact
+  migsaw plan --from dump.json --running --out plan/
+  migsaw rollout --from dump.json --running --plan plan/plan.json --max-unavailable 2 --commands > rollout.sh
+
+Each wave is cordoned, its pods are evicted, its nodes are cut and uncordoned, before the next begins.
+migsaw itself changes nothing. PodDisruptionBudgets are the Eviction API's to keep.
+Exit codes: 0 every pod has a place before it is evicted, 1 some have not, 2 failure.";
+
+#[derive(Debug, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
 pub(crate) struct CheckArgs {
     /// The plan (JSON or YAML); `-` for stdin
@@ -333,6 +370,8 @@ pub(crate) enum SchemaOf {
     Curve,
     /// What `migsaw diff -o json` writes.
     Diff,
+    /// What `migsaw rollout -o json` writes.
+    Rollout,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.

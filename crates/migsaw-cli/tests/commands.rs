@@ -125,6 +125,40 @@ fn nothing_changes_where_everything_is_as_it_should_be() {
 }
 
 #[test]
+fn rollout_says_in_which_order() {
+    let running = example("running.yaml");
+    let ran = migsaw(&["rollout", &running, "--compact"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.out.starts_with("4 nodes in 4 waves, 8 pods evicted, about 4 min\n"), "{}", ran.out);
+    assert!(ran.out.contains("1 pod has nowhere to go when evicted, and no order leaves fewer"), "{}", ran.out);
+    assert!(ran.out.contains("Wave 1\n  gpu-0\n    evict  chat-0, chat-1, chat-2\n"), "{}", ran.out);
+    let together = json(&migsaw(&["rollout", &running, "--max-unavailable", "4", "-o", "json"]).out);
+    assert_eq!(together["kind"], "Rollout");
+    assert_eq!((&together["waves"][0]["steps"][0]["node"], &together["seconds"]), (&"gpu-3".into(), &90.into()));
+    assert_eq!(migsaw(&["rollout", &running]).code, 0);
+    assert_eq!(migsaw(&["rollout", &running, "--max-unavailable", "0"]).code, 2);
+}
+
+#[test]
+fn rollout_prints_commands() {
+    let ran = migsaw(&["rollout", &example("running.yaml"), "--compact", "--commands"]);
+    let script = &ran.out;
+    let steps = [
+        "cordoned='gpu-0'\nkubectl cordon gpu-0",
+        "evict default chat-0",
+        "kubectl wait pod chat-0 --namespace default --for=delete",
+        "kubectl label node gpu-0 nvidia.com/mig.config.state-",
+        "kubectl label --overwrite node gpu-0 nvidia.com/mig.config=migsaw-",
+        "kubectl wait node gpu-0 --timeout=15m",
+        "kubectl uncordon gpu-0\ncordoned=\n",
+        "kubectl cordon gpu-1",
+        "by_hand 'a pod of embed on gpu-2'",
+    ];
+    let places: Vec<Option<usize>> = steps.iter().map(|step| script.find(step)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}\n{script}");
+}
+
+#[test]
 fn the_curve_says_what_more_evictions_gain() {
     let running = example("running.yaml");
     let curve = json(&migsaw(&["plan", &running, "--compact", "--curve", "-o", "json"]).out);

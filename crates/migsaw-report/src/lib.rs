@@ -7,6 +7,7 @@
 //! - [`plan::text`]: what a plan serves, where, on what cuts, and what is left;
 //! - [`geometry`]: what a board can be cut into, as text, and as documents for programs;
 //! - [`diff::text`]: what a plan changes, node by node;
+//! - [`rollout::text`]: in which order, and who has nowhere to go meanwhile;
 //! - [`violations::text`]: what the checker found.
 //!
 //! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal.
@@ -14,6 +15,7 @@
 pub mod diff;
 pub mod geometry;
 pub mod plan;
+pub mod rollout;
 pub mod violations;
 
 mod bar;

@@ -38,8 +38,13 @@ fn diff_schema_is_current() {
 }
 
 #[test]
+fn rollout_schema_is_current() {
+    check("rollout.json", schema::rollout());
+}
+
+#[test]
 fn everything_is_described() {
-    for schema in [schema::scenario(), schema::plan(), schema::curve(), schema::diff()] {
+    for schema in [schema::scenario(), schema::plan(), schema::curve(), schema::diff(), schema::rollout()] {
         let mut objects: Vec<(&str, &serde_json::Value)> = vec![("the document", schema)];
         objects.extend(schema["$defs"].as_object().unwrap().iter().map(|(name, part)| (name.as_str(), part)));
         for (name, object) in objects {

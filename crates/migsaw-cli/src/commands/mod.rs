@@ -6,6 +6,7 @@ mod diff;
 mod geometry;
 mod plan;
 mod problem;
+mod rollout;
 mod schema;
 mod validate;
 
@@ -20,6 +21,7 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
     match command {
         Command::Plan(args) => plan::run(&args, io),
         Command::Diff(args) => diff::run(&args, io),
+        Command::Rollout(args) => rollout::run(&args, io),
         Command::Check(args) => check::run(args, io),
         Command::Geometry(command) => geometry::run(&command, io),
         Command::Validate(args) => validate::run(args, io),

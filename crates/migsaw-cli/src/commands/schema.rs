@@ -13,6 +13,7 @@ pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
         SchemaOf::Plan => schema::plan(),
         SchemaOf::Curve => schema::curve(),
         SchemaOf::Diff => schema::diff(),
+        SchemaOf::Rollout => schema::rollout(),
     };
     output::document(io, schema, Format::Json)?;
     Ok(Answer::Yes)

@@ -9,7 +9,7 @@ use migsaw::problem::Problem;
 use crate::yaml::quoted;
 
 /// The label MIG Manager watches.
-const LABEL: &str = "nvidia.com/mig.config";
+pub(super) const LABEL: &str = "nvidia.com/mig.config";
 /// Most nodes in one command.
 const NODES_PER_COMMAND: usize = 50;
 
@@ -119,7 +119,7 @@ impl NodeLabels {
 }
 
 /// A word of a shell command.
-fn shell(word: &str) -> String {
+pub(super) fn shell(word: &str) -> String {
     let plain = !word.is_empty()
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         && !word.starts_with('-');

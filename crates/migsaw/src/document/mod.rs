@@ -38,6 +38,7 @@ mod node;
 mod path;
 pub mod plan;
 mod quantity;
+pub mod rollout;
 pub mod scenario;
 pub mod schema;
 mod shape;

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::curve::CurveDocument;
 use super::diff::DiffDocument;
 use super::plan::PlanDocument;
+use super::rollout::RolloutDocument;
 use super::scenario::ScenarioDocument;
 
 /// The JSON schema (draft 2020-12) of a scenario, as in `schema/scenario.json`.
@@ -33,6 +34,12 @@ pub fn curve() -> &'static Json {
 pub fn diff() -> &'static Json {
     static SCHEMA: OnceLock<Json> = OnceLock::new();
     SCHEMA.get_or_init(|| generate::<DiffDocument>("diff"))
+}
+
+/// The JSON schema (draft 2020-12) of a rollout, as in `schema/rollout.json`.
+pub fn rollout() -> &'static Json {
+    static SCHEMA: OnceLock<Json> = OnceLock::new();
+    SCHEMA.get_or_init(|| generate::<RolloutDocument>("rollout"))
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {

@@ -40,12 +40,12 @@ mod write;
 mod tests;
 
 pub use form::{
-    DevicesForm, NodeForm, PlacementForm, PlanDocument, PlannedGpuForm, ServedForm, ServedPoolForm, ServingForm,
-    ShareForm, StatusForm, TierForm, TierNameForm, UnservedCodeForm, UnservedForm,
+    DevicesForm, EvictionForm, NodeForm, PlacementForm, PlanDocument, PlannedGpuForm, ServedForm, ServedPoolForm,
+    ServingForm, ShareForm, StatusForm, TierForm, TierNameForm, UnservedCodeForm, UnservedForm,
 };
 pub use read::read;
 pub use write::StreamedNodes;
-pub(in crate::document) use write::tier_form;
+pub(in crate::document) use write::{eviction, tier_form};
 
 /// What `kind` says in a plan.
 pub const KIND: &str = "Plan";

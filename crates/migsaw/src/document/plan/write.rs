@@ -13,6 +13,7 @@ use crate::document::{API_VERSION, Decimal};
 use crate::fleet::Pool;
 use crate::geometry::{Counts, Model};
 use crate::plan::{Configuration, GpuTarget, Plan, PlannedNodes, Serving, Tier, TierName, Unserved};
+use crate::present::Present;
 use crate::problem::Problem;
 
 impl PlanDocument {
@@ -155,17 +156,19 @@ fn evictions(problem: &Problem, pool: &Pool, group: &PlannedNodes) -> Vec<Evicti
     }
     let mut ranges = pool.node_ranges();
     let present = ranges.find(|(range, _)| range.contains(&group.nodes.start)).and_then(|(_, g)| g.present.as_ref());
-    let form = |&index: &usize| {
-        let unit = present.and_then(|present| present.running.get(index));
-        let demand = unit.map(|unit| &problem.demands[unit.demand]);
-        EvictionForm {
-            index,
-            pod: unit.and_then(|unit| unit.name.clone()),
-            demand: demand.map(|demand| demand.name.clone()),
-            namespace: demand.and_then(|demand| demand.namespace.clone()),
-        }
-    };
-    group.evicts.iter().map(form).collect()
+    group.evicts.iter().map(|&index| eviction(problem, present, index)).collect()
+}
+
+/// A running unit of a node, by name as far as it has one.
+pub(in crate::document) fn eviction(problem: &Problem, present: Option<&Present>, index: usize) -> EvictionForm {
+    let unit = present.and_then(|present| present.running.get(index));
+    let demand = unit.map(|unit| &problem.demands[unit.demand]);
+    EvictionForm {
+        index,
+        pod: unit.and_then(|unit| unit.name.clone()),
+        demand: demand.map(|demand| demand.name.clone()),
+        namespace: demand.and_then(|demand| demand.namespace.clone()),
+    }
 }
 
 fn profile_name(model: &Model, profile: crate::geometry::ProfileId) -> String {

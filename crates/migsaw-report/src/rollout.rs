@@ -1,0 +1,89 @@
+//! A rollout as text.
+
+use migsaw::document::plan::EvictionForm;
+use migsaw::document::rollout::{RolloutDocument, StepForm};
+
+use crate::clean::clean;
+use crate::number::{counted, grouped};
+use crate::page::Page;
+use crate::style::{Style, Tone};
+
+/// The runbook for people: a sentence, then each wave with its nodes and what happens to them.
+pub fn text(rollout: &RolloutDocument, style: Style) -> String {
+    let mut page = Page::new(style);
+    let steps = || rollout.waves.iter().flat_map(|wave| &wave.steps);
+    let nodes = steps().count() as u64;
+    if nodes == 0 {
+        page.line("nothing is to be done");
+        return page.finish();
+    }
+    let evicted: u64 = steps().map(|step| step.evicts.len() as u64).sum();
+    let homeless: u64 = steps().map(|step| step.homeless.len() as u64).sum();
+    page.line(format!(
+        "{} in {}, {} evicted, about {}",
+        counted(nodes, "node"),
+        counted(rollout.waves.len() as u64, "wave"),
+        counted(evicted, "pod"),
+        duration(rollout.seconds),
+    ));
+    let fewest = if rollout.waves.len() == rollout.fewest_waves {
+        "no order has fewer waves".to_owned()
+    } else {
+        format!("no order has fewer than {}", counted(rollout.fewest_waves as u64, "wave"))
+    };
+    let places = match (homeless, rollout.kindest) {
+        (0, _) => "every evicted pod has a free slice to go to before it is evicted".to_owned(),
+        (n, true) => format!("{} nowhere to go when evicted, and no order leaves fewer", have(n)),
+        (n, false) => format!("{} nowhere to go when evicted", have(n)),
+    };
+    page.wrapped(&format!("{places}; {fewest}"), 2, 2);
+    for (wave, number) in rollout.waves.iter().zip(1..) {
+        page.line("");
+        page.line(style.paint(Tone::Strong, format!("Wave {number}")));
+        for step in &wave.steps {
+            self::step(step, &mut page, style);
+        }
+    }
+    page.finish()
+}
+
+fn have(n: u64) -> String {
+    if n == 1 { "1 pod has".to_owned() } else { format!("{} pods have", grouped(n)) }
+}
+
+fn step(step: &StepForm, page: &mut Page, style: Style) {
+    page.line(format!("  {}", clean(&step.node)));
+    if !step.evicts.is_empty() {
+        page.wrapped_behind("    evict  ", 11, &pods(&step.evicts), 11);
+    }
+    if !step.homeless.is_empty() {
+        let head = format!("    {}  ", style.paint(Tone::Bad, "nowhere to go yet:"));
+        page.wrapped_behind(&head, 24, &pods(&step.homeless), 11);
+    }
+    if let Some(config) = &step.config {
+        page.line(format!("    label  nvidia.com/mig.config={}", clean(config)));
+    }
+}
+
+/// Pods by name, those without one by their demand.
+fn pods(evictions: &[EvictionForm]) -> String {
+    let name = |eviction: &EvictionForm| {
+        let namespace = eviction.namespace.as_ref().map_or_else(String::new, |namespace| format!("{namespace}/"));
+        match (&eviction.pod, &eviction.demand) {
+            (Some(pod), _) => format!("{namespace}{pod}"),
+            (None, Some(demand)) => format!("one of {namespace}{demand}"),
+            (None, None) => format!("number {}", eviction.index),
+        }
+    };
+    let names: Vec<String> = evictions.iter().map(|eviction| clean(&name(eviction)).into_owned()).collect();
+    names.join(", ")
+}
+
+/// `1 h 5 min`, `12 min`, `90 s`.
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}

@@ -1,0 +1,98 @@
+//! The document of a rollout: which nodes are changed when.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::plan::{EvictionForm, eviction};
+use crate::document::API_VERSION;
+use crate::plan::Plan;
+use crate::present::Present;
+use crate::problem::Problem;
+use crate::rollout::{Rollout, Step, Times};
+
+/// What `kind` says in a rollout.
+pub const KIND: &str = "Rollout";
+
+/// The way from what runs today to a plan: the output of `migsaw rollout`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Rollout")]
+pub struct RolloutDocument {
+    /// Version of this form: `migsaw.io/v1alpha1`.
+    #[schemars(extend("const" = API_VERSION))]
+    pub api_version: String,
+    /// `Rollout`.
+    #[schemars(extend("const" = KIND))]
+    pub kind: String,
+    /// What goes on at the same time, one after the other.
+    pub waves: Vec<WaveForm>,
+    /// No order that leaves as few pods without a place has fewer waves.
+    pub fewest_waves: usize,
+    /// Whether no order leaves fewer pods without a place, those of the highest priority first.
+    pub kindest: bool,
+    /// About how long it takes.
+    pub seconds: u64,
+}
+
+/// Nodes that may be changed at the same time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Wave")]
+pub struct WaveForm {
+    /// The nodes.
+    pub steps: Vec<StepForm>,
+}
+
+/// What happens to one node: it is cordoned, pods are evicted, its GPUs are cut, it is uncordoned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Step")]
+pub struct StepForm {
+    /// The node's name.
+    pub node: String,
+    /// What its label `nvidia.com/mig.config` becomes; left out if no GPU gets other instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// The pods that are evicted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evicts: Vec<EvictionForm>,
+    /// Those of them that have nowhere to go when they are evicted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub homeless: Vec<EvictionForm>,
+}
+
+impl RolloutDocument {
+    /// A rollout with every node and pod by name.
+    ///
+    /// # Panics
+    /// If plan and rollout are not ones for the problem.
+    pub fn new(problem: &Problem, plan: &Plan, rollout: &Rollout, times: Times) -> RolloutDocument {
+        let configurations = plan.configurations(problem);
+        let config = |step: &Step| {
+            let of_node = plan.nodes.iter().position(|p| p.pool == step.pool && p.nodes.contains(&step.node));
+            let group = of_node.expect("every node is planned");
+            configurations.distinct[configurations.of_nodes[group]].name.clone()
+        };
+        let step = |step: &Step| {
+            let pool = &problem.fleet.pools[step.pool];
+            let mut groups = pool.node_ranges();
+            let group = groups.find(|(range, _)| range.contains(&step.node));
+            let present: Option<&Present> = group.and_then(|(_, group)| group.present.as_ref());
+            let named = |units: &[usize]| units.iter().map(|&unit| eviction(problem, present, unit)).collect();
+            StepForm {
+                node: pool.node_name(step.node),
+                config: step.recut.then(|| config(step)),
+                evicts: named(&step.evicts),
+                homeless: named(&step.homeless),
+            }
+        };
+        RolloutDocument {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            waves: rollout.waves.iter().map(|w| WaveForm { steps: w.steps.iter().map(step).collect() }).collect(),
+            fewest_waves: rollout.fewest_waves,
+            kindest: rollout.is_kindest,
+            seconds: rollout.seconds(times),
+        }
+    }
+}
