@@ -145,18 +145,25 @@ pub(crate) struct MovingArgs {
     /// Evict at most so many pods
     #[arg(long, value_name = "N")]
     pub(crate) max_evictions: Option<u64>,
+    /// Never move pods of this priority or a higher one
+    #[arg(long, value_name = "PRIORITY", allow_negative_numbers = true)]
+    pub(crate) keep_priority: Option<i32>,
     /// Free as many GPUs as possible (or the most expensive), and only then evict as few pods as possible
     #[arg(long)]
     pub(crate) compact: bool,
     /// Plan as if nothing ran
-    #[arg(long, conflicts_with_all = ["keep_running", "max_evictions", "compact"])]
+    #[arg(long, conflicts_with_all = ["keep_running", "max_evictions", "keep_priority", "compact"])]
     pub(crate) ignore_running: bool,
 }
 
 impl MovingArgs {
     /// Whether anything is said about what runs today.
     pub(crate) fn is_given(&self) -> bool {
-        self.keep_running || self.max_evictions.is_some() || self.compact || self.ignore_running
+        self.keep_running
+            || self.max_evictions.is_some()
+            || self.keep_priority.is_some()
+            || self.compact
+            || self.ignore_running
     }
 }
 
@@ -182,14 +189,21 @@ A scenario file:
 
 Exit codes: 0 all served, 1 something is not served, 2 failure.";
 
+/// The plan that is aimed at.
+#[derive(Debug, Args)]
+pub(crate) struct TargetArgs {
+    #[command(flatten)]
+    pub(crate) planning: PlanningArgs,
+    /// A plan, instead of the best one; `-` for stdin
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["keep_running", "max_evictions", "compact"])]
+    pub(crate) plan: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = DIFF_EXAMPLES)]
 pub(crate) struct DiffArgs {
     #[command(flatten)]
-    pub(crate) planning: PlanningArgs,
-    /// The plan to show, instead of the best one; `-` for stdin
-    #[arg(long, value_name = "PLAN", conflicts_with_all = ["keep_running", "max_evictions", "compact"])]
-    pub(crate) plan: Option<PathBuf>,
+    pub(crate) target: TargetArgs,
     /// How to print the changes
     #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
@@ -208,10 +222,7 @@ Exit codes: 0 nothing changes, 1 something does, 2 failure.";
 #[command(after_help = ROLLOUT_EXAMPLES)]
 pub(crate) struct RolloutArgs {
     #[command(flatten)]
-    pub(crate) planning: PlanningArgs,
-    /// The plan to roll out, instead of the best one; `-` for stdin
-    #[arg(long, value_name = "PLAN", conflicts_with_all = ["keep_running", "max_evictions", "compact"])]
-    pub(crate) plan: Option<PathBuf>,
+    pub(crate) target: TargetArgs,
     /// Most nodes that may be changed at the same time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Order")]
     pub(crate) max_unavailable: u32,

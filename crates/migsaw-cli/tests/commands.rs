@@ -49,6 +49,8 @@ fn plan_disturbs_as_little_as_it_is_told() {
     for (flags, code, served, evicted, gpus) in [
         (&[][..], 0, 18, 1, 8),
         (&["--keep-running"], 1, 16, 0, 8),
+        (&["--keep-priority", "0"], 1, 16, 0, 8),
+        (&["--keep-priority", "1"], 0, 18, 1, 8),
         (&["--compact"], 0, 18, 8, 5),
         (&["--compact", "--max-evictions", "2"], 0, 18, 2, 7),
     ] {

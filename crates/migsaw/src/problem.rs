@@ -264,6 +264,15 @@ impl Problem {
         self.fleet.pools.iter().flat_map(|pool| &pool.nodes).any(|group| group.present.is_some())
     }
 
+    /// Lets running units of demands with this priority or a higher one stay whatever is planned.
+    pub fn keep_running(&mut self, priority: i32) {
+        let demands = &self.demands;
+        let groups = self.fleet.pools.iter_mut().flat_map(|pool| &mut pool.nodes);
+        for unit in groups.filter_map(|group| group.present.as_mut()).flat_map(|present| &mut present.running) {
+            unit.stays |= demands[unit.demand].priority >= priority;
+        }
+    }
+
     /// Takes out what is known to run, so that every node counts as empty up to what is pinned.
     pub fn forget_running(&mut self) {
         let groups = self.fleet.pools.iter_mut().flat_map(|pool| &mut pool.nodes);

@@ -1,7 +1,5 @@
 //! `migsaw diff`.
 
-use std::path::Path;
-
 use anyhow::Result;
 use migsaw::document::diff::DiffDocument;
 use migsaw::document::plan as document;
@@ -10,15 +8,15 @@ use migsaw::problem::Problem;
 
 use super::check::MOST_BYTES;
 use super::plan::{self, Solved};
-use crate::args::{DiffArgs, Format, PlanningArgs};
+use crate::args::{DiffArgs, Format, TargetArgs};
 use crate::failure::Problem as Wrong;
 use crate::input::{self, diagnosed};
 use crate::io::Io;
 use crate::{Answer, output};
 
 pub(super) fn run(args: &DiffArgs, io: &mut Io<'_>) -> Result<Answer> {
-    let problem = plan::read(&args.planning, true, io)?;
-    let plan = given_or_best(&problem, args.plan.as_deref(), &args.planning, io)?;
+    let problem = plan::read(&args.target.planning, true, io)?;
+    let plan = given_or_best(&problem, &args.target, io)?;
     match args.format {
         Format::Text => output::text(io, &migsaw_report::diff::text(&problem, &plan, io.style()))?,
         format => output::document(io, &DiffDocument::new(&problem, &plan), format)?,
@@ -27,14 +25,9 @@ pub(super) fn run(args: &DiffArgs, io: &mut Io<'_>) -> Result<Answer> {
 }
 
 /// The plan that was given, or the best one.
-pub(super) fn given_or_best(
-    problem: &Problem,
-    given: Option<&Path>,
-    planning: &PlanningArgs,
-    io: &mut Io<'_>,
-) -> Result<Plan> {
-    let Some(path) = given else {
-        let Solved { plan, .. } = plan::solve(problem, planning, io)?;
+pub(super) fn given_or_best(problem: &Problem, target: &TargetArgs, io: &mut Io<'_>) -> Result<Plan> {
+    let Some(path) = &target.plan else {
+        let Solved { plan, .. } = plan::solve(problem, &target.planning, io)?;
         return Ok(plan);
     };
     let input = input::read(path, "plan", MOST_BYTES, io)?;

@@ -66,6 +66,9 @@ pub(super) fn read(args: &PlanningArgs, needs_running: bool, io: &mut Io<'_>) ->
     if args.moving.ignore_running {
         problem.forget_running();
     }
+    if let Some(priority) = args.moving.keep_priority {
+        problem.keep_running(priority);
+    }
     Ok(problem)
 }
 
@@ -244,10 +247,12 @@ fn next_steps(args: &PlanningArgs, was_stopped: bool, to_write: bool, gain: Opti
 
 /// The flags about what runs today, as given.
 fn moving(args: &PlanningArgs) -> String {
-    let MovingArgs { keep_running, max_evictions, compact, ignore_running } = args.moving;
+    let MovingArgs { keep_running, max_evictions, keep_priority, compact, ignore_running } = args.moving;
     let flags = [(keep_running, "keep-running"), (compact, "compact"), (ignore_running, "ignore-running")];
     let given = flags.into_iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| format!(" --{flag}"));
-    given.chain(max_evictions.map(|most| format!(" --max-evictions {most}"))).collect()
+    let most = max_evictions.map(|most| format!(" --max-evictions {most}"));
+    let priority = keep_priority.map(|priority| format!(" --keep-priority {priority}"));
+    given.chain(most).chain(priority).collect()
 }
 
 /// A word of a shell command, quoted where it has to be.

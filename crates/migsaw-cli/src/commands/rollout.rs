@@ -11,8 +11,8 @@ use crate::io::Io;
 use crate::{Answer, output};
 
 pub(super) fn run(args: &RolloutArgs, io: &mut Io<'_>) -> Result<Answer> {
-    let problem = plan::read(&args.planning, true, io)?;
-    let plan = diff::given_or_best(&problem, args.plan.as_deref(), &args.planning, io)?;
+    let problem = plan::read(&args.target.planning, true, io)?;
+    let plan = diff::given_or_best(&problem, &args.target, io)?;
     let rollout = Rollout::new(&problem, &plan, Limits { max_unavailable: args.max_unavailable });
     let times = Times { evict: args.evict_seconds, recut: args.recut_seconds };
     let document = RolloutDocument::new(&problem, &plan, &rollout, times);

@@ -1,4 +1,4 @@
-//! The JSON schemas of the documents, as published in `schema/`.
+//! The JSON schemas (draft 2020-12) of the documents, as published in `schema/`.
 
 use std::sync::OnceLock;
 
@@ -12,34 +12,28 @@ use super::plan::PlanDocument;
 use super::rollout::RolloutDocument;
 use super::scenario::ScenarioDocument;
 
-/// The JSON schema (draft 2020-12) of a scenario, as in `schema/scenario.json`.
-pub fn scenario() -> &'static Json {
-    static SCHEMA: OnceLock<Json> = OnceLock::new();
-    SCHEMA.get_or_init(|| generate::<ScenarioDocument>("scenario"))
+/// A function for each document.
+macro_rules! schemas {
+    ($($(#[$doc:meta])* $name:ident: $document:ty;)*) => {
+        $($(#[$doc])*
+        pub fn $name() -> &'static Json {
+            static SCHEMA: OnceLock<Json> = OnceLock::new();
+            SCHEMA.get_or_init(|| generate::<$document>(stringify!($name)))
+        })*
+    };
 }
 
-/// The JSON schema (draft 2020-12) of a plan, as in `schema/plan.json`.
-pub fn plan() -> &'static Json {
-    static SCHEMA: OnceLock<Json> = OnceLock::new();
-    SCHEMA.get_or_init(|| generate::<PlanDocument>("plan"))
-}
-
-/// The JSON schema (draft 2020-12) of what more evictions gain, as in `schema/curve.json`.
-pub fn curve() -> &'static Json {
-    static SCHEMA: OnceLock<Json> = OnceLock::new();
-    SCHEMA.get_or_init(|| generate::<CurveDocument>("curve"))
-}
-
-/// The JSON schema (draft 2020-12) of what a plan changes, as in `schema/diff.json`.
-pub fn diff() -> &'static Json {
-    static SCHEMA: OnceLock<Json> = OnceLock::new();
-    SCHEMA.get_or_init(|| generate::<DiffDocument>("diff"))
-}
-
-/// The JSON schema (draft 2020-12) of a rollout, as in `schema/rollout.json`.
-pub fn rollout() -> &'static Json {
-    static SCHEMA: OnceLock<Json> = OnceLock::new();
-    SCHEMA.get_or_init(|| generate::<RolloutDocument>("rollout"))
+schemas! {
+    /// The JSON schema of a scenario.
+    scenario: ScenarioDocument;
+    /// The JSON schema of a plan.
+    plan: PlanDocument;
+    /// The JSON schema of what more evictions gain.
+    curve: CurveDocument;
+    /// The JSON schema of what a plan changes.
+    diff: DiffDocument;
+    /// The JSON schema of a rollout.
+    rollout: RolloutDocument;
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {
