@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use migsaw::document::scenario;
 use migsaw::geometry::Catalog;
-use migsaw::plan::{Budget, Options, Plan, Status, UnservedCode};
+use migsaw::plan::{Budget, Moving, Options, Plan, Prefer, Status, UnservedCode};
 use migsaw::problem::Problem;
 use migsaw_tests::solve::{solve, solve_with, values};
 
@@ -143,4 +143,18 @@ fn prices_beyond_what_can_be_added_up_are_refused() {
     let found = scenario::parse(text, &Catalog::builtin()).unwrap_err();
     let codes: Vec<&str> = found.iter().map(|diagnostic| diagnostic.code).collect();
     assert_eq!(codes, ["cost-too-large"]);
+}
+
+#[test]
+fn a_pod_on_two_gpus_stays_on_both() {
+    let state = "- {name: a, wholeGpus: 2, count: 2}\nstate:\n\
+        - {node: p-0, recut: gpu, pods: [{demand: a, on: [{gpu: 0}, {gpu: 1}]}]}\n\
+        - {node: p-1, recut: instance, gpus: [7g.80gb=1]}";
+    let problem = problem("- {pool: p, model: H100-80GB, nodes: 2, gpusPerNode: 2}", state);
+    for most in [None, Some(0)] {
+        let moving = Moving { prefer: Prefer::LowCost, max_evictions: most };
+        let plan = solve_with(&problem, &Options { moving, ..Options::default() });
+        assert_eq!(plan.served(1), [2], "{:?}", plan.tiers);
+        assert!(plan.nodes.iter().all(|group| group.evicts.is_empty()), "{:?}", plan.tiers);
+    }
 }

@@ -7,7 +7,7 @@ use migsaw::document;
 use migsaw::document::plan::PlanDocument;
 use migsaw::document::scenario::{self, ScenarioDocument};
 use migsaw::geometry::Catalog;
-use migsaw::plan::{Moving, Options, Prefer, TierName};
+use migsaw::plan::{Moving, Options, Plan, Prefer, TierName};
 use migsaw::problem::Problem;
 use migsaw_tests::minimal::{describe, minimise};
 use migsaw_tests::oracle::optimum_beside_present;
@@ -96,6 +96,30 @@ fn scenarios_and_plans_with_what_runs_read_back_as_written() {
         let (_, read) = document::plan::read(&text, &again).expect("what was written is right");
         assert_eq!(read.tiers, plan.tiers, "seed {seed}");
         assert_eq!(check(&again, &read), [], "seed {seed}");
+    }
+}
+
+#[test]
+fn larger_problems_get_right_plans_that_are_the_same_each_time() {
+    let size = Size { gpus: 24, gpus_per_node: 4, demands: 8, units: 12, node_rules: true };
+    for seed in from_env("MIGSAW_SEED", 0)..from_env("MIGSAW_SEED", 0) + from_env("MIGSAW_CASES", 25) {
+        let problem = running(seed, size, 40);
+        let evicted =
+            |plan: &Plan| -> usize { plan.nodes.iter().map(|group| group.evicts.len() * group.nodes.len()).sum() };
+        for (prefer, max_evictions) in
+            [(Prefer::FewEvictions, None), (Prefer::LowCost, Some(2)), (Prefer::LowCost, Some(0))]
+        {
+            let options = Options { moving: Moving { prefer, max_evictions }, ..Options::default() };
+            // The checker judges, among the rest, that nothing moves which must stay.
+            let plan = try_solve(&problem, &options).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+            assert!(
+                max_evictions.is_none_or(|most| evicted(&plan) as u64 <= most),
+                "seed {seed}: {} evicted\n{}",
+                evicted(&plan),
+                describe(&problem)
+            );
+            assert_eq!(try_solve(&problem, &options).as_ref(), Ok(&plan), "seed {seed}");
+        }
     }
 }
 

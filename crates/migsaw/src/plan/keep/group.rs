@@ -90,8 +90,9 @@ fn flow_of(compiled: &Compiled<'_>) -> Vec<usize> {
     flow_of
 }
 
-/// What makes two groups the same.
-type Key = (usize, RecutUnit, Vec<GroupGpu>, Vec<(UnitKind, usize)>);
+/// What makes two groups the same. Those that share a unit are each a group of their own, which the last part
+/// tells apart: node and GPU.
+type Key = (usize, RecutUnit, Vec<GroupGpu>, Vec<(UnitKind, usize)>, Option<(u32, usize)>);
 
 struct Builder<'a> {
     compiled: &'a Compiled<'a>,
@@ -156,7 +157,8 @@ impl Builder<'_> {
         }
         let (kinds, running): (Vec<UnitKind>, Vec<Vec<usize>>) = kinds.into_iter().unzip();
         let each: Vec<(UnitKind, usize)> = kinds.iter().cloned().zip(running.iter().map(Vec::len)).collect();
-        let key = (pool, by, gpus.clone(), each);
+        let shares = kinds.iter().any(|kind| kind.spans.is_some());
+        let key = (pool, by, gpus.clone(), each, shares.then_some((node, range.start)));
         let index = *self.known.entry(key).or_insert_with(|| {
             self.groups.push(Group { pool, gpus, kinds, by, sites: Vec::new() });
             self.groups.len() - 1
