@@ -158,3 +158,29 @@ fn a_pod_on_two_gpus_stays_on_both() {
         assert!(plan.nodes.iter().all(|group| group.evicts.is_empty()), "{:?}", plan.tiers);
     }
 }
+
+/// A budget that is spent once it was asked so often.
+struct Asked(std::cell::Cell<u32>);
+
+impl Budget for Asked {
+    fn remaining(&self) -> Duration {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        if left > 0 { Duration::MAX } else { Duration::ZERO }
+    }
+}
+
+#[test]
+fn what_runs_is_not_evicted_for_a_plan_that_was_not_finished() {
+    let text = include_str!("../../examples/running.yaml");
+    let problem = scenario::parse(text, &Catalog::builtin()).unwrap();
+    let moving = Moving { prefer: Prefer::LowCost, max_evictions: None };
+    let mut served = Vec::new();
+    for asked in 0..120 {
+        let budget = Asked(std::cell::Cell::new(asked));
+        let plan = solve_with(&problem, &Options { moving, budget: &budget, ..Options::default() });
+        served.push(plan.served(problem.demands.len()).iter().sum::<u64>());
+    }
+    assert!(served.iter().all(|&units| units >= 11), "{served:?}");
+    assert_eq!((served.first(), served.last()), (Some(&11), Some(&18)), "{served:?}");
+}

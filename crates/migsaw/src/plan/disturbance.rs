@@ -1,14 +1,14 @@
 //! The tiers of plans that start from what runs today.
 
 use super::Prefer;
-use super::compile::{Compiled, NodeClass};
+use super::compile::Compiled;
 use super::decision::Gpu;
 use super::finish::Finished;
 use super::keep::Kept;
 use super::optimise::Reached;
 use super::outcome::{GpuTarget, PlannedNodes, Tier, TierName};
 use super::search::Assembled;
-use crate::fleet::Strategy;
+use crate::fleet::{NodeGroup, Strategy};
 use crate::geometry::Layout;
 use crate::present::{Present, RecutUnit};
 
@@ -58,13 +58,8 @@ pub(super) fn judge(
     let mut is_as_found = true;
     for (level, tier) in tiers.iter_mut().enumerate() {
         if !is_as_found {
-            tier.bound = compiled
-                .problem
-                .demands
-                .iter()
-                .filter(|d| d.priority == compiled.levels[level])
-                .map(|d| i64::try_from(d.count).expect("counts are limited"))
-                .sum();
+            let demands = compiled.problem.demands.iter().filter(|d| d.priority == compiled.levels[level]);
+            tier.bound = demands.map(|d| i64::try_from(d.count).expect("counts are limited")).sum();
         }
         tier.bound = tier.bound.max(tier.value);
         is_as_found &= tier.value == kept.served[level].value;
@@ -79,15 +74,13 @@ pub(super) fn judge(
 
 /// What GPUs with pinned instances cost on the nodes of which nothing else is known.
 fn pinned_cost(compiled: &Compiled<'_>) -> i64 {
-    let mut cost = 0;
-    for (pool, shape) in compiled.pools.iter().enumerate() {
-        let is_known = |class: &&NodeClass| !compiled.decisions.nodes.contains_key(&(pool, class.ranges[0].start));
-        for class in shape.classes.iter().filter(is_known) {
-            let pinned = class.state.iter().filter(|state| matches!(state, Gpu::Pinned(_))).count();
-            cost += i64::try_from(pinned).expect("few GPUs per node") * class.count * shape.cost;
-        }
-    }
-    cost
+    let pools = compiled.problem.fleet.pools.iter().zip(&compiled.pools);
+    let groups = pools.flat_map(|(pool, shape)| pool.nodes.iter().map(move |group| (group, shape.cost)));
+    let cost = |(group, price): (&NodeGroup, i64)| {
+        let pinned = (0..group.pinned.len()).filter(|&gpu| matches!(Gpu::of(group, gpu), Gpu::Pinned(_))).count();
+        i64::try_from(pinned).expect("few GPUs per node") * i64::from(group.names.count()) * price
+    };
+    groups.filter(|(group, _)| group.present.is_none()).map(cost).sum()
 }
 
 /// Units evicted, by level.

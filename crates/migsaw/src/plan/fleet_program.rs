@@ -5,8 +5,10 @@
 //!
 //! Variables, all integers from 0: `cut[k, b]` idle GPUs cut; `y[k, b, p]` instances added; `whole[k]`
 //! GPUs serving as a whole; on single-strategy nodes `name[k, s]` nodes of profile `s` and `off[k]` nodes
-//! with MIG off, and where instances must share a GPU, how many GPUs are shared in each way; `z[m, f, v]` units served in each copy at member `m`, `x[m, f, v, i, p]` instances of
-//! kind `p` for line `i` of that way; `served[f, l]`.
+//! with MIG off, and where instances must share a GPU, how many GPUs are shared in each way; `z[m, f, v]`
+//! units served in each copy at member `m`, `x[m, f, v, i, p]` instances of kind `p` for line `i` of that
+//! way; `served[f, l]`. What runs today adds variables of its own ([`super::keep`]): units that stay, which
+//! are served, and GPUs that become idle, stay as they are, or have something pinned.
 //!
 //! Constraints: `y` is within what the GPUs hold ([`super::formulation`]); instances used are at most
 //! those added; `Σ_p x = instances·z` for each line; `Σ cut + whole ≤ idle`; at most `maxPerNode` units a

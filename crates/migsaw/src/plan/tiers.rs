@@ -13,9 +13,24 @@ use super::{Depth, Options, PlanError, disturbance, explain};
 use crate::problem::Problem;
 
 pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, PlanError> {
+    if !problem.is_running_known() {
+        return Ok(plan_around(problem, options, None)?.0);
+    }
     let kept = keep(problem, options);
+    let (plan, serves) = plan_around(problem, options, Some(&kept))?;
+    let is_as_decided = kept.served.iter().map(|served| served.value).eq(serves.iter().copied());
+    let serves_less = serves.iter().zip(&kept.running).any(|(serves, running)| serves < running);
+    // When time is up in between, what was to move has nowhere to go: then nothing does.
+    if !is_as_decided && serves_less {
+        return Ok(plan_around(problem, options, Some(&untouched(problem)))?.0);
+    }
+    Ok(plan)
+}
+
+/// The best plan around what stays, with the units it serves by level.
+fn plan_around(problem: &Problem, options: &Options<'_>, kept: Option<&Kept>) -> Result<(Plan, Vec<i64>), PlanError> {
     let nothing = Decisions::default();
-    let decisions = kept.as_ref().map_or(&nothing, |kept| &kept.decisions);
+    let decisions = kept.map_or(&nothing, |kept| &kept.decisions);
     let compiled = Compiled::new(problem, decisions);
     let mut search = Search { compiled: &compiled, options, capabilities: Capabilities::default() };
     let found = search.run()?;
@@ -24,12 +39,12 @@ pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, Pla
         Some(assembled) => assembled,
         None => nothing_served(&compiled)?,
     };
-    if let Some(kept) = &kept {
+    if let Some(kept) = kept {
         assembled.nodes = merge(&compiled, assembled.nodes);
         disturbance::add_kept(&compiled, kept, &mut assembled);
     }
     let mut tiers = tiers(problem, &compiled, &assembled);
-    if let Some(kept) = &kept {
+    if let Some(kept) = kept {
         disturbance::judge(&compiled, kept, options.moving.prefer, &assembled, &mut tiers);
     }
     if options.depth == Depth::ServedAndCost {
@@ -43,19 +58,24 @@ pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, Pla
         unserved: Vec::new(),
     };
     plan.unserved = explain::unserved(&compiled, &plan, options);
-    Ok(plan)
+    let serves = assembled.served.iter().map(|served| served.value).collect();
+    Ok((plan, serves))
 }
 
-/// What stays of what runs today; `None` if nothing is known to run.
-fn keep(problem: &Problem, options: &Options<'_>) -> Option<Kept> {
-    if !problem.is_running_known() {
-        return None;
-    }
+/// What stays of what runs today.
+fn keep(problem: &Problem, options: &Options<'_>) -> Kept {
     let nothing = Decisions::default();
     let compiled = Compiled::new(problem, &nothing);
     let groups = Groups::of(&compiled);
     let decided = decide(&compiled, &groups, options, &mut Capabilities::default());
-    Some(decided.unwrap_or_else(|| groups.untouched(&compiled)))
+    decided.unwrap_or_else(|| groups.untouched(&compiled))
+}
+
+/// Everything stays.
+fn untouched(problem: &Problem) -> Kept {
+    let nothing = Decisions::default();
+    let compiled = Compiled::new(problem, &nothing);
+    Groups::of(&compiled).untouched(&compiled)
 }
 
 /// The plan that serves nothing, when nothing is known.

@@ -68,6 +68,7 @@ impl Groups {
         let asked = |level: usize| compiled.flows.iter().map(|flow| flow.counts[level]).sum();
         Kept {
             decisions: decisions.count(compiled),
+            running: self.running.clone(),
             served: self.running.iter().enumerate().map(|(l, &n)| Reached { value: n, bound: asked(l) }).collect(),
             evicted: self.running.iter().map(|_| unknown(0)).collect(),
             recut: unknown(0),

@@ -36,6 +36,8 @@ const NODES: u64 = 20_000;
 /// What is decided, with what each tier reaches and cannot pass.
 pub(super) struct Kept {
     pub(super) decisions: Decisions,
+    /// Units that run today, by level.
+    pub(super) running: Vec<i64>,
     /// By level.
     pub(super) served: Vec<Reached>,
     /// Units evicted, by level.
@@ -95,7 +97,8 @@ pub(super) fn decide(
     let Tiers { fleet, values, .. } = tiers;
     let spare = most_spare(&fleet, values.as_deref(), &solver).map_or(i64::MAX, |(_, spare)| spare.bound);
     let decisions = groups.decisions(compiled, &fleet.present, &values?);
-    Some(Kept { decisions, served, evicted, recut, cost, spare })
+    let running = groups.running.clone();
+    Some(Kept { decisions, running, served, evicted, recut, cost, spare })
 }
 
 /// Units of a level that stay.
