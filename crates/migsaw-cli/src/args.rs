@@ -137,22 +137,21 @@ pub(crate) struct PlanningArgs {
 
 /// What may be done to what runs today, as the scenario's `state` says it.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What runs today")]
 pub(crate) struct MovingArgs {
     /// Evict nothing
-    #[arg(long, conflicts_with = "max_evictions")]
+    #[arg(long, conflicts_with = "max_evictions", help_heading = "What runs today")]
     pub(crate) keep_running: bool,
     /// Evict at most so many pods
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "What runs today")]
     pub(crate) max_evictions: Option<u64>,
     /// Never move pods of this priority or a higher one
-    #[arg(long, value_name = "PRIORITY", allow_negative_numbers = true)]
+    #[arg(long, value_name = "PRIORITY", allow_negative_numbers = true, help_heading = "What runs today")]
     pub(crate) keep_priority: Option<i32>,
     /// Free as many GPUs as possible (or the most expensive), and only then evict as few pods as possible
-    #[arg(long)]
+    #[arg(long, help_heading = "What runs today")]
     pub(crate) compact: bool,
     /// Plan as if nothing ran
-    #[arg(long, conflicts_with_all = ["keep_running", "max_evictions", "keep_priority", "compact"])]
+    #[arg(long, conflicts_with_all = ["keep_running", "max_evictions", "keep_priority", "compact"], help_heading = "What runs today")]
     pub(crate) ignore_running: bool,
 }
 
@@ -195,7 +194,12 @@ pub(crate) struct TargetArgs {
     #[command(flatten)]
     pub(crate) planning: PlanningArgs,
     /// A plan, instead of the best one; `-` for stdin
-    #[arg(long, value_name = "PLAN", conflicts_with_all = ["keep_running", "max_evictions", "compact"])]
+    #[arg(
+        long,
+        value_name = "PLAN",
+        conflicts_with_all = ["keep_running", "max_evictions", "compact"],
+        help_heading = "Input"
+    )]
     pub(crate) plan: Option<PathBuf>,
 }
 
@@ -352,7 +356,9 @@ Examples:
   kubectl -n gpu-operator get configmap default-mig-parted-config -o yaml | migsaw validate -
 
 Unlike `nvidia-mig-parted assert --valid-config` it tells whether the driver can create each entry.
-Exit codes: 0 every entry can be created, 1 some cannot, 2 failure.";
+Without --model, a rule without a device filter is judged on every model that has its profiles, and
+must be creatable on one.
+Exit codes: 0 every entry can be created, 1 some cannot or nothing could be judged, 2 failure.";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
