@@ -12,16 +12,16 @@ use crate::plan::GpuTarget;
 use crate::present::{Present, RecutUnit, Running};
 
 pub(super) fn judge(facts: &Facts<'_>, piece: &Piece<'_>, found: &mut Vec<Violation>) {
-    judge_left(piece, found);
     let nothing = Present::default();
     let present = piece.group.present.as_ref().unwrap_or(&nothing);
+    let by_node = present.unit == RecutUnit::Node || piece.pool.strategy == Strategy::Single;
+    judge_left(piece, present, by_node, found);
     judge_evictions(piece, present, found);
     let kept: Vec<&Running> = kept(piece, present).collect();
     for unit in &kept {
         judge_held(piece, unit, found);
     }
     judge_served(facts, piece, &kept, found);
-    let by_node = present.unit == RecutUnit::Node || piece.pool.strategy == Strategy::Single;
     for gpu in 0..piece.models.len() {
         let is_held = kept.iter().any(|unit| by_node || unit.holds.iter().any(|held| usize::from(held.gpu) == gpu));
         let is_free_to_change = present.unit == RecutUnit::Instance && !by_node;
@@ -56,13 +56,16 @@ pub(super) fn changes(piece: &Piece<'_>, present: &Present, gpu: usize) -> bool 
     counts(piece.instances(gpu)) != counts_today(present, gpu)
 }
 
-fn judge_left(piece: &Piece<'_>, found: &mut Vec<Violation>) {
+/// Where nodes are what is cut, all of one that serves and does not change is in use.
+fn judge_left(piece: &Piece<'_>, present: &Present, by_node: bool, found: &mut Vec<Violation>) {
+    let serves = piece.planned.serves.iter().any(|serving| serving.units > 0);
+    let is_one = by_node && serves && !(0..piece.models.len()).any(|gpu| changes(piece, present, gpu));
     for (gpu, target) in piece.planned.gpus.iter().enumerate() {
         let GpuTarget::Left(layout) = target else { continue };
-        let today = piece.group.present.as_ref().and_then(|present| present.layout(gpu));
+        let today = present.layout(gpu);
         let serves = piece.planned.serves.iter().flat_map(|serving| &serving.shares);
         let is_used = serves.into_iter().any(|share| usize::from(share.gpu) == gpu);
-        if today != Some(layout) || is_used {
+        if today != Some(layout) || is_used || is_one {
             found.push(Violation::NotLeft { place: piece.place().gpu(gpu) });
         }
     }

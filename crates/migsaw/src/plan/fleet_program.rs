@@ -286,7 +286,9 @@ impl CellBuilder<'_> {
         let pinned: Vec<&ProfileName> = cell.boards.iter().flat_map(|board| &board.pinned_names).collect();
         let taken = cell.boards.iter().any(|board| board.taken > 0 || board.off > 0 || !board.fixed.is_empty());
         let free_to_cut = |name: &ProfileName| {
-            !taken && pinned.iter().all(|p| *p == name) && cell.boards.iter().all(|b| b.model.profile(name).is_some())
+            // A name that is only another release's for some board's profile is not one name for all.
+            let is_its_name = |stock: &BoardStock| stock.model.profiles.iter().any(|profile| profile.name == *name);
+            !taken && pinned.iter().all(|p| *p == name) && cell.boards.iter().all(is_its_name)
         };
         let first = cell.boards.first().map(|b| b.model.profiles.iter()).into_iter().flatten();
         let names: Vec<ProfileName> = first.map(|p| p.name.clone()).filter(free_to_cut).collect();

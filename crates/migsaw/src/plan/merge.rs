@@ -7,6 +7,7 @@ use super::decision::{Decision, Gpu};
 use super::finish::Finished;
 use super::outcome::{GpuShare, GpuTarget, PlannedNodes, Serving};
 use crate::fleet::Strategy;
+use crate::geometry::Layout;
 use crate::present::{Present, RecutUnit, Running};
 
 /// The plan's nodes with the units that stay, and GPUs of which nothing is needed left as they are.
@@ -76,6 +77,10 @@ fn beside_what_stays(
     let serving: Vec<bool> = (0..planned.gpus.len()).map(|gpu| planned.serves_on(gpu)).collect();
     let pinned: Vec<bool> = decision.pinned.iter().map(|pinned| *pinned != Gpu::Idle).collect();
     let node_is_used = serving.iter().chain(&pinned).any(|&used| used);
+    let node_changes = planned.gpus.iter().enumerate().any(|(gpu, target)| {
+        let today = present.layout(gpu).filter(|layout| !layout.is_empty()).map(Layout::counts);
+        (*target != GpuTarget::MigOff || serving[gpu]) && target.counts() != today
+    });
     for (gpu, target) in planned.gpus.iter_mut().enumerate() {
         let is_used = serving[gpu] || pinned[gpu];
         let Some(layout) = present.layout(gpu).filter(|layout| !layout.is_empty()) else { continue };
@@ -85,9 +90,12 @@ fn beside_what_stays(
             GpuTarget::Mig(target) => target == layout,
             GpuTarget::Left(_) => true,
         };
-        if is_as_it_was && !is_used && (!by_node || !node_is_used || *target == GpuTarget::MigOff) {
-            *target = GpuTarget::Left(layout.clone());
+        if !is_as_it_was || is_used {
+            continue;
         }
+        // Where nodes are what is cut, all of one that is used and does not change counts as in use.
+        let is_left = !by_node || !node_is_used || node_changes && *target == GpuTarget::MigOff;
+        *target = if is_left { GpuTarget::Left(layout.clone()) } else { GpuTarget::Mig(layout.clone()) };
     }
     planned
 }
