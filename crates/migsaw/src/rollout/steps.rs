@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::geometry::{Layout, ProfileId};
-use crate::plan::{GpuTarget, Plan, PlannedNodes};
+use crate::plan::{GpuShare, GpuTarget, Plan, PlannedNodes};
 use crate::present::Present;
 use crate::problem::Problem;
 
@@ -125,20 +125,27 @@ fn slots(planned: &PlannedNodes, present: &Present) -> (Units, Units) {
     };
     let mut left: BTreeMap<(u16, Option<ProfileId>), u64> = BTreeMap::new();
     let (mut now, mut later) = (Units::new(), Units::new());
+    // A plan from elsewhere may name a demand more than once.
+    let mut serves: BTreeMap<usize, (u64, Vec<GpuShare>)> = BTreeMap::new();
     for serving in &planned.serves {
+        let (units, shares) = serves.entry(serving.demand).or_default();
+        *units += u64::from(serving.units);
+        shares.extend(&serving.shares);
+    }
+    for (demand, (units, shares)) in serves {
         let stays = present
             .running
             .iter()
             .enumerate()
-            .filter(|(index, unit)| unit.demand == serving.demand && planned.evicts.binary_search(index).is_err());
+            .filter(|(index, unit)| unit.demand == demand && planned.evicts.binary_search(index).is_err());
         let stays: Vec<_> = stays.map(|(_, unit)| unit).collect();
-        let takes = u64::from(serving.units) - stays.len() as u64;
+        let takes = units - stays.len() as u64;
         if takes == 0 {
             continue;
         }
         // What the units that are new here use, and how much of it is free today.
         let mut needed: BTreeMap<(u16, Option<ProfileId>), u64> = BTreeMap::new();
-        for share in &serving.shares {
+        for share in shares {
             *needed.entry((share.gpu, share.profile)).or_insert(0) += u64::from(share.instances);
         }
         for held in stays.iter().flat_map(|unit| &unit.holds) {
@@ -163,8 +170,8 @@ fn slots(planned: &PlannedNodes, present: &Present) -> (Units, Units) {
         } else {
             0
         };
-        now.insert(serving.demand, whole);
-        later.insert(serving.demand, takes - whole);
+        now.insert(demand, whole);
+        later.insert(demand, takes - whole);
     }
     (now, later)
 }
