@@ -104,3 +104,40 @@ fn many_nodes_go_at_least_as_well_as_one_after_the_other() {
         }
     }
 }
+
+/// Takes the first unit of each demand that has all its units on one GPU into an entry of its own.
+fn split(plan: &Plan) -> Option<Plan> {
+    let mut plan = plan.clone();
+    let mut is_split = false;
+    for nodes in &mut plan.nodes {
+        let mut first_units = Vec::new();
+        for serving in &mut nodes.serves {
+            if serving.units > 1 && serving.shares.len() == 1 {
+                let mut first = serving.clone();
+                first.units = 1;
+                first.shares[0].instances /= serving.units;
+                serving.shares[0].instances -= first.shares[0].instances;
+                serving.units -= 1;
+                first_units.push(first);
+            }
+        }
+        is_split |= !first_units.is_empty();
+        nodes.serves.extend(first_units);
+    }
+    is_split.then_some(plan)
+}
+
+#[test]
+fn a_demand_named_twice_on_a_node_counts_once() {
+    let size = Size { gpus: 5, gpus_per_node: 2, demands: 2, units: 12, node_rules: false };
+    let mut steps = 0;
+    for seed in 0..100 {
+        let problem = running(seed, size, 8);
+        let plan = planned(&problem, Prefer::LowCost);
+        let Some(split) = split(&plan) else { continue };
+        let rollout = Rollout::new(&problem, &plan, Limits::default());
+        assert_eq!(rollout, Rollout::new(&problem, &split, Limits::default()), "seed {seed}: {}", describe(&problem));
+        steps += rollout.waves.len();
+    }
+    assert!(steps > 20, "the problems must have something to order: {steps}");
+}
