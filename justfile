@@ -25,6 +25,10 @@ docs:
 test:
     cargo test --workspace
 
+# A control plane for the suites that act on a cluster (needs Go; KUBEBUILDER_ASSETS chooses the folder).
+control-plane:
+    tests/control-plane/build
+
 # The oldest Rust the crates promise (needs rustup).
 msrv:
     cargo +1.90 check --workspace --locked
