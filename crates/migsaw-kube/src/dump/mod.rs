@@ -169,7 +169,53 @@ impl Skipped {
 /// # Ok::<(), migsaw_kube::dump::DumpErrors>(())
 /// ```
 pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOptions<'_>) -> Result<Dump, DumpErrors> {
-    let mut found = collect(sources)?;
+    let mut reader = Reader::default();
+    sources.iter().for_each(|source| reader.add(source));
+    reader.finish(catalog, options)
+}
+
+/// Reads a dump file by file, so that only one need be in memory at a time.
+#[derive(Debug, Default)]
+pub struct Reader {
+    found: Collection,
+    errors: Vec<DumpError>,
+    /// Errors of optional files, which are none while another file has objects.
+    foreign: Vec<DumpError>,
+    files: usize,
+}
+
+impl Reader {
+    /// Takes what is in a file. What is wrong with it [`Reader::finish`] says.
+    pub fn add(&mut self, source: &Source<'_>) {
+        self.files += 1;
+        match read::read(source) {
+            Ok(mut collection) => {
+                let problems = std::mem::take(&mut collection.problems);
+                self.errors.extend(problems.into_iter().map(|problem| problem.in_file(source.name)));
+                self.found.absorb(collection);
+            }
+            Err(error @ (DumpError::Empty { .. } | DumpError::NoObject { .. })) if source.optional => {
+                self.foreign.push(error);
+            }
+            Err(error) => self.errors.push(error),
+        }
+    }
+
+    /// What the files say together, as [`read_dump`] does.
+    ///
+    /// # Errors
+    /// [`DumpErrors`], as [`read_dump`] does.
+    pub fn finish(mut self, catalog: &Catalog, options: &DumpOptions<'_>) -> Result<Dump, DumpErrors> {
+        self.found.skipped.files = self.foreign.len() as u64;
+        if self.foreign.len() == self.files {
+            self.errors.append(&mut self.foreign);
+        }
+        if self.errors.is_empty() { Ok(translate(self.found, catalog, options)) } else { Err(DumpErrors(self.errors)) }
+    }
+}
+
+/// The objects as a problem.
+fn translate(mut found: Collection, catalog: &Catalog, options: &DumpOptions<'_>) -> Dump {
     found.settle_namespaces(options.namespace.unwrap_or("default"));
     found.keep_one_of_each();
     let mut warnings = std::mem::take(&mut found.warnings);
@@ -192,29 +238,5 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
     if options.running {
         state::add(&found, &nodes.fleet, &running, catalog, &mut problem, &mut warnings);
     }
-    Ok(Dump { problem, warnings: warnings.into_sorted(), skipped })
-}
-
-/// The objects of all files.
-fn collect(sources: &[Source<'_>]) -> Result<Collection, DumpErrors> {
-    let mut found = Collection::default();
-    let (mut errors, mut foreign) = (Vec::new(), Vec::new());
-    for source in sources {
-        match read::read(source) {
-            Ok(mut collection) => {
-                let problems = std::mem::take(&mut collection.problems);
-                errors.extend(problems.into_iter().map(|problem| problem.in_file(source.name)));
-                found.absorb(collection);
-            }
-            Err(error @ (DumpError::Empty { .. } | DumpError::NoObject { .. })) if source.optional => {
-                foreign.push(error);
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    found.skipped.files = foreign.len() as u64;
-    if foreign.len() == sources.len() {
-        errors.append(&mut foreign);
-    }
-    if errors.is_empty() { Ok(found) } else { Err(DumpErrors(errors)) }
+    Dump { problem, warnings: warnings.into_sorted(), skipped }
 }
