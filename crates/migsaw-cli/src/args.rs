@@ -7,12 +7,14 @@ use std::time::Duration;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use migsaw_kube::gpu_operator::ConfigMap;
+
 use crate::io::ColorChoice;
 
 /// Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
 ///
 /// Give it a scenario file, or what kubectl prints about your cluster. It answers with the best layout
-/// for every node, proven so, in the form the GPU Operator takes. It never changes a cluster.
+/// for every node, proven so, in the form the GPU Operator takes. Only `apply` and `abort` change a cluster.
 #[derive(Debug, Parser)]
 #[command(name = "migsaw", version, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -36,6 +38,8 @@ Examples:
       also write the ConfigMap, node labels and plan as files
   migsaw diff --from dump.json --running
       what the best plan would change, evicting as few pods as it can
+  migsaw apply
+      do it: drain, cut and uncordon node by node; interrupt it, run it again, it goes on
   migsaw geometry fits H100-80GB 3g.40gb=1,1g.10gb=3 --pinned 1g.10gb@0
       does that fit on one GPU beside what is there?
   migsaw validate mig-parted-config.yaml
@@ -51,6 +55,10 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Put the changes of a plan in an order that keeps pods running
     Rollout(RolloutArgs),
+    /// Carry a plan out on the live cluster, in waves, resumable
+    Apply(ApplyArgs),
+    /// Take back what an apply has left half-done
+    Abort(AbortArgs),
     /// Judge a plan, from here or written by hand
     Check(CheckArgs),
     /// Ask what a GPU can be cut into
@@ -83,17 +91,57 @@ pub(crate) struct ProblemArgs {
     /// stdin
     #[arg(long, value_name = "DUMP", num_args = 1.., help_heading = "Input")]
     pub(crate) from: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
     /// The namespace of manifests that do not say theirs, as for `kubectl apply` (with --from)
     #[arg(short, long, requires = "from", value_name = "NAMESPACE", help_heading = "Input")]
     pub(crate) namespace: Option<String>,
     #[command(flatten)]
     pub(crate) geometry: GeometryArgs,
-    /// Plan cordoned nodes and nodes that are not ready too (with --from)
-    #[arg(long, requires = "from", help_heading = "Input")]
+    /// Plan cordoned nodes and nodes that are not ready too (of a dump or the live cluster)
+    #[arg(long, help_heading = "Input")]
     pub(crate) include_unavailable: bool,
-    /// Start from how nodes are cut and what runs on them, instead of from scratch (with --from)
-    #[arg(long, requires = "from", help_heading = "Input")]
+    /// Start from how nodes are cut and what runs on them, instead of from scratch (with --from; what is read
+    /// from the live cluster always does)
+    #[arg(long, help_heading = "Input")]
     pub(crate) running: bool,
+}
+
+/// The live cluster, by the usual rules of kubeconfig files.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArgs {
+    /// Read the live cluster, in the kubeconfig's current context
+    #[arg(long, help_heading = "Cluster")]
+    pub(crate) live: bool,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+}
+
+impl ClusterArgs {
+    /// Whether the live cluster is to be read.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live || self.access.context.is_some() || self.access.kubeconfig.is_some()
+    }
+}
+
+/// Which cluster.
+#[derive(Debug, Args)]
+pub(crate) struct AccessArgs {
+    /// The kubeconfig's context, instead of the current one
+    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
+    pub(crate) context: Option<String>,
+    /// The kubeconfig, instead of `KUBECONFIG` or ~/.kube/config
+    #[arg(long, value_name = "FILE", help_heading = "Cluster")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The GPU Operator's namespace
+    #[arg(
+        long,
+        value_name = "NAMESPACE",
+        env = "MIGSAW_OPERATOR_NAMESPACE",
+        default_value = "gpu-operator",
+        help_heading = "Cluster"
+    )]
+    pub(crate) operator_namespace: String,
 }
 
 /// GPU models besides the built-in ones.
@@ -253,6 +301,99 @@ Examples:
 Each wave is cordoned, its pods are evicted, its nodes are cut and uncordoned, before the next begins.
 migsaw itself changes nothing. PodDisruptionBudgets are the Eviction API's to keep.
 Exit codes: 0 every pod has a place before it is evicted, 1 some have not, 2 failure.";
+
+#[derive(Debug, Args)]
+#[command(after_help = APPLY_EXAMPLES)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Most nodes that may be changed at the same time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Order")]
+    pub(crate) max_unavailable: u32,
+    /// Do not ask
+    #[arg(short, long, help_heading = "Doing it")]
+    pub(crate) yes: bool,
+    /// Change nothing: `client` shows what would be done, `server` has the API server check every write
+    #[arg(long, value_enum, default_value_t, value_name = "WHERE", help_heading = "Doing it")]
+    pub(crate) dry_run: DryRun,
+    /// Make nodes that MIG Manager cannot cut again what they were, instead of leaving them cordoned
+    #[arg(long, help_heading = "Doing it")]
+    pub(crate) roll_back: bool,
+    /// The ConfigMap that MIG Manager reads (migManager.config.name of the ClusterPolicy)
+    #[arg(long, value_name = "NAME", default_value = ConfigMap::DEFAULT_NAME, help_heading = "Doing it")]
+    pub(crate) config_map: String,
+    /// Take over what others have written into that ConfigMap
+    #[arg(long, help_heading = "Doing it")]
+    pub(crate) force_conflicts: bool,
+    #[command(flatten)]
+    pub(crate) acting: ActingArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = ABORT_EXAMPLES)]
+pub(crate) struct AbortArgs {
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+    #[command(flatten)]
+    pub(crate) acting: ActingArgs,
+}
+
+/// How long to wait for what.
+#[derive(Debug, Args)]
+pub(crate) struct ActingArgs {
+    /// For evictions that are refused, since the last pod went
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration, help_heading = "Patience")]
+    pub(crate) evict_timeout: Duration,
+    /// For evicted pods to end, since the last one went
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration, help_heading = "Patience")]
+    pub(crate) end_timeout: Duration,
+    /// For MIG Manager, in each of its states; it waits up to 5 minutes for each client that does not end
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration, help_heading = "Patience")]
+    pub(crate) cut_timeout: Duration,
+    /// For the device plugin to offer the new slices
+    #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = duration, help_heading = "Patience")]
+    pub(crate) slices_timeout: Duration,
+    /// Until MIG Managers have seen a new ConfigMap: kubelets update mounted ones once a minute
+    #[arg(long, value_name = "DURATION", default_value = "90s", value_parser = duration, help_heading = "Patience")]
+    pub(crate) config_delay: Duration,
+    /// Between two looks at a node
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration, help_heading = "Patience")]
+    pub(crate) poll: Duration,
+    /// How long the Lease holds that keeps two appliers apart
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration, help_heading = "Patience")]
+    pub(crate) lease: Duration,
+}
+
+/// Where a dry run ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DryRun {
+    #[default]
+    None,
+    Client,
+    Server,
+}
+
+const APPLY_EXAMPLES: &str = "\
+Examples:
+  migsaw diff --live
+  migsaw apply --max-unavailable 2
+  migsaw apply --context prod --keep-running --yes
+  migsaw apply --plan plan/plan.json --dry-run server
+
+It reads the live cluster, plans, shows what would be done and asks. Then, wave by wave: cordon, evict
+through the Eviction API, wait until idle, change the label, wait for MIG Manager and for the slices,
+uncordon. Ctrl-C lets the nodes that were begun come to their end. Killed or stopped, run it again: it
+goes on with the rollout that was begun. `migsaw abort` takes that back.
+Exit codes: 0 all is done, 1 it stopped before, 2 failure.";
+
+const ABORT_EXAMPLES: &str = "\
+Examples:
+  migsaw abort
+  migsaw abort --context prod
+
+Nodes that are being cut come to their end, or become again what they were; every node that an apply
+has cordoned is uncordoned. Nodes that are done stay as they are.
+Exit codes: 0 no node is left cordoned, 1 some are, 2 failure.";
 
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_EXAMPLES)]

@@ -47,6 +47,11 @@ pub(crate) fn heed_interrupts() {
     });
 }
 
+/// Lets the next Ctrl-C be the first again.
+pub(crate) fn forget_interrupt() {
+    INTERRUPTED.store(false, Ordering::Relaxed);
+}
+
 /// Whether somebody pressed Ctrl-C.
 pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)

@@ -17,10 +17,12 @@ pub struct Io<'a> {
     pub terminal: Terminal,
 }
 
-/// What is at the other end of stdout and stderr.
+/// What is at the other end of stdin, stdout and stderr.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terminal {
+    /// Whether somebody can answer on stdin.
+    pub stdin: bool,
     /// Whether stdout is a terminal.
     pub stdout: bool,
     /// Whether stderr is a terminal, and this process's own.
@@ -65,15 +67,23 @@ impl<'a> Io<'a> {
 
 impl Terminal {
     /// Pipes and files.
-    pub const NONE: Terminal =
-        Terminal { stdout: false, stderr: false, width: None, color: false, unicode: true, choice: ColorChoice::Auto };
+    pub const NONE: Terminal = Terminal {
+        stdin: false,
+        stdout: false,
+        stderr: false,
+        width: None,
+        color: false,
+        unicode: true,
+        choice: ColorChoice::Auto,
+    };
 
     fn of_process() -> Terminal {
         let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
         let width = if stdout || stderr { terminal_size::terminal_size().map(|(width, _)| width.0) } else { None };
         let color = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
             || anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-        Terminal { stdout, stderr, width, color, unicode: speaks_unicode(), choice: ColorChoice::Auto }
+        let stdin = std::io::stdin().is_terminal();
+        Terminal { stdin, stdout, stderr, width, color, unicode: speaks_unicode(), choice: ColorChoice::Auto }
     }
 
     /// Takes over what the arguments say.

@@ -17,6 +17,7 @@
 
 mod args;
 mod budget;
+mod cluster;
 mod commands;
 mod failure;
 mod input;

@@ -1,10 +1,15 @@
 //! Kubernetes, GPU Operator and mig-parted objects to and from the values of [`migsaw`].
 //!
-//! Pure translation: bytes in, values out, and back. Nothing here opens a file or a connection.
+//! Translation: bytes in, values out, and back. Only with the feature `client` anything here opens a connection.
 //!
 //! - [`dump`] reads what `kubectl get nodes,pods -A -o json` prints, and manifests, as a planning problem.
 //! - [`gpu_operator`] writes a plan as the GPU Operator takes it.
 //! - [`mig_parted`] reads, judges and writes the files MIG Manager applies.
+//!
+//! With the feature `client`:
+//!
+//! - `cluster` reads a live cluster as if it were a dump.
+//! - `apply` carries a rollout out.
 //!
 //! ```
 //! use migsaw::geometry::Catalog;
@@ -31,6 +36,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "client")]
+pub mod apply;
+#[cfg(feature = "client")]
+pub mod cluster;
 pub mod dump;
 pub mod gpu_operator;
 pub mod mig_parted;

@@ -15,11 +15,13 @@ mod control_plane;
 mod nodes;
 mod process;
 mod stand_ins;
+mod workload;
 
 pub use budgets::BudgetWatch;
 pub use control_plane::ControlPlane;
 pub use nodes::GpuNode;
 pub use stand_ins::{Fault, Kubelet, MigManager};
+pub use workload::Workload;
 
 /// The namespace of the GPU Operator.
 pub const OPERATOR: &str = "gpu-operator";

@@ -1,5 +1,8 @@
 //! One file for each command.
 
+mod abort;
+mod acting;
+mod apply;
 mod check;
 mod completions;
 mod diff;
@@ -22,6 +25,8 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::Plan(args) => plan::run(&args, io),
         Command::Diff(args) => diff::run(&args, io),
         Command::Rollout(args) => rollout::run(&args, io),
+        Command::Apply(args) => apply::run(args, io),
+        Command::Abort(args) => abort::run(&args, io),
         Command::Check(args) => check::run(args, io),
         Command::Geometry(command) => geometry::run(&command, io),
         Command::Validate(args) => validate::run(args, io),

@@ -14,7 +14,7 @@ use migsaw_report::counted;
 
 use super::problem;
 use crate::Answer;
-use crate::args::{Format, MovingArgs, PlanArgs, PlanningArgs};
+use crate::args::{ClusterArgs, Format, MovingArgs, PlanArgs, PlanningArgs};
 use crate::budget::{Deadline, heed_interrupts, interrupted};
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::input::is_stdin;
@@ -59,8 +59,11 @@ pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
 pub(super) fn read(args: &PlanningArgs, needs_running: bool, io: &mut Io<'_>) -> Result<Problem> {
     let mut problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
     if (needs_running || args.moving.is_given()) && !problem.is_running_known() {
-        let is_scenario = args.problem.from.is_empty();
-        let hint = if is_scenario { "the scenario has no `state`" } else { "read it from the dump with --running" };
+        let hint = match (args.problem.cluster.is_live(), args.problem.from.is_empty()) {
+            (true, _) => "the cluster does not tell how any node is cut",
+            (false, true) => "the scenario has no `state`",
+            (false, false) => "read it from the dump with --running",
+        };
         say(io, &format!("nothing is known to run: {hint}"));
     }
     if args.moving.ignore_running {
@@ -206,7 +209,11 @@ fn next_steps(args: &PlanningArgs, was_stopped: bool, to_write: bool, gain: Opti
         Some(path) => word(&path.display().to_string()),
         None => {
             let paths: Vec<String> = args.problem.from.iter().map(|p| word(&p.display().to_string())).collect();
-            let mut input = format!("--from {}", paths.join(" "));
+            let mut input = live(&args.problem.cluster);
+            if !paths.is_empty() {
+                let space = if input.is_empty() { "" } else { " " };
+                input = format!("{input}{space}--from {}", paths.join(" "));
+            }
             if let Some(namespace) = &args.problem.namespace {
                 input.push_str(" --namespace ");
                 input.push_str(&word(namespace));
@@ -243,6 +250,15 @@ fn next_steps(args: &PlanningArgs, was_stopped: bool, to_write: bool, gain: Opti
         steps.push(format!("kubectl apply -f plan/{CONFIG_MAP}   # then drain nodes and run plan/{SCRIPT}"));
     }
     steps
+}
+
+/// The flags about the live cluster, as given.
+fn live(args: &ClusterArgs) -> String {
+    let context = args.access.context.as_ref().map(|context| format!("--context {}", word(context)));
+    let path = args.access.kubeconfig.as_ref().map(|path| path.display().to_string());
+    let kubeconfig = path.map(|path| format!("--kubeconfig {}", word(&path)));
+    let given: Vec<String> = [context, kubeconfig].into_iter().flatten().collect();
+    if given.is_empty() && args.live { "--live".to_owned() } else { given.join(" ") }
 }
 
 /// The flags about what runs today, as given.

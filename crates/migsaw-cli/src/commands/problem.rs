@@ -9,10 +9,11 @@ use anyhow::Result;
 use migsaw::document::{MAX_TEXT, scenario};
 use migsaw::geometry::{Catalog, GeometryFile, GeometryFileError, GeometryProblem, Model, ModelError};
 use migsaw::problem::{InputProblem, Problem};
-use migsaw_kube::dump::{self, DumpError, DumpOptions, Source};
+use migsaw_kube::dump::{self, DumpError, DumpOptions, Reader, Source};
 use migsaw_report::{Tone, clean, counted};
 
 use crate::args::{GeometryArgs, ProblemArgs};
+use crate::cluster::Connection;
 use crate::failure::{Failure, Problem as Wrong};
 use crate::input::{self, Input, diagnosed, is_stdin};
 use crate::io::Io;
@@ -67,11 +68,25 @@ pub(crate) fn read(args: &ProblemArgs, positional: Option<&Path>, io: &mut Io<'_
         return Err(Failure::from(stdin_twice()).into());
     }
     let catalog = catalog(&args.geometry, io)?;
-    match positional.or(args.scenario.as_deref()) {
-        Some(_) if !args.from.is_empty() => {
+    let scenario = positional.or(args.scenario.as_deref());
+    if args.cluster.is_live() && scenario.is_none() {
+        return read_live(args, &catalog, io);
+    }
+    if scenario.is_some() || args.from.is_empty() {
+        for (flag, is_given) in [("--running", args.running), ("--include-unavailable", args.include_unavailable)] {
+            if is_given {
+                let message = format!("{flag} is about a dump or the live cluster, and none is read");
+                return Err(
+                    Failure::from(Wrong::new("flag-without-dump", message).help("give --from or --live")).into()
+                );
+            }
+        }
+    }
+    match scenario {
+        Some(_) if !args.from.is_empty() || args.cluster.is_live() => {
             let wrong = Wrong::new(
                 "scenario-and-dump",
-                "a scenario and --from each give a fleet and a demand, so only one of them can be planned",
+                "a scenario gives a fleet and a demand, and so do --from and --live: only one of them can be planned",
             );
             Err(Failure::from(
                 wrong.help("leave one out; manifests of further pods can be given to --from beside the dump"),
@@ -80,7 +95,7 @@ pub(crate) fn read(args: &ProblemArgs, positional: Option<&Path>, io: &mut Io<'_
         }
         Some(path) => read_scenario(path, &catalog, io),
         None if args.from.is_empty() => {
-            let help = "give a scenario (`-f scenario.yaml`), or what kubectl prints (`kubectl get nodes,pods -A -o json | migsaw plan --from -`)";
+            let help = "give a scenario (`-f scenario.yaml`), what kubectl prints (`kubectl get nodes,pods -A -o json | migsaw plan --from -`), or --live to read the cluster";
             Err(Failure::from(Wrong::new("no-input", "there is neither a scenario nor a dump").help(help)).into())
         }
         None => read_dump(args, &catalog, io),
@@ -118,21 +133,38 @@ fn looks_like_kubectl(text: &str) -> bool {
 }
 
 fn read_dump(args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Problem> {
-    let files = input::files(&args.from)?;
-    let inputs =
-        files.iter().map(|file| input::read(&file.path, "dump", MOST_DUMP, io)).collect::<Result<Vec<Input>>>()?;
-    let sources: Vec<Source<'_>> = files
-        .iter()
-        .zip(&inputs)
-        .map(|(file, input)| Source { name: &input.name, bytes: &input.bytes, optional: !file.itself })
-        .collect();
+    let mut reader = Reader::default();
+    let inputs = add_files(args, &mut reader, io)?;
+    finish(reader, args, catalog, &inputs, io)
+}
+
+/// What the cluster has, and manifests beside it.
+fn read_live(args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Problem> {
+    let access = &args.cluster.access;
+    let mut reader = Connection::open(access)?.read(&access.operator_namespace, io)?;
+    let inputs = add_files(args, &mut reader, io)?;
+    finish(reader, args, catalog, &inputs, io)
+}
+
+/// Puts the files of --from into a reader.
+fn add_files(args: &ProblemArgs, reader: &mut Reader, io: &mut Io<'_>) -> Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    for file in input::files(&args.from)? {
+        let input = input::read(&file.path, "dump", MOST_DUMP, io)?;
+        reader.add(&Source { name: &input.name, bytes: &input.bytes, optional: !file.itself });
+        inputs.push(input);
+    }
+    Ok(inputs)
+}
+
+fn finish(reader: Reader, args: &ProblemArgs, catalog: &Catalog, inputs: &[Input], io: &mut Io<'_>) -> Result<Problem> {
     let options = DumpOptions {
         include_unavailable: args.include_unavailable,
         namespace: args.namespace.as_deref(),
-        running: args.running,
+        running: args.running || args.cluster.is_live(),
         ..DumpOptions::default()
     };
-    let dump = dump::read_dump(&sources, catalog, &options).map_err(|errors| wrong_dump(&errors.0, &inputs))?;
+    let dump = reader.finish(catalog, &options).map_err(|errors| wrong_dump(&errors.0, inputs))?;
     tell(&dump, io);
     let wrong = dump.problem.validate();
     if !wrong.is_empty() {

@@ -59,6 +59,7 @@ use migsaw::problem::Problem;
 
 use collect::Collection;
 pub use error::{DumpError, DumpErrors};
+pub(crate) use nodes::GPU;
 pub use warning::{Warning, WarningCode};
 
 /// A file of a dump.

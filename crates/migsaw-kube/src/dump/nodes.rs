@@ -23,7 +23,8 @@ pub(super) const STRATEGY: &str = "nvidia.com/mig.strategy";
 pub(super) const CONFIG: &str = "nvidia.com/mig.config";
 /// The label with how far it has come.
 const CONFIG_STATE: &str = "nvidia.com/mig.config.state";
-pub(super) const GPU: &str = "nvidia.com/gpu";
+/// The resource of whole GPUs, and of all MIG devices under strategy `single`.
+pub(crate) const GPU: &str = "nvidia.com/gpu";
 
 /// A node whose GPUs can be planned.
 #[derive(Debug, Clone)]

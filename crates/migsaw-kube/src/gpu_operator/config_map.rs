@@ -39,15 +39,21 @@ impl ConfigMap {
         ConfigMap { name: Self::DEFAULT_NAME.to_owned(), namespace: Self::DEFAULT_NAMESPACE.to_owned(), config }
     }
 
+    /// What stands under the key `config.yaml`.
+    ///
+    /// # Errors
+    /// [`ConfigMapTooLarge`] if Kubernetes would refuse it.
+    pub fn text(&self) -> Result<String, ConfigMapTooLarge> {
+        let (text, most) = (self.config.to_string(), Self::MAX_BYTES);
+        if text.len() > most { Err(ConfigMapTooLarge { bytes: text.len(), most }) } else { Ok(text) }
+    }
+
     /// The manifest, for `kubectl apply -f`.
     ///
     /// # Errors
     /// [`ConfigMapTooLarge`] if Kubernetes would refuse it.
     pub fn to_yaml(&self) -> Result<String, ConfigMapTooLarge> {
-        let config = self.config.to_string();
-        if config.len() > Self::MAX_BYTES {
-            return Err(ConfigMapTooLarge { bytes: config.len(), most: Self::MAX_BYTES });
-        }
+        let config = self.text()?;
         let quoted = crate::yaml::quoted;
         let mut text = format!(
             "# Configurations for NVIDIA's MIG Manager. Let the ClusterPolicy name it: migManager.config.name={name}\n\

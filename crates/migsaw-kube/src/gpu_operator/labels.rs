@@ -9,7 +9,9 @@ use migsaw::problem::Problem;
 use crate::yaml::quoted;
 
 /// The label MIG Manager watches.
-pub(super) const LABEL: &str = "nvidia.com/mig.config";
+pub const LABEL: &str = "nvidia.com/mig.config";
+/// The label in which it says how far it is: `pending`, `rebooting`, `success` or `failed`.
+pub const STATE: &str = "nvidia.com/mig.config.state";
 /// Most nodes in one command.
 const NODES_PER_COMMAND: usize = 50;
 

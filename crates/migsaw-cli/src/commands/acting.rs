@@ -1,0 +1,177 @@
+//! What `apply` and `abort` have in common: acting on a cluster while saying what happens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use anyhow::Result;
+use jiff::Timestamp;
+use migsaw_kube::apply::{Applier, ApplyError, Doing, LeaseTimes, NodeEnd, Outcome, Patience, Progress, Settings};
+use migsaw_kube::cluster::Cluster;
+use migsaw_report::{Tone, clean, counted};
+
+use crate::args::{AccessArgs, ActingArgs};
+use crate::budget::{forget_interrupt, heed_interrupts, interrupted};
+use crate::cluster::{Connection, not_applied};
+use crate::io::Io;
+use crate::output::{self, say};
+
+/// The shortest Lease: the API server counts whole seconds.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+/// How often is looked whether somebody pressed Ctrl-C.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How to act, by the arguments.
+pub(super) fn settings(access: &AccessArgs, acting: &ActingArgs, roll_back: bool) -> Settings {
+    Settings {
+        namespace: access.operator_namespace.clone(),
+        by: identity(),
+        lease: LeaseTimes::of(acting.lease.max(SHORTEST_LEASE)),
+        patience: patience(acting),
+        roll_back,
+        stop: Arc::new(AtomicBool::new(false)),
+        progress: Arc::new(|_| {}),
+    }
+}
+
+pub(super) fn patience(acting: &ActingArgs) -> Patience {
+    Patience {
+        evict: acting.evict_timeout,
+        end: acting.end_timeout,
+        cut: acting.cut_timeout,
+        slices: acting.slices_timeout,
+        config: acting.config_delay,
+        poll: acting.poll,
+        ..Patience::default()
+    }
+}
+
+/// A name that no other process has: host, process, and time.
+fn identity() -> String {
+    let host = hostname::get().map(|host| host.to_string_lossy().into_owned()).unwrap_or_default();
+    let now = Timestamp::now().as_nanosecond().rem_euclid(1_000_000_000);
+    format!("{host}_{}_{now:09}", std::process::id())
+}
+
+/// Runs something that acts, on threads of its own, and says here what happens. The first Ctrl-C asks it to stop
+/// at a safe point, the second ends the process.
+pub(super) fn acting<T: Send, F: Future<Output = Result<T, ApplyError>>>(
+    connection: &Connection,
+    settings: Settings,
+    io: &mut Io<'_>,
+    act: impl FnOnce(Settings) -> F + Send,
+) -> Result<T> {
+    forget_interrupt();
+    heed_interrupts();
+    let namespace = settings.namespace.clone();
+    let (stop, (heard, hears)) = (Arc::clone(&settings.stop), channel());
+    let settings = Settings { progress: telling(heard), ..settings };
+    let runtime = &connection.runtime;
+    let result = std::thread::scope(|scope| {
+        let acting = scope.spawn(|| runtime.block_on(act(settings)));
+        loop {
+            match hears.recv_timeout(TICK) {
+                Ok(progress) => say(io, &line(&progress)),
+                // All who could tell anything are gone: it has ended.
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if interrupted() && !stop.swap(true, Ordering::Relaxed) {
+                say(io, "stopping: nodes that were begun come to their end (Ctrl-C again leaves them as they are)");
+            }
+        }
+        acting.join()
+    });
+    match result {
+        Ok(result) => Ok(result.map_err(|error| not_applied(&error, &namespace))?),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+fn telling(heard: Sender<Progress>) -> Arc<dyn Fn(Progress) + Send + Sync> {
+    // Nobody listens any more only when this process ends.
+    Arc::new(move |progress| drop(heard.send(progress)))
+}
+
+/// Takes the Lease, acts, gives it back.
+pub(super) async fn with_lease<T>(
+    cluster: &Cluster,
+    settings: Settings,
+    act: impl AsyncFnOnce(&Applier) -> Result<T, ApplyError>,
+) -> Result<T, ApplyError> {
+    let applier = Applier::start(cluster, settings).await?;
+    let result = act(&applier).await;
+    applier.end().await;
+    result
+}
+
+fn line(progress: &Progress) -> String {
+    let time = Timestamp::now().strftime("%H:%M:%SZ");
+    let text = match progress {
+        Progress::AwaitingConfig(left) => {
+            format!("waiting {} s until MIG Managers have seen the new ConfigMap", left.as_secs().max(1))
+        }
+        Progress::Wave { number, of } => format!("wave {number} of {of}"),
+        Progress::Node { node, doing } => format!("  {}: {}", clean(node), doing_text(doing)),
+        _ => String::new(),
+    };
+    format!("{time} {text}")
+}
+
+fn doing_text(doing: &Doing) -> String {
+    let pods = |n: &usize| counted(*n as u64, "pod");
+    match doing {
+        Doing::Cordoned => "cordoned".to_owned(),
+        Doing::Evicting(n) => format!("evicting {}", pods(n)),
+        Doing::NotNow(message) => format!("not yet evicted: {}", clean(message)),
+        Doing::AwaitingPods(n) => format!("waiting for {} to end", pods(n)),
+        Doing::Labelled(config) => format!("labelled {}", clean(config)),
+        Doing::AwaitingCut(Some(state)) => format!("MIG Manager: {}", clean(state)),
+        Doing::AwaitingCut(None) => "waiting for MIG Manager".to_owned(),
+        Doing::AwaitingSlices => "waiting for the device plugin".to_owned(),
+        Doing::Uncordoned => "uncordoned".to_owned(),
+        Doing::Trouble(trouble) => format!("trouble: {}", clean(&trouble.to_string())),
+        _ => String::new(),
+    }
+}
+
+/// Says what became of the nodes, worst first, and what to do about those that are not what they were to be.
+pub(super) fn summary(outcome: &Outcome, namespace: &str, io: &mut Io<'_>) -> Result<()> {
+    let style = io.style();
+    let mut text = String::new();
+    let mut groups: BTreeMap<&str, Vec<(&String, Option<&migsaw_kube::apply::Trouble>)>> = BTreeMap::new();
+    for (node, end) in &outcome.nodes {
+        let (kind, trouble) = match end {
+            NodeEnd::Stuck(trouble) => ("1 still cordoned", Some(trouble)),
+            NodeEnd::RolledBack(trouble) => ("2 rolled back to what it was", Some(trouble)),
+            NodeEnd::AsItWas(trouble) => ("3 left as it was", Some(trouble)),
+            NodeEnd::NotBegun => ("4 not begun", None),
+            NodeEnd::Gone => ("5 gone from the cluster", None),
+            NodeEnd::Done => continue,
+        };
+        groups.entry(kind).or_default().push((node, trouble));
+    }
+    for (kind, nodes) in &groups {
+        for (node, trouble) in nodes {
+            let (rank, what) = kind.split_at(2);
+            let tone = if rank == "1 " { Tone::Bad } else { Tone::Warn };
+            text.push_str(&format!("{}: {}\n", style.paint(tone, clean(node)), what));
+            if let Some(trouble) = trouble {
+                text.push_str(&format!("  {}\n", clean(&trouble.to_string())));
+                text.push_str(&format!(
+                    "  {} {}\n",
+                    style.paint(Tone::Strong, "help:"),
+                    clean(&trouble.advice(node, namespace))
+                ));
+            }
+        }
+    }
+    output::text(io, &text)
+}
+
+/// How many nodes are what they were to be.
+pub(super) fn done(outcome: &Outcome) -> u64 {
+    outcome.nodes.values().filter(|end| **end == NodeEnd::Done).count() as u64
+}

@@ -1,0 +1,219 @@
+//! What a rollout is to do, as it lies in the cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use migsaw::plan::{Configurations, Plan};
+use migsaw::present::{Present, RecutUnit};
+use migsaw::problem::Problem;
+use migsaw::rollout::{Rollout, Step};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::observe::NodeFacts;
+use super::pods::PodName;
+use crate::gpu_operator::{ConfigMap, advertised};
+
+const API_VERSION: &str = "migsaw.io/v1alpha1";
+const KIND: &str = "AppliedRollout";
+
+/// A rollout with everything that is needed to go on with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Record {
+    api_version: String,
+    kind: String,
+    /// Names this rollout; nodes are marked with it.
+    pub id: String,
+    /// Who began it.
+    pub by: String,
+    /// When.
+    pub begun: Timestamp,
+    /// How far it is.
+    pub phase: Phase,
+    /// When the configurations changed for it; left out if they did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_changed: Option<Timestamp>,
+    /// What goes on at the same time, one after the other.
+    pub waves: Vec<Vec<StepRecord>>,
+}
+
+/// How far a rollout is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Begun, and not at its end.
+    Running,
+    /// Everything has become as it was to be.
+    Finished,
+    /// Taken back as far as it was half-done.
+    Aborted,
+}
+
+/// What is to become of one node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StepRecord {
+    /// The node's name.
+    pub node: String,
+    /// Which of the nodes that have had this name.
+    pub uid: String,
+    /// Its label `nvidia.com/mig.config` before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What it offers before, by resource.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub offers: BTreeMap<String, u64>,
+    /// Its label afterwards; left out if the node is not cut anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// What it offers then, by resource.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub becomes: BTreeMap<String, u64>,
+    /// The pods that are evicted. Where the node is cut anew, all others that hold slices are evicted too, but for
+    /// those that stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evicts: Vec<PodName>,
+    /// The pods that stay while the node is cut: on GPUs that do not change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stays: Vec<PodName>,
+}
+
+/// A record that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// It is not one of this version.
+    #[error("the rollout's record in ConfigMap {name} cannot be read: {reason} (delete it to forget that rollout)")]
+    Unreadable {
+        /// The `ConfigMap`.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It is larger than Kubernetes stores.
+    #[error(
+        "the rollout's record would have {bytes} bytes, but Kubernetes stores at most {most} (plan fewer nodes at a time)"
+    )]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// Most there may be.
+        most: usize,
+    },
+}
+
+/// What a rollout is to reach, and how.
+pub(super) struct Target<'a> {
+    problem: &'a Problem,
+    plan: &'a Plan,
+    rollout: &'a Rollout,
+    configurations: Configurations,
+}
+
+impl<'a> Target<'a> {
+    pub(super) fn new(problem: &'a Problem, plan: &'a Plan, rollout: &'a Rollout) -> Target<'a> {
+        Target { problem, plan, rollout, configurations: plan.configurations(problem) }
+    }
+
+    /// The names of the nodes to which something happens.
+    pub(super) fn nodes(&self) -> Vec<String> {
+        let steps = self.rollout.waves.iter().flat_map(|wave| &wave.steps);
+        steps.map(|step| self.problem.fleet.pools[step.pool].node_name(step.node)).collect()
+    }
+
+    fn step(&self, step: &Step, facts: &BTreeMap<String, NodeFacts>) -> StepRecord {
+        let pool = &self.problem.fleet.pools[step.pool];
+        let node = pool.node_name(step.node);
+        let nothing = (NodeFacts::default(), Present::default());
+        let facts = facts.get(&node).unwrap_or(&nothing.0);
+        let group = pool.node_ranges().find(|(range, _)| range.contains(&step.node));
+        let present = group.and_then(|(_, group)| group.present.as_ref()).unwrap_or(&nothing.1);
+        let entry = self.plan.nodes.iter().position(|p| p.pool == step.pool && p.nodes.contains(&step.node));
+        let entry = entry.expect("every node is planned");
+        // A pod's namespace is that of its demand.
+        let name = |unit: usize| {
+            let running = &present.running[unit];
+            let namespace = self.problem.demands[running.demand].namespace.as_deref().unwrap_or("default");
+            Some((namespace, running.name.as_deref()?))
+        };
+        let evicted: BTreeSet<(&str, &str)> = step.evicts.iter().filter_map(|&unit| name(unit)).collect();
+        let left: BTreeSet<(&str, &str)> = (0..present.running.len()).filter_map(name).collect();
+        let left: BTreeSet<(&str, &str)> = left.difference(&evicted).copied().collect();
+        let of = |names: &BTreeSet<(&str, &str)>| {
+            let is_one = |pod: &&PodName| names.contains(&(pod.namespace.as_str(), pod.name.as_str()));
+            facts.holders.iter().filter(is_one).cloned().collect::<Vec<PodName>>()
+        };
+        let knows_gpus = present.unit != RecutUnit::Node;
+        let config = &self.configurations.distinct[self.configurations.of_nodes[entry]].name;
+        StepRecord {
+            node,
+            uid: facts.uid.clone(),
+            from: facts.config.clone(),
+            offers: facts.offers.clone(),
+            to: step.recut.then(|| config.clone()),
+            becomes: if step.recut { advertised(pool, &self.plan.nodes[entry]) } else { BTreeMap::new() },
+            evicts: of(&evicted),
+            stays: if step.recut && knows_gpus { of(&left) } else { Vec::new() },
+        }
+    }
+}
+
+impl Record {
+    /// The `ConfigMap` it lies in, in the operator's namespace.
+    pub const NAME: &'static str = "migsaw-rollout";
+
+    /// The record of a rollout that begins now.
+    ///
+    /// # Panics
+    /// If plan and rollout are not ones for the problem.
+    pub(super) fn new(target: &Target<'_>, facts: &BTreeMap<String, NodeFacts>, by: &str, begun: Timestamp) -> Record {
+        let waves: Vec<Vec<StepRecord>> = target
+            .rollout
+            .waves
+            .iter()
+            .map(|wave| wave.steps.iter().map(|step| target.step(step, facts)).collect())
+            .collect();
+        let content = serde_json::to_string(&waves).unwrap_or_default();
+        let digest = Sha256::digest(format!("{by} {begun} {content}").as_bytes());
+        let hash = digest.iter().take(4).fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
+        Record {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            id: format!("{}-{hash}", begun.strftime("%Y%m%d-%H%M%S")),
+            by: by.to_owned(),
+            begun,
+            phase: Phase::Running,
+            config_changed: None,
+            waves,
+        }
+    }
+
+    /// All steps in their order.
+    pub fn steps(&self) -> impl Iterator<Item = &StepRecord> {
+        self.waves.iter().flatten()
+    }
+
+    /// The same rollout, so far.
+    pub(super) fn in_phase(self, phase: Phase) -> Record {
+        Record { phase, ..self }
+    }
+
+    /// The text that lies in the `ConfigMap`.
+    pub(super) fn write(&self) -> Result<String, RecordError> {
+        let text = serde_json::to_string_pretty(self).expect("a record has no keys but strings");
+        let (bytes, most) = (text.len(), ConfigMap::MAX_BYTES);
+        if bytes > most { Err(RecordError::TooLarge { bytes, most }) } else { Ok(text) }
+    }
+
+    /// Reads what [`Record::write`] wrote.
+    pub(super) fn read(text: &str) -> Result<Record, RecordError> {
+        let unreadable = |reason: String| RecordError::Unreadable { name: Record::NAME.to_owned(), reason };
+        let record: Record = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        if record.api_version != API_VERSION || record.kind != KIND {
+            let found = format!("{} {}", record.api_version, record.kind);
+            return Err(unreadable(format!("it is a {found}, expected {API_VERSION} {KIND}")));
+        }
+        Ok(record)
+    }
+}

@@ -1,0 +1,110 @@
+//! The objects a plan needs, as the API server has them.
+
+use std::time::Duration;
+
+use kube::Client;
+use serde::Deserialize;
+
+use super::connect::Cluster;
+use super::error::{ClusterError, patiently, refused};
+use crate::dump::{Reader, Source};
+
+/// Objects in a page of a list, as kubectl asks for them.
+const PAGE: u32 = 500;
+/// How long the API server may be away while it is read.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a list is begun anew because the API server has forgotten where it was.
+const MOST_TRIES: u32 = 3;
+
+/// A kind of objects that could not be read, for lack of rights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotRead {
+    /// Its name in the API, plural: `poddisruptionbudgets`.
+    pub kind: &'static str,
+    /// What the API server says.
+    pub message: String,
+}
+
+struct Kind {
+    name: &'static str,
+    path: String,
+    /// Without it there is no plan.
+    needed: bool,
+}
+
+fn kinds(namespace: &str) -> Vec<Kind> {
+    let kind = |name, path: &str, needed| Kind { name, path: path.to_owned(), needed };
+    vec![
+        kind("nodes", "/api/v1/nodes", true),
+        kind("pods", "/api/v1/pods", true),
+        kind("configmaps", &format!("/api/v1/namespaces/{namespace}/configmaps"), false),
+        kind("priorityclasses", "/apis/scheduling.k8s.io/v1/priorityclasses", false),
+        kind("poddisruptionbudgets", "/apis/policy/v1/poddisruptionbudgets", false),
+        kind("resourceslices", "/apis/resource.k8s.io/v1/resourceslices", false),
+        kind("resourceclaims", "/apis/resource.k8s.io/v1/resourceclaims", false),
+    ]
+}
+
+impl Cluster {
+    /// Reads what `kubectl get nodes,pods -A -o json` would print, and the other kinds a plan looks at, page by
+    /// page into a dump's reader. `ConfigMaps` are those of the GPU Operator's namespace.
+    ///
+    /// Kinds the cluster does not have are passed over; those that are not needed and may not be read are named.
+    ///
+    /// # Errors
+    /// If nodes or pods cannot be read, or the API server is away for long.
+    pub async fn read(&self, namespace: &str, reader: &mut Reader) -> Result<Vec<NotRead>, ClusterError> {
+        let mut not_read = Vec::new();
+        for kind in kinds(namespace) {
+            match read_kind(&self.reader, &kind, reader).await {
+                Ok(()) => {}
+                Err(kube::Error::Api(status)) if status.code == 403 && !kind.needed => {
+                    not_read.push(NotRead { kind: kind.name, message: status.message });
+                }
+                Err(kube::Error::Api(status)) if status.code == 404 && !kind.needed => {}
+                Err(error) => return Err(refused(format!("list {}", kind.name))(error)),
+            }
+        }
+        Ok(not_read)
+    }
+}
+
+async fn read_kind(client: &Client, kind: &Kind, reader: &mut Reader) -> kube::Result<()> {
+    let (mut next, mut tries) = (String::new(), 0);
+    loop {
+        let uri = match next.as_str() {
+            "" => format!("{}?limit={PAGE}", kind.path),
+            next => format!("{}?limit={PAGE}&continue={next}", kind.path),
+        };
+        let ask = || async {
+            let request = http::Request::get(&uri).body(Vec::new()).map_err(kube::Error::HttpError)?;
+            client.request_text(request).await
+        };
+        let text = match patiently(PATIENCE, ask).await {
+            // The list has changed too much since it was begun; an object read twice counts once.
+            Err(kube::Error::Api(status)) if status.code == 410 && tries < MOST_TRIES => {
+                (next, tries) = (String::new(), tries + 1);
+                continue;
+            }
+            text => text?,
+        };
+        reader.add(&Source { name: kind.name, bytes: text.as_bytes(), optional: true });
+        let list: List = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
+        next = list.metadata.token.unwrap_or_default();
+        if next.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// Of a page, where the next one begins.
+#[derive(Deserialize)]
+struct List {
+    metadata: ListMetadata,
+}
+
+#[derive(Deserialize)]
+struct ListMetadata {
+    #[serde(rename = "continue")]
+    token: Option<String>,
+}
