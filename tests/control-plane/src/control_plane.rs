@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::PostParams;
+use kube::api::{DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use kube::{Api, Client, Config, Discovery, ResourceExt as _};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -124,6 +124,24 @@ impl ControlPlane {
         let answer = accounts.create_token_request(account, &PostParams::default(), &request).await?;
         let token = answer.status.context("the answer has no token")?.token;
         write_kubeconfig(self.folder.path(), self.port, &self.ca, &token)
+    }
+
+    /// Makes the objects of a manifest, as `kubectl apply` would.
+    ///
+    /// # Errors
+    /// If it cannot be read, has a kind the API server does not know, or is refused.
+    pub async fn apply_manifest(&self, manifest: &str) -> Result<()> {
+        let known = Discovery::new(self.client()).run().await?;
+        for document in serde_saphyr::from_multiple::<DynamicObject>(manifest)? {
+            let types = document.types.clone().context("an object has no kind")?;
+            let (resource, _) = known.resolve_gvk(&GroupVersionKind::try_from(&types)?).context("an unknown kind")?;
+            let api: Api<DynamicObject> = match document.namespace() {
+                Some(namespace) => Api::namespaced_with(self.client(), &namespace, &resource),
+                None => Api::all_with(self.client(), &resource),
+            };
+            api.patch(&document.name_any(), &PatchParams::apply("kubectl"), &Patch::Apply(&document)).await?;
+        }
+        Ok(())
     }
 
     /// Kills the API server, and starts it again after some time.

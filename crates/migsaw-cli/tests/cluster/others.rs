@@ -1,0 +1,66 @@
+//! Two appliers, and clocks that differ.
+
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use migsaw_control_plane::OPERATOR;
+use serde_json::json;
+
+use crate::site::{Pace, Said, Site};
+
+async fn write_lease(site: &Site, holder: &str, renewed: &str) {
+    let leases: Api<Lease> = Api::namespaced(site.client(), OPERATOR);
+    let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "migsaw-apply"},
+        "spec": {"holderIdentity": holder, "leaseDurationSeconds": 3, "renewTime": renewed, "acquireTime": renewed}});
+    let params = PatchParams::apply("test").force();
+    leases.patch("migsaw-apply", &params, &Patch::Apply(&lease)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_appliers_one_acts() {
+    let Some(site) = Site::new(4, Pace { ending: Duration::from_secs(6), ..Pace::default() }).await else { return };
+    let mut first = site.apply(&[]).spawn().unwrap();
+    Site::until_said(&mut first, "evicting").await;
+    let second = site.applied(&[]).await;
+    second.assert(2, &["error[apply-held]", "is applying a plan to this cluster"]);
+    site.aborted(&[]).await.assert(2, &["error[apply-held]"]);
+    Said::of(&first.wait_with_output().await.unwrap()).assert(0, &["done: 2 nodes"]);
+    site.assert_finished().await;
+    assert_eq!(site.manager.seen().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_judged_by_how_long_it_is_seen_unchanged() {
+    let Some(site) = Site::new(4, Pace::default()).await else { return };
+    // A holder whose clock is a day behind, but who renews: nobody takes it from him.
+    let renewing = async {
+        for second in 0..u32::MAX {
+            let time = format!("2020-01-01T00:{:02}:{:02}.000000Z", second / 60 % 60, second % 60);
+            write_lease(&site, "behind", &time).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        () = renewing => unreachable!("it renews for ever"),
+        said = site.applied(&[]) => said.assert(2, &["error[apply-held]", "`behind`"]),
+    }
+    // One whose clock is years ahead, and who is gone: his Lease runs out all the same.
+    write_lease(&site, "ahead", "2099-01-01T00:00:00.000000Z").await;
+    site.applied(&["--max-unavailable", "2"]).await.assert(0, &["done: 2 nodes"]);
+    site.assert_finished().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_the_lease_stops() {
+    let Some(site) = Site::new(4, Pace { ending: Duration::from_secs(6), ..Pace::default() }).await else { return };
+    let mut child = site.apply(&[]).spawn().unwrap();
+    Site::until_said(&mut child, "evicting").await;
+    write_lease(&site, "usurper", "2026-01-01T00:00:00.000000Z").await;
+    Said::of(&child.wait_with_output().await.unwrap()).assert(2, &["error[apply-held]", "`usurper`"]);
+    assert_eq!(site.manager.seen(), [], "nothing was labelled any more");
+    site.assert_marked().await;
+    site.applied(&["--max-unavailable", "2"]).await.assert(0, &["going on with rollout"]);
+    site.assert_finished().await;
+}

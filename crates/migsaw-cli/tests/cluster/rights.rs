@@ -1,0 +1,40 @@
+//! With just the rights that `deploy/rbac.yaml` gives.
+
+use migsaw_control_plane::OPERATOR;
+
+use crate::site::{Pace, Site};
+
+const MANIFEST: &str = include_str!("../../../../deploy/rbac.yaml");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_rights_are_enough() {
+    let Some(mut site) = Site::new(4, Pace::default()).await else { return };
+    site.plane.apply_manifest(MANIFEST).await.unwrap();
+    let account = site.plane.kubeconfig_of(OPERATOR, "migsaw").await.unwrap();
+    site.be(account);
+    let diff = site.run(&["diff", "--live"]).await;
+    diff.assert(1, &["4 of 4 nodes change"]);
+    assert!(!diff.stderr.contains("for lack of rights"), "{diff:?}");
+    site.run(&["apply", "--dry-run", "server"]).await.assert(0, &["the API server would let all of it happen"]);
+    let applied = site.applied(&["--max-unavailable", "2"]).await;
+    applied.assert(0, &["done: 2 nodes"]);
+    site.assert_finished().await;
+    site.aborted(&[]).await.assert(0, &["nothing was half-done"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_rights_it_is_said_which_are_missing() {
+    let Some(mut site) = Site::new(2, Pace::default()).await else { return };
+    // Rights to plan, none to apply.
+    let plan_only: Vec<&str> =
+        MANIFEST.split("\n---\n").filter(|document| !document.contains("name: migsaw-apply")).collect();
+    site.plane.apply_manifest(&plan_only.join("\n---\n")).await.unwrap();
+    let account = site.plane.kubeconfig_of(OPERATOR, "migsaw").await.unwrap();
+    site.be(account);
+    site.run(&["diff", "--live"]).await.assert(1, &["nodes change"]);
+    let before = site.versions().await;
+    site.applied(&[])
+        .await
+        .assert(2, &["error[cluster-forbidden]", "Lease gpu-operator/migsaw-apply", "deploy/rbac.yaml"]);
+    assert_eq!(site.versions().await, before);
+}
