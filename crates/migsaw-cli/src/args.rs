@@ -319,7 +319,7 @@ pub(crate) struct ApplyArgs {
     /// Make nodes that MIG Manager cannot cut again what they were, instead of leaving them cordoned
     #[arg(long, help_heading = "Doing it")]
     pub(crate) roll_back: bool,
-    /// The ConfigMap that MIG Manager reads (migManager.config.name of the ClusterPolicy)
+    /// The ConfigMap that MIG Manager reads (`migManager.config.name` of the `ClusterPolicy`)
     #[arg(long, value_name = "NAME", default_value = ConfigMap::DEFAULT_NAME, help_heading = "Doing it")]
     pub(crate) config_map: String,
     /// Take over what others have written into that ConfigMap
@@ -327,6 +327,9 @@ pub(crate) struct ApplyArgs {
     pub(crate) force_conflicts: bool,
     #[command(flatten)]
     pub(crate) acting: ActingArgs,
+    /// How to print what became of the nodes
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -336,6 +339,9 @@ pub(crate) struct AbortArgs {
     pub(crate) access: AccessArgs,
     #[command(flatten)]
     pub(crate) acting: ActingArgs,
+    /// How to print what became of the nodes
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
 }
 
 /// How long to wait for what.
@@ -530,6 +536,8 @@ pub(crate) enum SchemaOf {
     Diff,
     /// What `migsaw rollout -o json` writes.
     Rollout,
+    /// What `migsaw apply -o json` writes.
+    Applied,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.

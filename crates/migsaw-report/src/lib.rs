@@ -12,6 +12,7 @@
 //!
 //! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal.
 
+pub mod applied;
 pub mod diff;
 pub mod geometry;
 pub mod plan;

@@ -43,8 +43,14 @@ fn rollout_schema_is_current() {
 }
 
 #[test]
+fn applied_schema_is_current() {
+    check("applied.json", schema::applied());
+}
+
+#[test]
 fn everything_is_described() {
-    for schema in [schema::scenario(), schema::plan(), schema::curve(), schema::diff(), schema::rollout()] {
+    let outputs = [schema::plan(), schema::curve(), schema::diff(), schema::rollout(), schema::applied()];
+    for schema in [schema::scenario()].into_iter().chain(outputs) {
         let mut objects: Vec<(&str, &serde_json::Value)> = vec![("the document", schema)];
         objects.extend(schema["$defs"].as_object().unwrap().iter().map(|(name, part)| (name.as_str(), part)));
         for (name, object) in objects {

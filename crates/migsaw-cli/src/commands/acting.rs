@@ -1,6 +1,5 @@
 //! What `apply` and `abort` have in common: acting on a cluster while saying what happens.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -8,11 +7,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use jiff::Timestamp;
-use migsaw_kube::apply::{Applier, ApplyError, Doing, LeaseTimes, NodeEnd, Outcome, Patience, Progress, Settings};
+use migsaw::document::applied::AppliedDocument;
+use migsaw_kube::apply::{Applier, ApplyError, Doing, LeaseTimes, Patience, Progress, Settings};
 use migsaw_kube::cluster::Cluster;
-use migsaw_report::{Tone, clean, counted};
+use migsaw_report::{clean, counted};
 
-use crate::args::{AccessArgs, ActingArgs};
+use crate::Answer;
+use crate::args::{AccessArgs, ActingArgs, Format};
 use crate::budget::{forget_interrupt, heed_interrupts, interrupted};
 use crate::cluster::{Connection, not_applied};
 use crate::io::Io;
@@ -66,8 +67,8 @@ pub(super) fn acting<T: Send, F: Future<Output = Result<T, ApplyError>>>(
     forget_interrupt();
     heed_interrupts();
     let namespace = settings.namespace.clone();
-    let (stop, (heard, hears)) = (Arc::clone(&settings.stop), channel());
-    let settings = Settings { progress: telling(heard), ..settings };
+    let (stop, (told, hears)) = (Arc::clone(&settings.stop), channel());
+    let settings = Settings { progress: telling(told), ..settings };
     let runtime = &connection.runtime;
     let result = std::thread::scope(|scope| {
         let acting = scope.spawn(|| runtime.block_on(act(settings)));
@@ -90,9 +91,9 @@ pub(super) fn acting<T: Send, F: Future<Output = Result<T, ApplyError>>>(
     }
 }
 
-fn telling(heard: Sender<Progress>) -> Arc<dyn Fn(Progress) + Send + Sync> {
+fn telling(told: Sender<Progress>) -> Arc<dyn Fn(Progress) + Send + Sync> {
     // Nobody listens any more only when this process ends.
-    Arc::new(move |progress| drop(heard.send(progress)))
+    Arc::new(move |progress| drop(told.send(progress)))
 }
 
 /// Takes the Lease, acts, gives it back.
@@ -137,41 +138,11 @@ fn doing_text(doing: &Doing) -> String {
     }
 }
 
-/// Says what became of the nodes, worst first, and what to do about those that are not what they were to be.
-pub(super) fn summary(outcome: &Outcome, namespace: &str, io: &mut Io<'_>) -> Result<()> {
-    let style = io.style();
-    let mut text = String::new();
-    let mut groups: BTreeMap<&str, Vec<(&String, Option<&migsaw_kube::apply::Trouble>)>> = BTreeMap::new();
-    for (node, end) in &outcome.nodes {
-        let (kind, trouble) = match end {
-            NodeEnd::Stuck(trouble) => ("1 still cordoned", Some(trouble)),
-            NodeEnd::RolledBack(trouble) => ("2 rolled back to what it was", Some(trouble)),
-            NodeEnd::AsItWas(trouble) => ("3 left as it was", Some(trouble)),
-            NodeEnd::NotBegun => ("4 not begun", None),
-            NodeEnd::Gone => ("5 gone from the cluster", None),
-            NodeEnd::Done => continue,
-        };
-        groups.entry(kind).or_default().push((node, trouble));
+/// Says what became of a rollout.
+pub(super) fn report(applied: &AppliedDocument, format: Format, io: &mut Io<'_>) -> Result<Answer> {
+    match format {
+        Format::Text => output::text(io, &migsaw_report::applied::text(applied, io.style()))?,
+        format => output::document(io, applied, format)?,
     }
-    for (kind, nodes) in &groups {
-        for (node, trouble) in nodes {
-            let (rank, what) = kind.split_at(2);
-            let tone = if rank == "1 " { Tone::Bad } else { Tone::Warn };
-            text.push_str(&format!("{}: {}\n", style.paint(tone, clean(node)), what));
-            if let Some(trouble) = trouble {
-                text.push_str(&format!("  {}\n", clean(&trouble.to_string())));
-                text.push_str(&format!(
-                    "  {} {}\n",
-                    style.paint(Tone::Strong, "help:"),
-                    clean(&trouble.advice(node, namespace))
-                ));
-            }
-        }
-    }
-    output::text(io, &text)
-}
-
-/// How many nodes are what they were to be.
-pub(super) fn done(outcome: &Outcome) -> u64 {
-    outcome.nodes.values().filter(|end| **end == NodeEnd::Done).count() as u64
+    Ok(Answer::yes_if(applied.complete))
 }

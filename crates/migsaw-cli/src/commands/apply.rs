@@ -1,6 +1,7 @@
 //! `migsaw apply`.
 
 use anyhow::Result;
+use migsaw::document::applied::{AppliedDocument, OperationForm};
 use migsaw::document::rollout::RolloutDocument;
 use migsaw::plan::Plan;
 use migsaw::problem::Problem;
@@ -8,10 +9,10 @@ use migsaw::rollout::{Limits, Rollout, Times};
 use migsaw_kube::apply::{Job, Outcome, Record, rehearse};
 use migsaw_report::{clean, counted};
 
-use super::acting::{acting, done, patience, settings, summary, with_lease};
+use super::acting::{acting, patience, report, settings, with_lease};
 use super::{diff, plan, problem};
 use crate::Answer;
-use crate::args::{ApplyArgs, DryRun};
+use crate::args::{ApplyArgs, DryRun, Format};
 use crate::cluster::{Connection, not_applied};
 use crate::failure::{Failure, Problem as Wrong};
 use crate::io::Io;
@@ -34,9 +35,12 @@ pub(super) fn run(mut args: ApplyArgs, io: &mut Io<'_>) -> Result<Answer> {
     let problem = plan::read(&args.target.planning, true, io)?;
     let plan = diff::given_or_best(&problem, &args.target, io)?;
     let rollout = Rollout::new(&problem, &plan, Limits { max_unavailable: args.max_unavailable });
-    show(&problem, &plan, &rollout, io)?;
+    if args.format == Format::Text {
+        show(&problem, &plan, &rollout, io)?;
+    }
     if rollout.waves.is_empty() {
-        return Ok(Answer::Yes);
+        let nothing = AppliedDocument::new(OperationForm::Apply, None, true, Vec::new());
+        return if args.format == Format::Text { Ok(Answer::Yes) } else { report(&nothing, args.format, io) };
     }
     let catalog = problem::catalog(&args.target.planning.problem.geometry, io)?;
     let job = Job {
@@ -53,17 +57,18 @@ pub(super) fn run(mut args: ApplyArgs, io: &mut Io<'_>) -> Result<Answer> {
         DryRun::None => confirm(&args, &rollout, io)?,
     }
     let settings = settings(access, &args.acting, args.roll_back);
-    let outcome = acting(&connection, settings, io, |settings| {
+    let (record, outcome) = acting(&connection, settings, io, |settings| {
         with_lease(&connection.cluster, settings, async |applier| {
             // Somebody may have begun one in the meantime.
             let record = match applier.unfinished().await? {
                 Some(record) => record,
                 None => applier.begin(job).await?.0,
             };
-            applier.run(&record).await
+            let outcome = applier.run(&record).await?;
+            Ok((record, outcome))
         })
     })?;
-    finish(&outcome, &args, io)
+    finish(&record, &outcome, &args, io)
 }
 
 /// The rollout that was begun and is not at its end.
@@ -92,7 +97,7 @@ fn go_on(connection: &Connection, args: &ApplyArgs, record: &Record, io: &mut Io
     let outcome = acting(connection, settings, io, |settings| {
         with_lease(&connection.cluster, settings, async |applier| applier.run(record).await)
     })?;
-    finish(&outcome, args, io)
+    finish(record, &outcome, args, io)
 }
 
 /// What would be done, for people.
@@ -138,7 +143,10 @@ fn rehearsed(connection: &Connection, args: &ApplyArgs, job: Job<'_>, io: &mut I
     }
     for refusal in &refusals {
         let when = if refusal.is_for_now { " (now; it is tried again when its time comes)" } else { "" };
-        text.push_str(&format!("{}: {}{when}\n", clean(&refusal.node), clean(&refusal.message)));
+        let line = [clean(&refusal.node), clean(&refusal.message)].join(": ");
+        text.push_str(&line);
+        text.push_str(when);
+        text.push('\n');
     }
     let is_fine = refusals.iter().all(|refusal| refusal.is_for_now);
     text.push_str(if is_fine { "the API server would let all of it happen\n" } else { "" });
@@ -147,17 +155,7 @@ fn rehearsed(connection: &Connection, args: &ApplyArgs, job: Job<'_>, io: &mut I
 }
 
 /// Says how it ended.
-fn finish(outcome: &Outcome, args: &ApplyArgs, io: &mut Io<'_>) -> Result<Answer> {
+fn finish(record: &Record, outcome: &Outcome, args: &ApplyArgs, io: &mut Io<'_>) -> Result<Answer> {
     let namespace = &args.target.planning.problem.cluster.access.operator_namespace;
-    summary(outcome, namespace, io)?;
-    let nodes = counted(done(outcome), "node");
-    let text = if outcome.is_complete {
-        format!("done: {nodes} as planned\n")
-    } else {
-        format!(
-            "stopped: {nodes} as planned so far; `migsaw apply` goes on, `migsaw abort` takes back what is half-done\n"
-        )
-    };
-    output::text(io, &text)?;
-    Ok(Answer::yes_if(outcome.is_complete))
+    report(&outcome.document(OperationForm::Apply, Some(record), namespace), args.format, io)
 }

@@ -14,6 +14,7 @@ pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
         SchemaOf::Curve => schema::curve(),
         SchemaOf::Diff => schema::diff(),
         SchemaOf::Rollout => schema::rollout(),
+        SchemaOf::Applied => schema::applied(),
     };
     output::document(io, schema, Format::Json)?;
     Ok(Answer::Yes)

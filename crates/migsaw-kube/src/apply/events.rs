@@ -38,7 +38,7 @@ impl Events {
     }
 
     async fn say(&self, step: &StepRecord, type_: EventType, reason: &str, action: &str, note: String) {
-        let node = ObjectReference {
+        let regarding = ObjectReference {
             api_version: Some("v1".to_owned()),
             kind: Some("Node".to_owned()),
             name: Some(step.node.clone()),
@@ -48,6 +48,6 @@ impl Events {
         };
         let note = Some(note.chars().take(1000).collect());
         let event = Event { type_, reason: reason.to_owned(), note, action: action.to_owned(), secondary: None };
-        let _ = self.0.publish(&event, &node).await;
+        let _ = self.0.publish(&event, &regarding).await;
     }
 }

@@ -27,19 +27,26 @@ mod config_map;
 mod events;
 mod lease;
 mod observe;
+mod outcome;
 mod pods;
+mod progress;
 mod record;
 mod rehearse;
 mod run;
+mod settings;
 mod step;
+mod take;
 mod trouble;
 
 pub use config_map::{PublishError, Published};
 pub use lease::{Held, LeaseTimes};
+pub use outcome::{NodeEnd, Outcome};
 pub use pods::PodName;
+pub use progress::{Doing, Progress};
 pub use record::{Phase, Record, RecordError, StepRecord};
 pub use rehearse::{Refusal, rehearse};
-pub use run::{Applier, ApplyError, Doing, Job, NodeEnd, Outcome, Patience, Progress, Settings};
+pub use run::{Applier, ApplyError};
+pub use settings::{Job, Patience, Settings};
 pub use trouble::Trouble;
 
 /// Who writes, as the API server's managed fields name it.

@@ -6,7 +6,8 @@ use super::act::{Evicted, Hands};
 use super::config_map::{Published, Publishing, publish};
 use super::observe::facts_of;
 use super::record::{Record, Target};
-use super::run::{ApplyError, Job, Patience};
+use super::run::ApplyError;
+use super::settings::{Job, Patience};
 use crate::cluster::{Cluster, ClusterError, patiently, refused};
 use crate::gpu_operator::plan_config;
 

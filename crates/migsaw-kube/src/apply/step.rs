@@ -68,8 +68,7 @@ pub(super) fn next(step: &StepRecord, id: &str, aim: Aim, seen: &Seen) -> Next {
         Aim::Forward => begin(step, node, seen),
         _ if !is_ours => Next::Done,
         Aim::LetGo if step.to.is_some() && node.config == step.to => await_slices(node, &step.becomes),
-        Aim::LetGo => back(step, node),
-        Aim::Back => back(step, node),
+        Aim::LetGo | Aim::Back => back(step, node),
     }
 }
 

@@ -171,7 +171,9 @@ impl Skipped {
 /// ```
 pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOptions<'_>) -> Result<Dump, DumpErrors> {
     let mut reader = Reader::default();
-    sources.iter().for_each(|source| reader.add(source));
+    for source in sources {
+        reader.add(source);
+    }
     reader.finish(catalog, options)
 }
 

@@ -26,6 +26,7 @@
 //! assert_eq!(lines, ["5 out-of-range", "7 unknown-field", "8 exclusive-fields"]);
 //! ```
 
+pub mod applied;
 pub mod code;
 pub mod curve;
 mod decimal;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
+use super::applied::AppliedDocument;
 use super::curve::CurveDocument;
 use super::diff::DiffDocument;
 use super::plan::PlanDocument;
@@ -34,6 +35,8 @@ schemas! {
     diff: DiffDocument;
     /// The JSON schema of a rollout.
     rollout: RolloutDocument;
+    /// The JSON schema of what became of a rollout.
+    applied: AppliedDocument;
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {
