@@ -307,7 +307,7 @@ mod tests {
 
     fn shown(metrics: &Metrics) -> String {
         let pods = |pods: &BTreeSet<PodName>| {
-            pods.iter().map(|pod| format!(" {}/{}", pod.namespace, pod.name)).collect::<String>()
+            pods.iter().map(|pod| format!(" {}/{}", pod.namespace, pod.name)).collect::<Vec<_>>().concat()
         };
         let mut lines = Vec::new();
         for (host, gpus) in &metrics.hosts {

@@ -60,13 +60,12 @@ pub(super) fn of(labels: &BTreeMap<String, String>) -> Result<Option<Sighting>, 
     let gpu =
         index.and_then(|index| index.parse().ok()).ok_or_else(|| LabelProblem::Index { found: shortened(index) })?;
     let profile = label("GPU_I_PROFILE");
-    let instance = match (id, profile) {
-        (None, None) => None,
-        _ => {
-            let found = id.and_then(|id| id.parse().ok()).ok_or_else(|| LabelProblem::Id { found: shortened(id) })?;
-            let named = profile.and_then(ProfileName::from_label_form).map(|profile| profile.gpu_instance());
-            Some((found, named.ok_or_else(|| LabelProblem::Profile { found: shortened(profile) })?))
-        }
+    let instance = if id.is_some() || profile.is_some() {
+        let id = id.and_then(|id| id.parse().ok()).ok_or_else(|| LabelProblem::Id { found: shortened(id) })?;
+        let named = profile.and_then(ProfileName::from_label_form).map(|profile| profile.gpu_instance());
+        Some((id, named.ok_or_else(|| LabelProblem::Profile { found: shortened(profile) })?))
+    } else {
+        None
     };
     let pod = POD.iter().find_map(|(name, namespace)| {
         Some(PodName { name: label(name)?.to_owned(), namespace: label(namespace)?.to_owned() })

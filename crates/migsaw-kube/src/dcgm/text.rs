@@ -1,7 +1,7 @@
 //! Prometheus' text exposition format, one sample a line.
 //!
 //! It is the format of a scrape: `name{label="value",…} 0.97 1700000000000`, the timestamp optional, lines that
-//! begin with `#` for people. What OpenMetrics adds (`# EOF`, timestamps in seconds, exemplars behind a value) and
+//! begin with `#` for people. What `OpenMetrics` adds (`# EOF`, timestamps in seconds, exemplars behind a value) and
 //! what Prometheus 3 adds (names in quotes among the labels) is read too. Nothing is passed over in silence: a line
 //! that is no sample has a [`LineReason`]. The rules are those of Prometheus' documentation, "Exposition formats"
 //! (text-based format, version 0.0.4) and "UTF-8 in Prometheus".
@@ -160,7 +160,7 @@ fn read_numbers(rest: &mut Rest<'_>) -> Result<f64, LineReason> {
     let timestamp = rest.token();
     if !timestamp.is_empty() && timestamp != "#" {
         timestamp.parse::<f64>().map_err(|_| LineReason::Timestamp { found: shortened(timestamp) })?;
-        // Behind a `#` OpenMetrics gives an example of what was counted.
+        // Behind a `#` `OpenMetrics` gives an example of what was counted.
         let found = rest.token();
         if !found.is_empty() && found != "#" {
             return Err(LineReason::Rest { found: shortened(found) });
@@ -288,8 +288,8 @@ mod tests {
             ("spaces and tabs", "a \t{ b = \"c\" , d=\"e\" , }\t2\t17 \r", r#"a{b="c",d="e"} 2"#),
             ("a timestamp", "a 1 1700000000000", "a 1"),
             ("a timestamp in seconds", "a 1 1700000000.123", "a 1"),
-            ("an exemplar", r##"a 1 # {trace="x"} 0.5 17"##, "a 1"),
-            ("an exemplar behind a timestamp", r##"a 1 17 # {trace="x"} 0.5"##, "a 1"),
+            ("an exemplar", r#"a 1 # {trace="x"} 0.5 17"#, "a 1"),
+            ("an exemplar behind a timestamp", r#"a 1 17 # {trace="x"} 0.5"#, "a 1"),
             ("escapes", r#"a{b="c\\d\"e\nf"} 1"#, r#"a{b="c\\d\"e\nf"} 1"#),
             ("another escape", r#"a{b="C:\x"} 1"#, r#"a{b="C:\\x"} 1"#),
             ("commas and braces in a value", r#"a{b="x, {y} z=1",c=""} 1"#, r#"a{b="x, {y} z=1",c=""} 1"#),

@@ -4,7 +4,8 @@
 //! no pod can tell apart form a pool. The pods become the demand, those of one workload together:
 //! running and pending ones, not completed or terminating ones. Planning is from scratch, so a running
 //! pod may move; what it selects, tolerates and asks for holds all the same. With
-//! [`DumpOptions::running`] it is also said how the nodes are cut and which pods run where.
+//! [`DumpOptions::running`] it is also said how the nodes are cut and which pods run where; on which GPU, if
+//! [`DumpOptions::metrics`] tell.
 //!
 //! # What counts
 //!
@@ -57,6 +58,7 @@ use migsaw::fleet::{Fleet, Strategy};
 use migsaw::geometry::Catalog;
 use migsaw::problem::Problem;
 
+use crate::dcgm::Metrics;
 use collect::Collection;
 pub use error::{DumpError, DumpErrors};
 pub use warning::{Warning, WarningCode};
@@ -83,6 +85,9 @@ pub struct DumpOptions<'a> {
     pub namespace: Option<&'a str>,
     /// Whether to say what runs today, so that a plan can leave it where it is.
     pub running: bool,
+    /// What DCGM exporter says of the GPUs, read at about the same time as the dump; it counts with
+    /// [`running`](DumpOptions::running) only.
+    pub metrics: Option<&'a Metrics>,
 }
 
 /// What a dump says.
@@ -190,7 +195,8 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
     }
     let mut problem = Problem { fleet: Fleet { pools }, demands };
     if options.running {
-        state::add(&found, &nodes.fleet, &running, catalog, &mut problem, &mut warnings);
+        let known = (catalog, options.metrics);
+        state::add(&found, &nodes.fleet, &running, known, &mut problem, &mut warnings);
     }
     Ok(Dump { problem, warnings: warnings.into_sorted(), skipped })
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod devices;
+mod metrics;
 mod releases;
 mod running;
 mod unusual;
