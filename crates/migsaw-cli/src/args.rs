@@ -94,6 +94,10 @@ pub(crate) struct ProblemArgs {
     /// Start from how nodes are cut and what runs on them, instead of from scratch (with --from)
     #[arg(long, requires = "from", help_heading = "Input")]
     pub(crate) running: bool,
+    /// What DCGM exporter says, so that it is known which GPU each pod is on: scrapes, or answers of Prometheus to
+    /// a query like `DCGM_FI_DEV_FB_USED`; files, folders of files, `-` for stdin (with --running)
+    #[arg(long, value_name = "METRICS", num_args = 1.., requires = "running", help_heading = "Input")]
+    pub(crate) dcgm: Vec<PathBuf>,
 }
 
 /// GPU models besides the built-in ones.
@@ -217,6 +221,7 @@ const DIFF_EXAMPLES: &str = "\
 Examples:
   migsaw diff examples/running.yaml --compact
   kubectl get nodes,pods,configmaps -A -o json | migsaw diff --from - --running
+  migsaw diff --from dump.json --running --dcgm metrics.txt
   migsaw diff -f scenario.yaml --plan plan.json
 
 A `~` marks nodes that are cut anew; from the others pods are evicted, or they take some.

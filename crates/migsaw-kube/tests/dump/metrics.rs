@@ -30,6 +30,11 @@ fn scrape(pods: [&str; 5]) -> String {
     INSTANCES.iter().zip(pods).map(|(&(gpu, instance), pod)| line(gpu, instance, pod)).collect()
 }
 
+/// A scrape without the lines that have this.
+fn without(scrape: &str, what: &str) -> String {
+    scrape.split_inclusive('\n').filter(|line| !line.contains(what)).collect()
+}
+
 #[track_caller]
 fn check(items: &[String], scrape: &str, states: &[&str], warnings: &[&str]) {
     let mut metrics = Metrics::default();
@@ -114,14 +119,10 @@ fn metrics_that_do_not_go_with_the_node_are_not_used() {
     for (name, scrape, why) in [
         (
             "an instance too few",
-            full.lines().filter(|line| !line.contains("GPU_I_ID=\"6\"")).map(|line| format!("{line}\n")).collect(),
+            without(&full, "GPU_I_ID=\"6\""),
             "DCGM exporter sees other instances than the node offers",
         ),
-        (
-            "a GPU too few",
-            full.lines().filter(|line| !line.contains("gpu=\"1\"")).map(|line| format!("{line}\n")).collect(),
-            "DCGM exporter does not see GPU 1 of 2",
-        ),
+        ("a GPU too few", without(&full, "gpu=\"1\""), "DCGM exporter does not see GPU 1 of 2"),
         ("a GPU too many", full.clone() + &line(7, "-", "-"), "DCGM exporter sees a GPU 7 (expected at most 1)"),
         (
             "another GPU in the same place",
