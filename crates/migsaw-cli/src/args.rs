@@ -222,6 +222,7 @@ Examples:
   migsaw diff examples/running.yaml --compact
   kubectl get nodes,pods,configmaps -A -o json | migsaw diff --from - --running
   migsaw diff --from dump.json --running --dcgm metrics.txt
+  kubectl get nodes,pods,resourceslices,resourceclaims -A -o json | migsaw diff --from - --running
   migsaw diff -f scenario.yaml --plan plan.json
 
 A `~` marks nodes that are cut anew; from the others pods are evicted, or they take some.

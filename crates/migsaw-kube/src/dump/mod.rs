@@ -5,7 +5,7 @@
 //! running and pending ones, not completed or terminating ones. Planning is from scratch, so a running
 //! pod may move; what it selects, tolerates and asks for holds all the same. With
 //! [`DumpOptions::running`] it is also said how the nodes are cut and which pods run where; on which GPU, if
-//! [`DumpOptions::metrics`] tell.
+//! claims or [`DumpOptions::metrics`] tell.
 //!
 //! # What counts
 //!
@@ -13,6 +13,10 @@
 //!   resources are one unit, all on one node of strategy `mixed`. `nvidia.com/gpu` means whole GPUs,
 //!   unless the pod runs on, or selects, nodes cut under strategy `single`: then it means their
 //!   profile, and the demand stays on strategy `single`.
+//! - Devices of NVIDIA's DRA driver count like resources, as far as `ResourceClaim`s and their templates in
+//!   the dump tell: by the devices that were given, else by a selector that compares the profile with one
+//!   name. `ResourceSlice`s tell which instances there are, and stand in for labels of GPUs that a node
+//!   does not have. Pods with claims go to nodes of that driver, others to those of the device plugin.
 //! - A Deployment, `StatefulSet`, `ReplicaSet`, Job or `JobSet` of the cluster counts by its pods. Where
 //!   the dump has fewer of them than declared (`replicas`, `parallelism`), the missing ones are added, so
 //!   nothing counts twice. A Job counts what runs at once and is not done; a `CronJob` one run; a
@@ -33,6 +37,7 @@
 mod collect;
 mod constraints;
 mod demands;
+mod dra;
 mod error;
 mod gpus;
 mod groups;
@@ -177,6 +182,8 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
     let mut found = collect(sources)?;
     found.settle_namespaces(options.namespace.unwrap_or("default"));
     found.keep_one_of_each();
+    let published = found.slices.published();
+    found.settle_claims(&published);
     let mut warnings = std::mem::take(&mut found.warnings);
     let mut skipped = std::mem::take(&mut found.skipped);
     if !skipped.kinds_with_gpu.is_empty() {
@@ -184,7 +191,7 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
         let message = format!("left out, though they ask for GPUs: {} (these kinds are not read)", kinds.join(", "));
         warnings.add_general(WarningCode::KindNotRead, message);
     }
-    let nodes = nodes::judge(&found.nodes, catalog, *options, &mut warnings, &mut skipped);
+    let nodes = nodes::judge(&found.nodes, (catalog, &published), *options, &mut warnings, &mut skipped);
     let (demands, running): (Vec<_>, Vec<_>) =
         demands::build(&found, &nodes, catalog, &mut warnings).into_iter().unzip();
     let pools = pools::group(&nodes.fleet, &demands);
@@ -195,8 +202,8 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
     }
     let mut problem = Problem { fleet: Fleet { pools }, demands };
     if options.running {
-        let known = (catalog, options.metrics);
-        state::add(&found, &nodes.fleet, &running, known, &mut problem, &mut warnings);
+        let known = state::Known { catalog, metrics: options.metrics, published: &published };
+        state::add(&found, &nodes.fleet, &running, &known, &mut problem, &mut warnings);
     }
     Ok(Dump { problem, warnings: warnings.into_sorted(), skipped })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use migsaw::geometry::{Layout, Model, Placement, ProfileId};
+use migsaw::geometry::{Counts, Layout, Model, Placement, ProfileId};
 use migsaw::present::{Held, RecutUnit};
 
 use super::super::collect::Node;
@@ -67,6 +67,24 @@ impl<'a> Hosts<'a> {
                 None
             }
         }
+    }
+
+    /// Warns if the metrics of a node are not what a better source says.
+    pub(super) fn compare(&self, node: &FleetNode, better: &Sight, warnings: &mut Warnings) {
+        let Some(gpus) = self.0.get(node.name.as_str()) else { return };
+        // The order of GPUs can be a guess of the better source.
+        let cut = |sight: &Sight| {
+            let mut counts: Vec<Counts> = sight.gpus.iter().flatten().map(Layout::counts).collect();
+            counts.sort_unstable();
+            counts
+        };
+        let why = match sight(gpus, &node.model, node.gpus) {
+            Ok(seen) if cut(&seen) == cut(better) => return,
+            Ok(_) => format!("{BY} sees other instances than {}", better.by),
+            Err(why) => why,
+        };
+        let message = format!("{why}: its metrics were not used");
+        warnings.add(WarningCode::MetricsDisagree, format!("node {}", node.name), message);
     }
 }
 

@@ -6,8 +6,11 @@
 //! pod is on is not said by either, so nodes are what must be idle to be cut anew.
 //!
 //! Better is a [`Sight`]: what is seen of every GPU of a node, and of the pods on it. Where it is complete, agrees
-//! with what the node offers and knows every pod, GPUs are what must be idle.
+//! with what the node offers and knows every pod, GPUs are what must be idle, or instances where a driver makes and
+//! removes them one by one. `ResourceSlice`s and claims go before metrics, because they are what the scheduler goes
+//! by and tell every start.
 
+mod claims;
 mod cuts;
 mod metrics;
 mod sight;
@@ -22,43 +25,64 @@ use migsaw::problem::Problem;
 
 use super::collect::{Collection, Node};
 use super::demands::RunningPod;
+use super::dra::Published;
 use super::nodes::FleetNode;
 use super::warning::{WarningCode, Warnings};
 use crate::dcgm::Metrics;
+use claims::{Claimed, Seen};
 use cuts::Cuts;
 use metrics::Hosts;
 use sight::Sight;
+
+/// What tells how nodes are cut, beside the nodes themselves.
+pub(super) struct Known<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) metrics: Option<&'a Metrics>,
+    pub(super) published: &'a Published,
+}
 
 /// Says of every node of the fleet what runs there. `running` has the pods of each demand.
 pub(super) fn add(
     found: &Collection,
     fleet: &[FleetNode],
     running: &[Vec<RunningPod>],
-    (catalog, metrics): (&Catalog, Option<&Metrics>),
+    known: &Known<'_>,
     problem: &mut Problem,
     warnings: &mut Warnings,
 ) {
     let nodes: BTreeMap<&str, &Node> = found.nodes.iter().map(|node| (node.name.as_str(), node)).collect();
-    let known: BTreeMap<&str, &FleetNode> = fleet.iter().map(|node| (node.name.as_str(), node)).collect();
+    let fleet: BTreeMap<&str, &FleetNode> = fleet.iter().map(|node| (node.name.as_str(), node)).collect();
     let mut on_node: BTreeMap<&str, Vec<(usize, &RunningPod)>> = BTreeMap::new();
     for (demand, pods) in running.iter().enumerate() {
         for pod in pods {
             on_node.entry(&pod.node).or_default().push((demand, pod));
         }
     }
-    let mut cuts = Cuts::new(&found.mig_configs, catalog);
-    let hosts = metrics.map(|metrics| Hosts::new(metrics, &found.nodes, warnings));
+    let mut cuts = Cuts::new(&found.mig_configs, known.catalog);
+    let hosts = known.metrics.map(|metrics| Hosts::new(metrics, &found.nodes, warnings));
+    let claims = Claimed::new(found, known.published);
     let mut states: BTreeMap<String, Present> = BTreeMap::new();
     for pool in &problem.fleet.pools {
         for (_, group) in pool.node_ranges() {
             for name in (0..group.names.count()).map(|index| group.names.get(index)) {
-                let (Some(node), Some(fleet_node)) = (nodes.get(name.as_str()), known.get(name.as_str())) else {
+                let (Some(node), Some(fleet_node)) = (nodes.get(name.as_str()), fleet.get(name.as_str())) else {
                     continue;
                 };
                 let mut pods = on_node.remove(name.as_str()).unwrap_or_default();
                 pods.sort();
-                let sight = hosts.as_ref().and_then(|hosts| hosts.of(node, fleet_node, &mut cuts, warnings));
-                let Some(sight) = sight.or_else(|| Some(Sight::blind(cuts.of(node, fleet_node, warnings)?))) else {
+                let seen = match claims.of(node, fleet_node, &mut cuts, warnings) {
+                    Seen::Nothing => hosts.as_ref().and_then(|hosts| hosts.of(node, fleet_node, &mut cuts, warnings)),
+                    // Labels and the device plugin tell nothing of GPUs that are given out through claims.
+                    Seen::Unclear if fleet_node.by_claims => continue,
+                    Seen::Unclear => None,
+                    Seen::All(sight) => {
+                        if let Some(hosts) = &hosts {
+                            hosts.compare(fleet_node, &sight, warnings);
+                        }
+                        Some(sight)
+                    }
+                };
+                let Some(sight) = seen.or_else(|| Some(Sight::blind(cuts.of(node, fleet_node, warnings)?))) else {
                     continue;
                 };
                 if let Some(present) = with_pods(sight, &pods, pool, &problem.demands, &name, warnings) {
