@@ -153,9 +153,7 @@ impl Collection {
                 return None;
             }
         }
-        let is_in_doubt = !has_resources && ask.resources.is_empty() && !ask.classes.is_empty();
-        let classes = || format!("class {} is not known", ask.classes.iter().cloned().collect::<Vec<_>>().join(", "));
-        if let Some(problem) = problem.or_else(|| is_in_doubt.then(classes)) {
+        if let Some(problem) = doubt(&ask, has_resources, problem) {
             self.unclear_nodes.extend(pod.node.clone());
             self.warn_of_claims(&object, &problem, has_resources);
             if !has_resources {
@@ -202,9 +200,7 @@ impl Collection {
         }
         let has_resources = !workload.asking.resources.is_empty();
         let Asked { ask, claims, problem, .. } = asked;
-        let is_in_doubt = !has_resources && ask.resources.is_empty() && !ask.classes.is_empty();
-        let classes = || format!("class {} is not known", ask.classes.iter().cloned().collect::<Vec<_>>().join(", "));
-        if let Some(problem) = problem.or_else(|| is_in_doubt.then(classes)) {
+        if let Some(problem) = doubt(&ask, has_resources, problem) {
             self.warn_of_claims(&object, &problem, has_resources);
             return has_resources.then_some(workload);
         }
@@ -248,6 +244,16 @@ impl Collection {
         }
         self.share(all)
     }
+}
+
+/// Why it cannot be told what is asked for, if it cannot. Classes that may be no GPUs leave a doubt only where nothing
+/// else is asked for: channels and network cards come beside GPUs.
+fn doubt(ask: &Ask, has_resources: bool, problem: Option<String>) -> Option<String> {
+    if problem.is_some() || has_resources || !ask.resources.is_empty() || ask.classes.is_empty() {
+        return problem;
+    }
+    let classes: Vec<&str> = ask.classes.iter().map(String::as_str).collect();
+    Some(format!("class {} is not known", classes.join(", ")))
 }
 
 fn sum(mut ask: Ask, other: Ask) -> Ask {
