@@ -8,7 +8,7 @@ use migsaw::fleet::Taint;
 
 use super::Skipped;
 use super::constraints::{self, Constraints, NODE_NAME};
-use super::dra::{self, Claim, ClaimUse, Claims, Slice, Slices};
+use super::dra::{self, Claim, ClaimUse, Claims, Class, Slice, Slices};
 use super::error::DumpError;
 use super::identity::DUPLICATE;
 use super::object::{Object, Parts};
@@ -36,6 +36,7 @@ pub(super) struct Collection {
     pub(super) slices: Slices,
     pub(super) claims: Claims,
     pub(super) claim_templates: Claims,
+    pub(super) device_classes: BTreeMap<String, Class>,
     /// Nodes with pods of which it cannot be told what they hold.
     pub(super) unclear_nodes: BTreeSet<String>,
     /// What priority classes mean, as pods tell that have both.
@@ -198,6 +199,7 @@ impl Collection {
                 Some(slice) => drop(self.slices.0.insert(name, slice)),
                 None => *self.skipped.kinds.entry("ResourceSlice.resource.k8s.io".to_owned()).or_default() += 1,
             },
+            Object::DeviceClass(name, spec) => drop(self.device_classes.insert(name, Class::of(&spec))),
             Object::Claim(metadata, spec, status) => {
                 let key = (metadata.namespace.unwrap_or_default(), metadata.name);
                 self.add_claim(key, Claim::of(*spec, status));
@@ -248,6 +250,7 @@ impl Collection {
         self.slices.0.extend(other.slices.0);
         other.claims.into_iter().for_each(|(key, claim)| self.add_claim(key, claim));
         other.claim_templates.into_iter().for_each(|(key, claim)| self.add_claim_template(key, claim));
+        self.device_classes.extend(other.device_classes);
         self.class_values.extend(other.class_values);
         self.skipped.absorb(other.skipped);
         self.warnings.absorb(other.warnings);

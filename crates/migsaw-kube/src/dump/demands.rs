@@ -98,7 +98,7 @@ struct Context<'a> {
     taints: BTreeSet<&'a Taint>,
     /// Whether there are nodes of the DRA driver and others.
     has_both: bool,
-    /// Whether claims were made for extended resources.
+    /// Whether claims are made for extended resources.
     has_extended: bool,
 }
 
@@ -114,7 +114,8 @@ impl<'a> Context<'a> {
             cut: all.filter_map(|node| Some((node.name.as_str(), node.cut.as_ref()?))).collect(),
             outside: nodes.outside.iter().map(|node| node.name.as_str()).collect(),
             has_both: nodes.fleet.iter().any(|node| node.by_claims) && nodes.fleet.iter().any(|node| !node.by_claims),
-            has_extended: found.pods.iter().any(|pod| pod.claims.iter().any(|c| matches!(c, ClaimUse::Extended(_)))),
+            has_extended: found.device_classes.values().any(|class| class.is_extended)
+                || found.pods.iter().any(|pod| pod.claims.iter().any(|c| matches!(c, ClaimUse::Extended(_)))),
             taints: nodes.fleet.iter().flat_map(|node| &node.taints).collect(),
         }
     }

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, M
 use serde_json::Value;
 
 use super::collect::Collection;
-use super::dra::wire::{ClaimSpec, SliceSpec};
+use super::dra::wire::{ClaimSpec, ClassSpec, SliceSpec};
 use super::mentions::MentionsGpu;
 use super::quantity::Scalar;
 use super::wire::{ConfigData, Member, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
@@ -29,6 +29,8 @@ pub(super) enum Object {
     Slice(String, SliceSpec),
     Claim(Metadata, Box<ClaimSpec>, Status),
     ClaimTemplate(Metadata, Box<ClaimSpec>),
+    /// With its name.
+    DeviceClass(String, ClassSpec),
 }
 
 /// What makes pods.
@@ -69,6 +71,7 @@ enum Known {
     Slice,
     Claim,
     ClaimTemplate,
+    DeviceClass,
 }
 
 /// A kind counts only in its own API group: `Job` is also a kind of other schedulers.
@@ -88,6 +91,7 @@ fn known(kind: &str, api_version: Option<&str>) -> Option<Known> {
         "PriorityClass" => ("scheduling.k8s.io", Known::PriorityClass),
         "ResourceSlice" => ("resource.k8s.io", Known::Slice),
         "ResourceClaim" => ("resource.k8s.io", Known::Claim),
+        "DeviceClass" => ("resource.k8s.io", Known::DeviceClass),
         "ResourceClaimTemplate" => ("resource.k8s.io", Known::ClaimTemplate),
         _ => return None,
     };
@@ -174,6 +178,7 @@ pub(super) struct Parts {
     workload_spec: Option<Box<WorkloadSpec>>,
     slice_spec: SliceSpec,
     claim_spec: Option<Box<ClaimSpec>>,
+    class_spec: ClassSpec,
     /// Whether the spec of a kind that is not read mentions GPUs.
     mentions_gpu: MentionsGpu,
     status: Status,
@@ -196,6 +201,7 @@ impl Parts {
             ("spec", Some(Known::Pod)) => self.pod_spec = Some(member(map)?),
             ("spec", Some(Known::Workload(_))) => self.workload_spec = Some(member(map)?),
             ("spec", Some(Known::Slice)) => self.slice_spec = member(map)?,
+            ("spec", Some(Known::DeviceClass)) => self.class_spec = member(map)?,
             ("spec", Some(Known::Claim | Known::ClaimTemplate)) => self.claim_spec = Some(member(map)?),
             ("spec", None) => self.mentions_gpu = map.next_value()?,
             ("status", Some(Known::Node | Known::Pod | Known::Workload(_) | Known::Claim)) => {
@@ -226,6 +232,7 @@ impl Parts {
                 ("spec", Some(Known::Pod)) => self.pod_spec = Some(member(value)?),
                 ("spec", Some(Known::Workload(_))) => self.workload_spec = Some(member(value)?),
                 ("spec", Some(Known::Slice)) => self.slice_spec = member(value)?,
+                ("spec", Some(Known::DeviceClass)) => self.class_spec = member(value)?,
                 ("spec", Some(Known::Claim | Known::ClaimTemplate)) => self.claim_spec = Some(member(value)?),
                 ("spec", None) => self.mentions_gpu = typed(value)?,
                 ("status", Some(Known::Node | Known::Pod | Known::Workload(_) | Known::Claim)) => {
@@ -267,6 +274,7 @@ impl Parts {
             }
             Known::ConfigMap => Object::ConfigMap(self.metadata, or_default(config)),
             Known::Slice => Object::Slice(self.metadata.name, self.slice_spec),
+            Known::DeviceClass => Object::DeviceClass(self.metadata.name, self.class_spec),
             Known::Claim => Object::Claim(self.metadata, or_default(self.claim_spec), self.status),
             Known::ClaimTemplate => Object::ClaimTemplate(self.metadata, or_default(self.claim_spec)),
         });

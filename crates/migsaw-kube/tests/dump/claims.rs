@@ -306,7 +306,11 @@ fn claims_of_which_it_cannot_be_told_what_they_ask_for_are_said() {
             request("deviceClassName: vfio.gpu.nvidia.com"),
             "claim web-1: request x asks for a GPU to pass through",
         ),
-        ("another class", request("exactly: {deviceClassName: small-gpu}"), "class small-gpu is not known"),
+        (
+            "another class",
+            request("exactly: {deviceClassName: small-gpu}"),
+            "class small-gpu is not in the dump (get deviceclasses too)",
+        ),
         (
             "an odd count",
             request("deviceClassName: gpu.nvidia.com, count: 0.5"),
@@ -345,6 +349,39 @@ fn claims_of_which_it_cannot_be_told_what_they_ask_for_are_said() {
         &[],
         &[],
     );
+}
+
+#[test]
+fn classes_say_what_their_devices_are() {
+    let class = |selector: &str| {
+        format!(
+            "- apiVersion: {V1}\n  kind: DeviceClass\n  metadata: {{name: small-gpu}}\n  spec: {{extendedResourceName: example.com/small, selectors: [{{cel: {{expression: \"device.driver == 'gpu.nvidia.com' && {selector}\"}}}}]}}\n"
+        )
+    };
+    let attribute = |name: &str, value: &str| format!("device.attributes['gpu.nvidia.com'].{name} == '{value}'");
+    let waiting = pod("1").replace("nodeName: a, ", "").replace("Running", "Pending");
+    let wants =
+        claim("web-1", "{devices: {requests: [{name: x, exactly: {deviceClassName: small-gpu, count: 2}}]}}", &[]);
+    for (selector, expected) in [
+        (attribute("profile", "1g.6gb"), Some("team/web 1x 2*1g.6gb mixed")),
+        (
+            format!("{} && {}", attribute("type", "mig"), attribute("profile", "1g.6gb")),
+            Some("team/web 1x 2*1g.6gb mixed"),
+        ),
+        (attribute("type", "gpu"), Some("team/web 1x 2 GPUs")),
+        (attribute("type", "mig"), None),
+        (attribute("productName", "x"), None),
+        (format!("{} && {}", attribute("type", "gpu"), attribute("profile", "1g.6gb")), None),
+        ("true".to_owned(), None),
+    ] {
+        let warning = "resource-claims pod team/web-5d9-1: class small-gpu does not select by one profile and nothing else, so what it asks for cannot be told: it was left out";
+        let (demands, warnings) = match expected {
+            Some(demand) => (vec![demand], vec![]),
+            None => (vec![], vec![warning]),
+        };
+        let items = [node("a", "", ""), one(&everything()), class(&selector), waiting.clone(), wants.clone()];
+        check(&items, &["a: by instance: off off | "], &demands, &warnings);
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::super::wire::{PodSpec, Status};
 use super::DRIVER;
 use super::selector::{self, Condition};
 use super::slices::{Kind, Published};
-use super::wire::{ClaimSpec, DeviceConstraint, DeviceRequest, Exact};
+use super::wire::{ClaimSpec, ClassSpec, DeviceConstraint, DeviceRequest, Exact};
 
 /// A claim, or a template for claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +27,9 @@ pub(in super::super) struct Claim {
 pub(super) struct Ask {
     /// As if it were asked for by resources: `nvidia.com/mig-1g.10gb`, or `nvidia.com/gpu` for whole GPUs.
     pub(super) resources: BTreeMap<String, u64>,
-    /// Classes of devices of which it is not known whether they are GPUs.
-    pub(super) classes: BTreeSet<String>,
+    /// Devices of classes of which the claim does not tell whether they are GPUs; none of a class from which
+    /// the claim selects further, so that the class alone would not tell either.
+    pub(super) classes: BTreeMap<String, u64>,
     /// Whether all must be on one GPU.
     pub(super) same_gpu: bool,
     /// Whether there are conditions that planning does not look at.
@@ -39,6 +40,48 @@ impl Ask {
     pub(super) fn add(&mut self, resource: String, count: u64) {
         let known = self.resources.entry(resource).or_default();
         *known = known.saturating_add(count).min(MOST);
+    }
+
+    pub(super) fn add_classes(&mut self, classes: BTreeMap<String, u64>) {
+        for (class, count) in classes {
+            let known = self.classes.get(&class).copied();
+            let is_told = count > 0 && known != Some(0);
+            self.classes.insert(class, if is_told { known.unwrap_or(0).saturating_add(count) } else { 0 });
+        }
+    }
+}
+
+/// A class of devices that somebody made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Class {
+    /// The resource that one of its devices stands for; `None` if it does not tell.
+    pub(super) resource: Option<String>,
+    /// Whether pods may ask for it as for a resource.
+    pub(in super::super) is_extended: bool,
+}
+
+impl Class {
+    pub(in super::super) fn of(spec: &ClassSpec) -> Class {
+        let is_extended = !spec.extended_resource_name.is_empty();
+        let conditions: Option<Vec<Vec<Condition>>> =
+            spec.selectors.iter().map(|selector| selector::conditions(&selector.cel.expression)).collect();
+        let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for condition in conditions.iter().flatten().flatten() {
+            if let Condition::Attribute { name, value } = condition {
+                values.entry(name.clone()).or_default().insert(value.clone());
+            }
+        }
+        let kind = values.remove("type").unwrap_or_default();
+        let profiles = values.remove("profile").unwrap_or_default();
+        let is = |kinds: &[&str]| kind.len() <= 1 && kind.iter().all(|kind| kinds.contains(&kind.as_str()));
+        let resource = match (profiles.len(), profiles.first()) {
+            // There may be conditions that are not looked at.
+            _ if !values.is_empty() || conditions.is_none() => None,
+            (1, Some(profile)) if is(&["mig"]) => profile.parse::<ProfileName>().ok().map(|name| name.resource()),
+            (0, _) if is(&["gpu"]) && !kind.is_empty() => Some(GPU.to_owned()),
+            _ => None,
+        };
+        Class { resource, is_extended }
     }
 }
 
@@ -163,7 +206,10 @@ fn asked(requests: Vec<DeviceRequest>, constraints: &[DeviceConstraint]) -> Resu
             Some(resource) => ask.add(resource, count),
             // The channels of the vendor's other driver come beside GPUs.
             None if exact.device_class_name.starts_with("compute-domain-") => {}
-            None => drop(ask.classes.insert(shortened(&exact.device_class_name))),
+            None => {
+                let known = ask.classes.entry(shortened(&exact.device_class_name)).or_default();
+                *known = if exact.selectors.is_empty() { known.saturating_add(count) } else { 0 };
+            }
         }
     }
     ask.resources.retain(|_, count| *count > 0);

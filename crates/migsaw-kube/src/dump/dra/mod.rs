@@ -16,7 +16,7 @@ mod settle;
 mod slices;
 pub(super) mod wire;
 
-pub(super) use claims::{Claim, ClaimUse, Claims, uses};
+pub(super) use claims::{Claim, ClaimUse, Claims, Class, uses};
 pub(super) use slices::{Device, Kind, Published, Slice, Slices};
 
 /// The driver's name, which is also that of its attributes and of its class for whole GPUs.

@@ -33,7 +33,7 @@ impl Asked {
         for (resource, count) in ask.resources {
             into.add(resource, count);
         }
-        into.classes.extend(ask.classes);
+        into.add_classes(ask.classes);
         into.same_gpu |= ask.same_gpu;
         into.more |= ask.more;
         self.claims += u32::from(!is_extended);
@@ -144,6 +144,7 @@ impl Collection {
         let object = described("Pod", &pod.asking.namespace, if pod.name.is_empty() { "unnamed" } else { &pod.name });
         let has_resources = !pod.asking.resources.is_empty();
         let Asked { ask, extended, claims, held, shared, is_shared, problem } = asked;
+        let (ask, extended) = (self.with_classes(ask), self.with_classes(extended));
         let (ask, by_extended) =
             if has_resources || !ask.resources.is_empty() { (ask, false) } else { (sum(ask, extended), true) };
         if let Some((other, claim)) = shared {
@@ -153,7 +154,7 @@ impl Collection {
                 return None;
             }
         }
-        if let Some(problem) = doubt(&ask, has_resources, problem) {
+        if let Some(problem) = problem.or_else(|| self.doubt(&ask, has_resources)) {
             self.unclear_nodes.extend(pod.node.clone());
             self.warn_of_claims(&object, &problem, has_resources);
             if !has_resources {
@@ -200,7 +201,8 @@ impl Collection {
         }
         let has_resources = !workload.asking.resources.is_empty();
         let Asked { ask, claims, problem, .. } = asked;
-        if let Some(problem) = doubt(&ask, has_resources, problem) {
+        let ask = self.with_classes(ask);
+        if let Some(problem) = problem.or_else(|| self.doubt(&ask, has_resources)) {
             self.warn_of_claims(&object, &problem, has_resources);
             return has_resources.then_some(workload);
         }
@@ -216,6 +218,29 @@ impl Collection {
         self.warn_of_more(&object, &ask);
         workload.asking = self.asking_also(&workload.asking, ask, claims == 1);
         Some(workload)
+    }
+
+    /// The same with the devices of classes that tell what they are.
+    fn with_classes(&self, mut ask: Ask) -> Ask {
+        for (class, count) in std::mem::take(&mut ask.classes) {
+            match self.device_classes.get(&class).and_then(|class| class.resource.clone()).filter(|_| count > 0) {
+                Some(resource) => ask.add(resource, count),
+                None => drop(ask.classes.insert(class, count)),
+            }
+        }
+        ask
+    }
+
+    /// Why classes leave a doubt. They do only where nothing else is asked for: channels and network cards come beside
+    /// GPUs.
+    fn doubt(&self, ask: &Ask, has_resources: bool) -> Option<String> {
+        let (class, _) = ask.classes.first_key_value().filter(|_| !has_resources && ask.resources.is_empty())?;
+        let why = if self.device_classes.contains_key(class) {
+            "does not select by one profile and nothing else"
+        } else {
+            "is not in the dump (get deviceclasses too)"
+        };
+        Some(format!("class {class} {why}"))
     }
 
     fn warn_of_claims(&mut self, object: &str, problem: &str, has_resources: bool) {
@@ -246,21 +271,11 @@ impl Collection {
     }
 }
 
-/// Why it cannot be told what is asked for, if it cannot. Classes that may be no GPUs leave a doubt only where nothing
-/// else is asked for: channels and network cards come beside GPUs.
-fn doubt(ask: &Ask, has_resources: bool, problem: Option<String>) -> Option<String> {
-    if problem.is_some() || has_resources || !ask.resources.is_empty() || ask.classes.is_empty() {
-        return problem;
-    }
-    let classes: Vec<&str> = ask.classes.iter().map(String::as_str).collect();
-    Some(format!("class {} is not known", classes.join(", ")))
-}
-
 fn sum(mut ask: Ask, other: Ask) -> Ask {
     for (resource, count) in other.resources {
         ask.add(resource, count);
     }
-    ask.classes.extend(other.classes);
+    ask.add_classes(other.classes);
     ask.same_gpu |= other.same_gpu;
     ask.more |= other.more;
     ask

@@ -166,6 +166,16 @@ impl DeviceRequest {
     }
 }
 
+/// The spec of a class of devices.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "the spec of a DeviceClass")]
+pub(in super::super) struct ClassSpec {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) selectors: Vec<Selector>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) extended_resource_name: String,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, expecting = "a device selector")]
 pub(super) struct Selector {
