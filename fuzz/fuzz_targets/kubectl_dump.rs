@@ -33,4 +33,12 @@ fuzz_target!(|bytes: &[u8]| {
     let empty = Source { name: "more", bytes: b"{\"kind\": \"List\", \"items\": []}", optional: false };
     let with_more = read_dump(&[empty, source], &CATALOG, &options).expect("an empty list adds no error");
     assert_eq!(with_more.problem, problem);
+
+    // What runs may leave nodes out and tell how others are cut, and all of it makes sense.
+    let running = DumpOptions { running: true, ..options };
+    let running = read_dump(&[source], &CATALOG, &running).expect("what runs adds no error").problem;
+    let problems = running.validate();
+    if !problems.iter().any(|(_, problem)| refused(problem)) {
+        assert_eq!(problems, [], "what runs makes sense");
+    }
 });

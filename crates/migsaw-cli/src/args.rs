@@ -105,6 +105,10 @@ pub(crate) struct ProblemArgs {
     /// from the live cluster always does)
     #[arg(long, help_heading = "Input")]
     pub(crate) running: bool,
+    /// What DCGM exporter says, so that it is known which GPU each pod is on: scrapes, or answers of Prometheus to
+    /// a query like `DCGM_FI_DEV_FB_USED`; files, folders of files, `-` for stdin (with --running)
+    #[arg(long, value_name = "METRICS", num_args = 1.., requires = "running", help_heading = "Input")]
+    pub(crate) dcgm: Vec<PathBuf>,
 }
 
 /// The live cluster, by the usual rules of kubeconfig files.
@@ -265,6 +269,8 @@ const DIFF_EXAMPLES: &str = "\
 Examples:
   migsaw diff examples/running.yaml --compact
   kubectl get nodes,pods,configmaps -A -o json | migsaw diff --from - --running
+  migsaw diff --from dump.json --running --dcgm metrics.txt
+  kubectl get nodes,pods,resourceslices,resourceclaims -A -o json | migsaw diff --from - --running
   migsaw diff -f scenario.yaml --plan plan.json
 
 A `~` marks nodes that are cut anew; from the others pods are evicted, or they take some.

@@ -55,9 +55,23 @@ pub(crate) struct Named {
     pub(crate) itself: bool,
 }
 
-/// The files a list of files and folders stands for: a folder for all JSON and YAML files in it, also
+/// Which files of a folder are read, by how their names end.
+pub(crate) struct Ends {
+    /// In lower case.
+    ends: &'static [&'static str],
+    /// What they are called in errors.
+    what: &'static str,
+}
+
+/// What kubectl prints, and manifests.
+pub(crate) const OBJECTS: Ends = Ends { ends: &[".json", ".yaml", ".yml"], what: "JSON or YAML" };
+/// Scrapes, and what Prometheus answers.
+pub(crate) const METRICS: Ends =
+    Ends { ends: &[".json", ".metrics", ".prom", ".txt"], what: "metrics (.txt, .prom, .metrics or .json)" };
+
+/// The files a list of files and folders stands for: a folder for all files in it that end like this, also
 /// packed, in the order of their paths.
-pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Named>> {
+pub(crate) fn files(paths: &[PathBuf], ends: &Ends) -> Result<Vec<Named>> {
     let mut found = Vec::new();
     for path in paths {
         if is_stdin(path) || !path.is_dir() {
@@ -65,9 +79,9 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Named>> {
             continue;
         }
         let before = found.len();
-        collect(path, &mut found, 0)?;
+        collect(path, ends, &mut found, 0)?;
         if found.len() == before {
-            let message = format!("folder `{}` has no JSON or YAML file", path.display());
+            let message = format!("folder `{}` has no {} file", path.display(), ends.what);
             return Err(Failure::from(Problem::new("empty-folder", message)).into());
         }
     }
@@ -77,7 +91,7 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Named>> {
 /// Deepest nesting of folders followed, against links that go in circles.
 const DEEPEST: usize = 16;
 
-fn collect(folder: &Path, found: &mut Vec<Named>, depth: usize) -> Result<()> {
+fn collect(folder: &Path, ends: &Ends, found: &mut Vec<Named>, depth: usize) -> Result<()> {
     let failed = || unreadable(&folder.display().to_string(), "folder");
     let entries = fs::read_dir(folder).with_context(failed)?;
     let mut paths =
@@ -86,19 +100,21 @@ fn collect(folder: &Path, found: &mut Vec<Named>, depth: usize) -> Result<()> {
     for path in paths {
         if path.is_dir() {
             if depth < DEEPEST {
-                collect(&path, found, depth + 1)?;
+                collect(&path, ends, found, depth + 1)?;
             }
-        } else if is_data(&path) {
+        } else if ends.are_of(&path) {
             found.push(Named { path, itself: false });
         }
     }
     Ok(())
 }
 
-fn is_data(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    !name.starts_with('.') && [".json", ".yaml", ".yml"].iter().any(|end| name.ends_with(end))
+impl Ends {
+    fn are_of(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        !name.starts_with('.') && self.ends.iter().any(|end| name.ends_with(end))
+    }
 }
 
 fn unreadable(name: &str, what: &str) -> Step {

@@ -109,6 +109,32 @@ fn files_that_are_not_there_are_named_with_the_cause() {
 }
 
 #[test]
+fn metrics_that_are_none_are_refused() {
+    let dump = example("dump.json");
+    let folder = tempfile::tempdir().unwrap();
+    let plan = |path: &str| migsaw(&["plan", "--from", &dump, "--running", "--dcgm", path]);
+    for (name, text, code, part) in [
+        ("empty.txt", "", "no-gpu-series", "gpu, UUID and Hostname"),
+        ("dump.yaml", "kind: Node\n", "no-gpu-series", "line 1: `Node` is no value"),
+        ("cut.json", "{\"status\":\n", "metrics-syntax", "cut.json:2"),
+        (
+            "error.json",
+            r#"{"status":"error","errorType":"bad_data","error":"parse error"}"#,
+            "prometheus-error",
+            "parse error",
+        ),
+        ("range.json", r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#, "not-instant", "vector"),
+    ] {
+        check(&plan(&file(&folder, name, text)), &[code], &[part, name]);
+    }
+    check(&plan("nope.txt"), &["unreadable"], &["`nope.txt`"]);
+    let empty = tempfile::tempdir().unwrap();
+    check(&plan(empty.path().to_str().unwrap()), &["empty-folder"], &[".prom"]);
+    check(&migsaw(&["plan", "--from", "-", "--running", "--dcgm", "-"]), &["stdin-twice"], &[]);
+    check(&migsaw(&["plan", "--from", &dump, "--dcgm", "x"]), &["usage"], &["--running"]);
+}
+
+#[test]
 fn a_huge_file_is_refused_without_being_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("huge.yaml");

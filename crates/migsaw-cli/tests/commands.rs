@@ -72,6 +72,35 @@ fn plan_disturbs_as_little_as_it_is_told() {
 }
 
 #[test]
+fn metrics_beside_a_dump_say_which_gpu_a_pod_is_on() {
+    let (dump, metrics) = (example("dump.json"), example("metrics.txt"));
+    let ran = migsaw(&["plan", "--from", &dump, "--running", "--dcgm", &metrics]);
+    assert_eq!((ran.code, ran.err.contains("warning[metrics")), (0, false), "{}", ran.err);
+    assert!(ran.out.contains("the one unit that runs stays where it is; 3 GPUs cut anew"), "{}", ran.out);
+    assert!(ran.out.contains(&format!("--running --dcgm {metrics} --out plan")), "{}", ran.out);
+    let plan = migsaw(&["plan", "--from", &dump, "--running", "--dcgm", &metrics, "-o", "json"]).out;
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, "plan.json", &plan);
+    for args in [
+        ["--from", &dump, "--running", "--dcgm", &metrics, &path],
+        [&path, "--from", &dump, "--running", "--dcgm", &metrics],
+    ] {
+        assert_eq!(migsaw(&[&["check"], &args[..]].concat()).code, 0, "{args:?}");
+    }
+    // From stdin, and from a folder beside other files.
+    let scrape = fs::read(&metrics).unwrap();
+    let piped = migsaw_with(&["plan", "--from", &dump, "--running", "--dcgm", "-", "-o", "json"], &scrape);
+    assert_eq!(piped.out, plan);
+    let folder = tempfile::tempdir().unwrap();
+    file(&folder, "a.prom", &scrape);
+    file(&folder, "notes.txt", "go_threads 9\n");
+    let scrapes = folder.path().to_str().unwrap();
+    let from_folder = migsaw(&["plan", "--from", &dump, "--running", "--dcgm", scrapes, "-o", "json"]);
+    assert_eq!(from_folder.out, plan);
+    assert!(from_folder.err.contains("skipped 1 file without a series of a GPU"), "{}", from_folder.err);
+}
+
+#[test]
 fn a_dump_says_what_runs_where_that_is_asked_for() {
     let dump = example("dump.json");
     let from_scratch = migsaw(&["plan", "--from", &dump, "--keep-running"]);

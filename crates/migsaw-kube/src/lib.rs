@@ -2,6 +2,7 @@
 //!
 //! Translation: bytes in, values out, and back. Only with the feature `client` anything here opens a connection.
 //!
+//! - [`dcgm`] reads the metrics of DCGM exporter, which say on which GPU a pod is.
 //! - [`dump`] reads what `kubectl get nodes,pods -A -o json` prints, and manifests, as a planning problem.
 //! - [`gpu_operator`] writes a plan as the GPU Operator takes it.
 //! - [`mig_parted`] reads, judges and writes the files MIG Manager applies.
@@ -40,6 +41,7 @@
 pub mod apply;
 #[cfg(feature = "client")]
 pub mod cluster;
+pub mod dcgm;
 pub mod dump;
 pub mod gpu_operator;
 pub mod mig_parted;

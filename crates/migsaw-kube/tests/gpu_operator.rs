@@ -8,7 +8,7 @@ use std::sync::Arc;
 use migsaw::fleet::{Fleet, GpuGroup, NodeGroup, NodeNames, Pool, Strategy};
 use migsaw::geometry::{Catalog, Counts, Layout, Model};
 use migsaw::plan::{GpuTarget, Options, Plan, PlannedNodes, Status};
-use migsaw::present::Present;
+use migsaw::present::{Present, RecutUnit};
 use migsaw::problem::Problem;
 use migsaw_kube::dump::{DumpOptions, Source, read_dump};
 use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config, standard_entries};
@@ -275,7 +275,7 @@ data:
 fn odd_node_names_stay_one_word() {
     let nodes =
         BTreeMap::from([("c".to_owned(), vec!["a b; rm -rf $HOME'".to_owned(), "-x".to_owned(), String::new()])]);
-    let labels = NodeLabels { nodes, cut_already: BTreeSet::new(), left_alone: BTreeSet::new() };
+    let labels = NodeLabels { nodes, ..NodeLabels::default() };
     let script = labels.to_script();
     assert!(script.contains(r"node 'a b; rm -rf $HOME'\''' '-x' '' nvidia"), "{script}");
     let yaml: serde_json::Value = serde_saphyr::from_str(&labels.to_yaml()).unwrap();
@@ -306,12 +306,19 @@ fn nodes_that_are_cut_already_need_no_drain() {
     assert_eq!((labels.cut_already.len(), labels.left_alone.len()), (0, 1));
     assert!(labels.to_script().contains("keep their label") && !labels.to_script().contains("node n-0"));
     assert!(!labels.to_yaml().contains("n-0"));
+
+    // A DRA driver makes the instances, and MIG Manager must not.
+    problem.fleet.pools[0].nodes[0].present.as_mut().unwrap().unit = RecutUnit::Instance;
+    let labels = NodeLabels::new(&problem, &plan);
+    assert_eq!(labels.by_driver, BTreeSet::from(["n-0".to_owned()]));
+    assert!(labels.to_script().contains("take no label") && !labels.to_script().contains("node n-0"));
+    assert!(!labels.to_yaml().contains("n-0"));
 }
 
 #[test]
 fn many_nodes_are_labelled_together() {
     let nodes = BTreeMap::from([("c".to_owned(), (0..120).map(|i| format!("n{i}")).collect())]);
-    let script = NodeLabels { nodes, cut_already: BTreeSet::new(), left_alone: BTreeSet::new() }.to_script();
+    let script = NodeLabels { nodes, ..NodeLabels::default() }.to_script();
     assert_eq!(script.lines().filter(|line| line.starts_with("kubectl")).count(), 3);
     assert_eq!(script.matches(" n").count() - script.matches(" nvidia").count() - script.matches(" node").count(), 120);
 }

@@ -92,6 +92,14 @@ impl Room {
         Some(self.0.remove(at))
     }
 
+    /// Takes just these, if they are free and what a unit that asks for this could hold.
+    pub fn take_these(&mut self, wanted: &[Held], request: &Request, models: &[&Model]) -> Option<Vec<Held>> {
+        let mut these = Room(self.0.iter().filter(|held| wanted.contains(held)).copied().collect());
+        let taken = these.take(request, models).filter(|taken| taken.len() == wanted.len())?;
+        self.0.retain(|held| !taken.contains(held));
+        Some(taken)
+    }
+
     /// Takes what a unit that asks for this could hold, the first there is. `models` are those of the GPUs, by
     /// index.
     pub fn take(&mut self, request: &Request, models: &[&Model]) -> Option<Vec<Held>> {

@@ -37,14 +37,15 @@ struct Violation<'a> {
 }
 
 pub(super) fn run(mut args: CheckArgs, io: &mut Io<'_>) -> Result<Answer> {
-    // `--from a.json b.json plan.json` takes the plan for a dump.
-    let swallowed = || if args.problem.from.len() > 1 { args.problem.from.pop() } else { None };
+    // `--from a.json b.json plan.json` takes the plan for a dump, and `--dcgm a.txt plan.json` for metrics.
+    let (from, dcgm) = (&mut args.problem.from, &mut args.problem.dcgm);
+    let swallowed = || [dcgm, from].into_iter().find(|paths| paths.len() > 1)?.pop();
     let Some(path): Option<PathBuf> = args.plan.take().or_else(swallowed) else {
         let wrong = Wrong::new("no-input", "there is no plan to check");
         return Err(Failure::from(wrong.help("migsaw check -f scenario.yaml plan.json")).into());
     };
-    let stdins = args.problem.scenario.iter().chain(&args.problem.from).chain([&path]).filter(|p| is_stdin(p)).count();
-    if stdins > 1 {
+    let read = args.problem.scenario.iter().chain(&args.problem.from).chain(&args.problem.dcgm).chain([&path]);
+    if read.filter(|path| is_stdin(path)).count() > 1 {
         return Err(Failure::from(problem::stdin_twice()).into());
     }
     let problem = problem::read(&args.problem, None, io)?;

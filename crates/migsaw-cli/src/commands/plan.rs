@@ -224,6 +224,11 @@ fn next_steps(args: &PlanningArgs, was_stopped: bool, to_write: bool, gain: Opti
             if args.problem.running {
                 input.push_str(" --running");
             }
+            if !args.problem.dcgm.is_empty() {
+                let paths: Vec<String> = args.problem.dcgm.iter().map(|p| word(&p.display().to_string())).collect();
+                input.push_str(" --dcgm ");
+                input.push_str(&paths.join(" "));
+            }
             input
         }
     };

@@ -2,13 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
 use migsaw::document::{MAX_TEXT, scenario};
 use migsaw::geometry::{Catalog, GeometryFile, GeometryFileError, GeometryProblem, Model, ModelError};
 use migsaw::problem::{InputProblem, Problem};
+use migsaw_kube::dcgm::{Metrics, MetricsError};
 use migsaw_kube::dump::{self, DumpError, DumpOptions, Reader, Source};
 use migsaw_report::{Tone, clean, counted};
 
@@ -23,6 +24,8 @@ use crate::output::say;
 const MOST_TEXT: u64 = MAX_TEXT as u64;
 /// Largest file of a dump, packed or not.
 const MOST_DUMP: u64 = 4 << 30;
+/// Largest file of metrics.
+const MOST_METRICS: u64 = 1 << 30;
 /// Most warnings said about a dump.
 const MOST_WARNINGS: usize = 20;
 /// Most kinds of objects said that are not read.
@@ -64,7 +67,7 @@ pub(crate) fn model(catalog: &Catalog, name: &str) -> Result<Arc<Model>, Failure
 
 /// The problem of a scenario or of a dump.
 pub(crate) fn read(args: &ProblemArgs, positional: Option<&Path>, io: &mut Io<'_>) -> Result<Problem> {
-    if args.from.iter().filter(|path| is_stdin(path)).count() > 1 {
+    if args.from.iter().chain(&args.dcgm).filter(|path| is_stdin(path)).count() > 1 {
         return Err(Failure::from(stdin_twice()).into());
     }
     let catalog = catalog(&args.geometry, io)?;
@@ -149,7 +152,7 @@ fn read_live(args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<P
 /// Puts the files of --from into a reader.
 fn add_files(args: &ProblemArgs, reader: &mut Reader, io: &mut Io<'_>) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
-    for file in input::files(&args.from)? {
+    for file in input::files(&args.from, &input::OBJECTS)? {
         let input = input::read(&file.path, "dump", MOST_DUMP, io)?;
         reader.add(&Source { name: &input.name, bytes: &input.bytes, optional: !file.itself });
         inputs.push(input);
@@ -158,7 +161,9 @@ fn add_files(args: &ProblemArgs, reader: &mut Reader, io: &mut Io<'_>) -> Result
 }
 
 fn finish(reader: Reader, args: &ProblemArgs, catalog: &Catalog, inputs: &[Input], io: &mut Io<'_>) -> Result<Problem> {
+    let metrics = if args.dcgm.is_empty() { None } else { Some(read_metrics(&args.dcgm, io)?) };
     let options = DumpOptions {
+        metrics: metrics.as_ref(),
         include_unavailable: args.include_unavailable,
         namespace: args.namespace.as_deref(),
         running: args.running || args.cluster.is_live(),
@@ -177,6 +182,36 @@ fn finish(reader: Reader, args: &ProblemArgs, catalog: &Catalog, inputs: &[Input
         return Err(Failure(wrong.iter().map(problem).collect()).into());
     }
     Ok(dump.problem)
+}
+
+/// What DCGM exporter says in these files and folders.
+fn read_metrics(paths: &[PathBuf], io: &mut Io<'_>) -> Result<Metrics> {
+    let mut metrics = Metrics::default();
+    let (mut wrong, mut foreign) = (Vec::new(), Vec::new());
+    for file in input::files(paths, &input::METRICS)? {
+        let input = input::read(&file.path, "metrics", MOST_METRICS, io)?;
+        let Err(error) = metrics.read(&input.name, &input.bytes) else { continue };
+        let problem = Wrong::new(error.code(), error.to_string()).in_file(&input.name);
+        match error {
+            // A folder may have other files too.
+            MetricsError::NoSeries { .. } if !file.itself => foreign.push(problem),
+            MetricsError::Syntax { line, column, .. } => {
+                let text = std::str::from_utf8(&input.bytes).unwrap_or_default();
+                wrong.push(problem.at(text, line as u64, column as u64));
+            }
+            _ => wrong.push(problem),
+        }
+    }
+    if metrics.hosts().next().is_none() {
+        wrong.append(&mut foreign);
+    }
+    if !wrong.is_empty() {
+        return Err(Failure(wrong).into());
+    }
+    if !foreign.is_empty() {
+        say(io, &format!("skipped {} without a series of a GPU", counted(foreign.len() as u64, "file")));
+    }
+    Ok(metrics)
 }
 
 fn wrong_dump(errors: &[DumpError], inputs: &[Input]) -> Failure {

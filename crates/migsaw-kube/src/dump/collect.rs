@@ -8,7 +8,9 @@ use migsaw::fleet::Taint;
 
 use super::Skipped;
 use super::constraints::{self, Constraints, NODE_NAME};
+use super::dra::{self, Claim, ClaimUse, Claims, Class, Slice, Slices};
 use super::error::DumpError;
+use super::identity::DUPLICATE;
 use super::object::{Object, Parts};
 use super::quantity::whole;
 use super::requests;
@@ -30,6 +32,13 @@ pub(super) struct Collection {
     pub(super) priority_classes: Vec<PriorityClass>,
     /// mig-parted files by the name of their ConfigMap.
     pub(super) mig_configs: BTreeMap<String, Config>,
+    /// What NVIDIA's driver publishes.
+    pub(super) slices: Slices,
+    pub(super) claims: Claims,
+    pub(super) claim_templates: Claims,
+    pub(super) device_classes: BTreeMap<String, Class>,
+    /// Nodes with pods of which it cannot be told what they hold.
+    pub(super) unclear_nodes: BTreeSet<String>,
     /// What priority classes mean, as pods tell that have both.
     pub(super) class_values: BTreeMap<String, i32>,
     pub(super) skipped: Skipped,
@@ -115,6 +124,9 @@ pub(super) struct Pod {
     pub(super) pinned: Option<String>,
     /// Whether nothing brings it back, or somebody said that it must not be evicted.
     pub(super) stays: bool,
+    pub(super) claims: Vec<ClaimUse>,
+    /// Devices it holds through claims, by pool and name.
+    pub(super) held: Vec<(String, String)>,
     pub(super) asking: Arc<Asking>,
 }
 
@@ -122,6 +134,7 @@ pub(super) struct Pod {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Workload {
     pub(super) asking: Arc<Asking>,
+    pub(super) claims: Vec<ClaimUse>,
     /// `None` leaves the number as it is.
     pub(super) replicas: Option<u64>,
     pub(super) origin: Origin,
@@ -146,6 +159,10 @@ pub(super) struct Asking {
     pub(super) namespace: String,
     pub(super) owner: Owner,
     pub(super) resources: BTreeMap<String, u64>,
+    /// Whether all instances must be on one GPU.
+    pub(super) same_gpu: bool,
+    /// Whether claims ask for some of it.
+    pub(super) by_claims: bool,
     pub(super) constraints: Arc<Constraints>,
     pub(super) priority: Option<i32>,
     pub(super) priority_class: String,
@@ -178,6 +195,19 @@ impl Collection {
                 self.priority_classes.extend(value.map(|value| PriorityClass { name, value, default }));
             }
             Object::ConfigMap(metadata, config) => self.add_mig_config(metadata.name, &config),
+            Object::Slice(name, spec) => match Slice::of(spec) {
+                Some(slice) => drop(self.slices.0.insert(name, slice)),
+                None => *self.skipped.kinds.entry("ResourceSlice.resource.k8s.io".to_owned()).or_default() += 1,
+            },
+            Object::DeviceClass(name, spec) => drop(self.device_classes.insert(name, Class::of(&spec))),
+            Object::Claim(metadata, spec, status) => {
+                let key = (metadata.namespace.unwrap_or_default(), metadata.name);
+                self.add_claim(key, Claim::of(*spec, status));
+            }
+            Object::ClaimTemplate(metadata, spec) => {
+                let key = (metadata.namespace.unwrap_or_default(), metadata.name);
+                self.add_claim_template(key, Claim::of(*spec, Status::default()));
+            }
         }
     }
 
@@ -217,6 +247,10 @@ impl Collection {
         self.owners.extend(other.owners);
         self.priority_classes.extend(other.priority_classes);
         self.mig_configs.extend(other.mig_configs);
+        self.slices.0.extend(other.slices.0);
+        other.claims.into_iter().for_each(|(key, claim)| self.add_claim(key, claim));
+        other.claim_templates.into_iter().for_each(|(key, claim)| self.add_claim_template(key, claim));
+        self.device_classes.extend(other.device_classes);
         self.class_values.extend(other.class_values);
         self.skipped.absorb(other.skipped);
         self.warnings.absorb(other.warnings);
@@ -226,7 +260,25 @@ impl Collection {
         self.objects += other.objects;
     }
 
-    fn share(&mut self, asking: Asking) -> Arc<Asking> {
+    fn add_claim(&mut self, key: (String, String), claim: Claim) {
+        let object = described("ResourceClaim", &key.0, &key.1);
+        self.warn_of_duplicate(object, self.claims.get(&key).is_some_and(|known| *known != claim));
+        self.claims.insert(key, claim);
+    }
+
+    fn add_claim_template(&mut self, key: (String, String), claim: Claim) {
+        let object = described("ResourceClaimTemplate", &key.0, &key.1);
+        self.warn_of_duplicate(object, self.claim_templates.get(&key).is_some_and(|known| *known != claim));
+        self.claim_templates.insert(key, claim);
+    }
+
+    fn warn_of_duplicate(&mut self, object: String, differs: bool) {
+        if differs {
+            self.warnings.add(WarningCode::DuplicateObject, object, DUPLICATE);
+        }
+    }
+
+    pub(super) fn share(&mut self, asking: Asking) -> Arc<Asking> {
         let constraints = shared(&mut self.constraints, Arc::unwrap_or_clone(asking.constraints));
         shared(&mut self.asking, Asking { constraints, ..asking })
     }
@@ -270,7 +322,8 @@ impl Collection {
         let title = metadata.name_or_prefix().to_owned();
         let object = described("Pod", &namespace, &title);
         let Some(resources) = self.resources(&object, spec) else { return };
-        if resources.is_empty() {
+        let claims = dra::uses(spec, status);
+        if resources.is_empty() && claims.is_empty() {
             self.skipped.pods_without_gpu += 1;
             return;
         }
@@ -286,19 +339,13 @@ impl Collection {
         }
         let pinned = if owner.kind == "DaemonSet" { unpin(&mut constraints) } else { None };
         let asking = self.asking(&object, namespace, owner, resources, constraints, spec);
-        self.pods.push(Pod { name: metadata.name, node, pinned, stays, asking });
+        self.pods.push(Pod { name: metadata.name, node, pinned, stays, claims, held: Vec::new(), asking });
     }
 
     /// What a pod asks for; `None` if it asks for nonsense, which is noted.
     pub(super) fn resources(&mut self, object: &str, spec: &PodSpec) -> Option<BTreeMap<String, u64>> {
         match requests::of_pod(spec) {
-            Ok(resources) => {
-                if resources.is_empty() && !spec.resource_claims.is_empty() {
-                    let message = "asks for devices through resource claims, which are not read: it was left out";
-                    self.warnings.add(WarningCode::ResourceClaims, object, message);
-                }
-                Some(resources)
-            }
+            Ok(resources) => Some(resources),
             Err(bad) => {
                 self.problems.push(Problem::Quantity { object: object.to_owned(), bad });
                 None
@@ -334,7 +381,16 @@ impl Collection {
         {
             self.class_values.insert(priority_class.clone(), priority);
         }
-        self.share(Asking { namespace, owner, resources, constraints: Arc::new(constraints), priority, priority_class })
+        self.share(Asking {
+            namespace,
+            owner,
+            resources,
+            same_gpu: false,
+            by_claims: false,
+            constraints: Arc::new(constraints),
+            priority,
+            priority_class,
+        })
     }
 }
 

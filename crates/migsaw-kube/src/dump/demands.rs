@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use migsaw::demand::{Demand, NodeSelector, Operator, Toleration};
+use migsaw::demand::{Demand, NodeSelector, Operator, Together, Toleration};
 use migsaw::fleet::{Strategy, Taint};
 use migsaw::geometry::{Catalog, ProfileName};
 
 use super::collect::{Asking, Collection, Owner, PriorityClass, described};
 use super::constraints::{self, NODE_NAME, Term};
+use super::dra::{self, ClaimUse};
 use super::groups::{self, Group, Member};
 use super::labels::{Lasting, lasting};
 use super::naming;
-use super::nodes::{FleetNode, Nodes};
+use super::nodes::{DRA_DRIVER, FleetNode, Nodes};
 use super::warning::{WarningCode, Warnings};
 
 const GPU: &str = "nvidia.com/gpu";
@@ -31,14 +32,14 @@ pub(super) struct Key {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wanted {
-    Slices(BTreeMap<ProfileName, u32>, Strategy),
+    Slices(BTreeMap<ProfileName, u32>, Strategy, Together),
     Whole(u32),
 }
 
 impl Wanted {
     /// Whether it is slices of strategy `single`.
     fn on_slices(&self) -> bool {
-        matches!(self, Wanted::Slices(_, Strategy::Single))
+        matches!(self, Wanted::Slices(_, Strategy::Single, _))
     }
 }
 
@@ -95,6 +96,10 @@ struct Context<'a> {
     cut: BTreeMap<&'a str, &'a ProfileName>,
     outside: BTreeSet<&'a str>,
     taints: BTreeSet<&'a Taint>,
+    /// Whether there are nodes of the DRA driver and others.
+    has_both: bool,
+    /// Whether claims are made for extended resources.
+    has_extended: bool,
 }
 
 impl<'a> Context<'a> {
@@ -108,6 +113,9 @@ impl<'a> Context<'a> {
             warnings,
             cut: all.filter_map(|node| Some((node.name.as_str(), node.cut.as_ref()?))).collect(),
             outside: nodes.outside.iter().map(|node| node.name.as_str()).collect(),
+            has_both: nodes.fleet.iter().any(|node| node.by_claims) && nodes.fleet.iter().any(|node| !node.by_claims),
+            has_extended: found.device_classes.values().any(|class| class.is_extended)
+                || found.pods.iter().any(|pod| pod.claims.iter().any(|c| matches!(c, ClaimUse::Extended(_)))),
             taints: nodes.fleet.iter().flat_map(|node| &node.taints).collect(),
         }
     }
@@ -148,19 +156,19 @@ impl<'a> Context<'a> {
         };
         let mut keys = Vec::new();
         for (wanted, members, missing) in split {
-            let terms = selector.terms(wanted.on_slices());
+            let terms = self.by_driver(selector.terms(wanted.on_slices()), asking);
             let (pinned, free): (Vec<&Member>, Vec<&Member>) = members.into_iter().partition(|m| m.pinned.is_some());
             if !free.is_empty() || missing > 0 {
                 let count = missing.saturating_add(free.len() as u64);
                 let running = free.into_iter().filter_map(RunningPod::of).collect();
-                keys.push((key(wanted.clone(), terms.to_vec(), None), Units { count, running }));
+                keys.push((key(wanted.clone(), terms.clone(), None), Units { count, running }));
             }
             for members in layers(&pinned) {
                 // One pod on each of these nodes is the same as so many pods on them, at most one each.
                 let names = members.iter().filter_map(|member| member.pinned.as_deref()).collect();
                 let running = members.iter().filter_map(|member| RunningPod::of(member)).collect();
                 let units = Units { count: members.len() as u64, running };
-                keys.push((key(wanted.clone(), pinned_to(terms, &names), Some(1)), units));
+                keys.push((key(wanted.clone(), pinned_to(&terms, &names), Some(1)), units));
             }
         }
         let priority = self.priority(&object, asking);
@@ -253,12 +261,15 @@ impl<'a> Context<'a> {
     ) -> Vec<(Wanted, Vec<&'m Member>, u64)> {
         let gpus = match asked {
             Asked::Slices(slices) => {
-                return vec![(Wanted::Slices(slices.clone(), Strategy::Mixed), members.to_vec(), missing)];
+                let together = if asking.same_gpu { Together::Gpu } else { Together::Node };
+                return vec![(Wanted::Slices(slices.clone(), Strategy::Mixed, together), members.to_vec(), missing)];
             }
             Asked::Gpus(gpus) => *gpus,
         };
         let wanted = |profile: Option<&ProfileName>| match profile {
-            Some(profile) => Wanted::Slices(BTreeMap::from([(profile.clone(), gpus)]), Strategy::Single),
+            Some(profile) => {
+                Wanted::Slices(BTreeMap::from([(profile.clone(), gpus)]), Strategy::Single, Together::Node)
+            }
             None => Wanted::Whole(gpus),
         };
         let mut split: BTreeMap<Wanted, (Vec<&Member>, u64)> = BTreeMap::new();
@@ -293,6 +304,29 @@ impl<'a> Context<'a> {
         let mut usable = self.nodes.fleet.iter().filter(|node| accepts(node) && node.taints.iter().all(tolerated));
         let first = usable.next()?.cut.as_ref()?;
         usable.all(|node| node.cut.as_ref() == Some(first)).then_some(first)
+    }
+
+    /// The conditions on nodes, with who must give their GPUs out: claims are served by the DRA driver's nodes and
+    /// resources by the device plugin's, where there are both. If claims were made for extended resources, those are
+    /// served by either.
+    fn by_driver(&self, terms: &[Term], asking: &Asking) -> Vec<Term> {
+        let mut terms = terms.to_vec();
+        let condition = if asking.by_claims {
+            constraints::requirement(DRA_DRIVER, Operator::In, &[dra::DRIVER.to_owned()])
+        } else {
+            constraints::requirement(DRA_DRIVER, Operator::DoesNotExist, &[])
+        };
+        if !self.has_both || self.has_extended && !asking.by_claims {
+            return terms;
+        }
+        if terms.is_empty() {
+            terms.push(Vec::new());
+        }
+        for term in &mut terms {
+            term.push(condition.clone());
+            term.sort();
+        }
+        terms
     }
 
     /// The tolerations that matter for some taint of the fleet.

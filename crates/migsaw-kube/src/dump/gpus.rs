@@ -53,7 +53,8 @@ pub(super) fn count(node: &Node, model: &Model, cut: Option<&ProfileName>, slice
     if least == devices { within_reason(devices) } else { Count::AtLeast { least, most: devices, if_full } }
 }
 
-fn within_reason(gpus: u32) -> Count {
+/// A number of GPUs that a node may have.
+pub(super) fn within_reason(gpus: u32) -> Count {
     if (1..=MAX_GPUS_PER_NODE).contains(&gpus) { Count::Exact(gpus) } else { Count::Unknown }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::collect::{Asking, Collection, Origin, Owner, Pod, Workload, described};
 use super::warning::WarningCode;
 
-const DUPLICATE: &str = "is in the dump several times with different contents: the last one counts";
+pub(super) const DUPLICATE: &str = "is in the dump several times with different contents: the last one counts";
 
 impl Collection {
     /// Puts what says no namespace into this one.
@@ -21,6 +21,10 @@ impl Collection {
         let settled = |(own, kind, name): (String, String, String)| {
             (if own.is_empty() { namespace.to_owned() } else { own }, kind, name)
         };
+        let own = |(own, name): (String, String)| (if own.is_empty() { namespace.to_owned() } else { own }, name);
+        for claims in [&mut self.claims, &mut self.claim_templates] {
+            *claims = std::mem::take(claims).into_iter().map(|(key, claim)| (own(key), claim)).collect();
+        }
         self.met = std::mem::take(&mut self.met).into_iter().map(settled).collect();
         let owners = std::mem::take(&mut self.owners).into_iter();
         self.owners = owners.map(|(key, owner)| (settled(key), owner)).collect();
@@ -53,7 +57,7 @@ impl Collection {
         for pod in named {
             let key = (pod.asking.namespace.clone(), pod.name.clone());
             if let Some(known) = pods.get(&key)
-                && (known.node != pod.node || known.asking != pod.asking)
+                && (known.node != pod.node || known.asking != pod.asking || known.claims != pod.claims)
             {
                 self.warnings.add(WarningCode::DuplicateObject, described("Pod", &key.0, &key.1), DUPLICATE);
             }

@@ -4,7 +4,8 @@
 //! no pod can tell apart form a pool. The pods become the demand, those of one workload together:
 //! running and pending ones, not completed or terminating ones. Planning is from scratch, so a running
 //! pod may move; what it selects, tolerates and asks for holds all the same. With
-//! [`DumpOptions::running`] it is also said how the nodes are cut and which pods run where.
+//! [`DumpOptions::running`] it is also said how the nodes are cut and which pods run where; on which GPU, if
+//! claims or [`DumpOptions::metrics`] tell.
 //!
 //! # What counts
 //!
@@ -12,6 +13,10 @@
 //!   resources are one unit, all on one node of strategy `mixed`. `nvidia.com/gpu` means whole GPUs,
 //!   unless the pod runs on, or selects, nodes cut under strategy `single`: then it means their
 //!   profile, and the demand stays on strategy `single`.
+//! - Devices of NVIDIA's DRA driver count like resources, as far as `ResourceClaim`s and their templates in
+//!   the dump tell: by the devices that were given, else by a selector that compares the profile with one
+//!   name. `ResourceSlice`s tell which instances there are, and stand in for labels of GPUs that a node
+//!   does not have. Pods with claims go to nodes of that driver, others to those of the device plugin.
 //! - A Deployment, `StatefulSet`, `ReplicaSet`, Job or `JobSet` of the cluster counts by its pods. Where
 //!   the dump has fewer of them than declared (`replicas`, `parallelism`), the missing ones are added, so
 //!   nothing counts twice. A Job counts what runs at once and is not done; a `CronJob` one run; a
@@ -32,6 +37,7 @@
 mod collect;
 mod constraints;
 mod demands;
+mod dra;
 mod error;
 mod gpus;
 mod groups;
@@ -57,6 +63,7 @@ use migsaw::fleet::{Fleet, Strategy};
 use migsaw::geometry::Catalog;
 use migsaw::problem::Problem;
 
+use crate::dcgm::Metrics;
 use collect::Collection;
 pub use error::{DumpError, DumpErrors};
 pub(crate) use nodes::GPU;
@@ -84,6 +91,9 @@ pub struct DumpOptions<'a> {
     pub namespace: Option<&'a str>,
     /// Whether to say what runs today, so that a plan can leave it where it is.
     pub running: bool,
+    /// What DCGM exporter says of the GPUs, read at about the same time as the dump; it counts with
+    /// [`running`](DumpOptions::running) only.
+    pub metrics: Option<&'a Metrics>,
 }
 
 /// What a dump says.
@@ -221,6 +231,8 @@ impl Reader {
 fn translate(mut found: Collection, catalog: &Catalog, options: &DumpOptions<'_>) -> Dump {
     found.settle_namespaces(options.namespace.unwrap_or("default"));
     found.keep_one_of_each();
+    let published = found.slices.published();
+    found.settle_claims(&published);
     let mut warnings = std::mem::take(&mut found.warnings);
     let mut skipped = std::mem::take(&mut found.skipped);
     if !skipped.kinds_with_gpu.is_empty() {
@@ -228,7 +240,7 @@ fn translate(mut found: Collection, catalog: &Catalog, options: &DumpOptions<'_>
         let message = format!("left out, though they ask for GPUs: {} (these kinds are not read)", kinds.join(", "));
         warnings.add_general(WarningCode::KindNotRead, message);
     }
-    let nodes = nodes::judge(&found.nodes, catalog, *options, &mut warnings, &mut skipped);
+    let nodes = nodes::judge(&found.nodes, (catalog, &published), *options, &mut warnings, &mut skipped);
     let (demands, running): (Vec<_>, Vec<_>) =
         demands::build(&found, &nodes, catalog, &mut warnings).into_iter().unzip();
     let pools = pools::group(&nodes.fleet, &demands);
@@ -239,7 +251,8 @@ fn translate(mut found: Collection, catalog: &Catalog, options: &DumpOptions<'_>
     }
     let mut problem = Problem { fleet: Fleet { pools }, demands };
     if options.running {
-        state::add(&found, &nodes.fleet, &running, catalog, &mut problem, &mut warnings);
+        let known = state::Known { catalog, metrics: options.metrics, published: &published };
+        state::add(&found, &nodes.fleet, &running, &known, &mut problem, &mut warnings);
     }
     Dump { problem, warnings: warnings.into_sorted(), skipped }
 }

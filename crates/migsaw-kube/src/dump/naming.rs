@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use migsaw::demand::{Demand, Eligibility, NodeSelector, Request, Together};
+use migsaw::demand::{Demand, Eligibility, NodeSelector, Request};
 
 use super::demands::{Key, RunningPod, Units, Wanted};
 
@@ -24,8 +24,8 @@ pub(super) fn named(units: BTreeMap<Key, Units>) -> Vec<(Demand, Vec<RunningPod>
             number += 1;
         }
         let (request, strategy) = match key.wanted {
-            Wanted::Slices(instances, strategy) => {
-                (Request::Profiles { instances, together: Together::Node }, Some(strategy))
+            Wanted::Slices(instances, strategy, together) => {
+                (Request::Profiles { instances, together }, Some(strategy))
             }
             Wanted::Whole(gpus) => (Request::WholeGpus { gpus }, None),
         };

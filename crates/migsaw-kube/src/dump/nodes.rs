@@ -9,6 +9,7 @@ use migsaw::problem::MAX_GPUS_PER_NODE;
 
 use super::collect::Node;
 use super::constraints::NODE_NAME;
+use super::dra::{self, Published};
 use super::gpus::{self, Count};
 use super::warning::{WarningCode, Warnings};
 use super::{DumpOptions, Skipped};
@@ -25,6 +26,8 @@ pub(super) const CONFIG: &str = "nvidia.com/mig.config";
 const CONFIG_STATE: &str = "nvidia.com/mig.config.state";
 /// The resource of whole GPUs, and of all MIG devices under strategy `single`.
 pub(crate) const GPU: &str = "nvidia.com/gpu";
+/// The key under which a node's DRA driver stands among its labels, if nothing else gives its GPUs out.
+pub(super) const DRA_DRIVER: &str = "resource.k8s.io/driver";
 
 /// A node whose GPUs can be planned.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub(super) struct FleetNode {
     pub(super) labels: BTreeMap<String, String>,
     /// The profile the node is cut to now, under strategy `single`.
     pub(super) cut: Option<ProfileName>,
+    /// Whether its GPUs are given out through claims only.
+    pub(super) by_claims: bool,
 }
 
 /// A node with GPUs that are not planned.
@@ -64,13 +69,16 @@ struct Candidate<'a> {
     model: Arc<Model>,
     strategy: Strategy,
     cut: Option<ProfileName>,
+    /// Whether its labels describe slices, not GPUs.
+    speaks_of_slices: bool,
+    by_claims: bool,
     count: Count,
 }
 
 /// Judges every node.
 pub(super) fn judge(
     nodes: &[Node],
-    catalog: &Catalog,
+    (catalog, published): (&Catalog, &Published),
     options: DumpOptions<'_>,
     warnings: &mut Warnings,
     skipped: &mut Skipped,
@@ -78,7 +86,7 @@ pub(super) fn judge(
     let mut found = Nodes::default();
     let mut candidates = Vec::new();
     for node in nodes {
-        match candidate(node, catalog, options, warnings, skipped) {
+        match candidate(node, (catalog, published), options, warnings, skipped) {
             Verdict::NoGpu => skipped.nodes_without_gpu += 1,
             Verdict::Outside => found.outside.push(OutsideNode {
                 name: node.name.clone(),
@@ -99,14 +107,19 @@ pub(super) fn judge(
             });
             continue;
         };
+        let mut labels = lasting_labels(node, candidate.speaks_of_slices.then_some(gpus));
+        if candidate.by_claims {
+            labels.insert(DRA_DRIVER.to_owned(), dra::DRIVER.to_owned());
+        }
         let fleet_node = FleetNode {
             name: node.name.clone(),
             model: Arc::clone(&candidate.model),
             gpus,
             strategy: candidate.strategy,
             taints: node.taints.clone(),
-            labels: lasting_labels(node, candidate.cut.as_ref().map(|_| gpus)),
+            labels,
             cut: candidate.cut.clone(),
+            by_claims: candidate.by_claims,
         };
         match unavailable(node, options) {
             Some((code, message)) if !options.include_unavailable => {
@@ -134,15 +147,19 @@ fn object(node: &Node) -> String {
 
 fn candidate<'a>(
     node: &'a Node,
-    catalog: &Catalog,
+    (catalog, published): (&Catalog, &Published),
     options: DumpOptions<'_>,
     warnings: &mut Warnings,
     skipped: &mut Skipped,
 ) -> Verdict<'a> {
     let label = |key: &str| node.labels.get(key).map(String::as_str);
     let sliced = node.capacity.iter().any(|(name, &n)| name.starts_with(ProfileName::RESOURCE_PREFIX) && n > 0);
-    let has_gpu = sliced || node.capacity.get(GPU).is_some_and(|&n| n > 0);
-    let Some(product) = label(PRODUCT) else {
+    let has_plugin = sliced || node.capacity.get(GPU).is_some_and(|&n| n > 0);
+    // Where the DRA driver gives GPUs out, the strategy of the device plugin does not matter.
+    let by_claims = published.has(&node.name) && !has_plugin;
+    let has_gpu = has_plugin || by_claims;
+    let by_driver = published.product(&node.name).filter(|_| by_claims);
+    let Some(product) = label(PRODUCT).or(by_driver.as_deref()) else {
         if !has_gpu {
             return Verdict::NoGpu;
         }
@@ -168,8 +185,9 @@ fn candidate<'a>(
     };
     let suffix = product.strip_suffix("-SHARED").unwrap_or(product).split_once("-MIG-").map(|(_, suffix)| suffix);
     let invalid = suffix == Some("INVALID");
-    let cut = suffix.and_then(ProfileName::from_label_form);
+    let cut = suffix.and_then(ProfileName::from_label_form).filter(|_| !by_claims);
     let strategy = match label(STRATEGY) {
+        _ if by_claims => Strategy::Mixed,
         Some("mixed") => Strategy::Mixed,
         Some("single") => Strategy::Single,
         Some("none") => {
@@ -186,8 +204,14 @@ fn candidate<'a>(
             assumed
         }
     };
-    let count = if invalid { Count::Unknown } else { gpus::count(node, &model, cut.as_ref(), sliced) };
-    Verdict::Candidate(Candidate { node, model, strategy, cut, count })
+    let count = match u32::try_from(published.gpus(&node.name).len()) {
+        // The label counts instances where it speaks of them.
+        Ok(gpus) if by_claims && (suffix.is_some() || label(COUNT).is_none()) => gpus::within_reason(gpus),
+        _ if invalid => Count::Unknown,
+        _ => gpus::count(node, &model, cut.as_ref(), sliced),
+    };
+    let speaks_of_slices = suffix.is_some() && !invalid;
+    Verdict::Candidate(Candidate { node, model, strategy, cut, speaks_of_slices, by_claims, count })
 }
 
 fn unavailable(node: &Node, options: DumpOptions<'_>) -> Option<(WarningCode, &'static str)> {
@@ -229,8 +253,9 @@ fn remarks(candidate: &Candidate<'_>, warnings: &mut Warnings) {
             warnings.add(WarningCode::DevicesUnhealthy, object(node), message);
         }
     }
-    let memory =
-        label("nvidia.com/gpu.memory").and_then(|text| text.parse::<u64>().ok()).filter(|_| candidate.cut.is_none());
+    let memory = label("nvidia.com/gpu.memory")
+        .and_then(|text| text.parse::<u64>().ok())
+        .filter(|_| !candidate.speaks_of_slices);
     if let (Some(mib), Some(gigabytes)) = (memory, candidate.model.memory_gb) {
         let expected = u64::from(gigabytes) * 1024;
         if mib.abs_diff(expected) * 100 > expected * 15 {

@@ -7,6 +7,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, M
 use serde_json::Value;
 
 use super::collect::Collection;
+use super::dra::wire::{ClaimSpec, ClassSpec, SliceSpec};
 use super::mentions::MentionsGpu;
 use super::quantity::Scalar;
 use super::wire::{ConfigData, Member, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
@@ -24,6 +25,12 @@ pub(super) enum Object {
     },
     /// With its `config.yaml`.
     ConfigMap(Metadata, String),
+    /// With its name.
+    Slice(String, SliceSpec),
+    Claim(Metadata, Box<ClaimSpec>, Status),
+    ClaimTemplate(Metadata, Box<ClaimSpec>),
+    /// With its name.
+    DeviceClass(String, ClassSpec),
 }
 
 /// What makes pods.
@@ -61,6 +68,10 @@ enum Known {
     Workload(WorkloadKind),
     PriorityClass,
     ConfigMap,
+    Slice,
+    Claim,
+    ClaimTemplate,
+    DeviceClass,
 }
 
 /// A kind counts only in its own API group: `Job` is also a kind of other schedulers.
@@ -78,6 +89,10 @@ fn known(kind: &str, api_version: Option<&str>) -> Option<Known> {
         "JobSet" => ("jobset.x-k8s.io", Known::Workload(WorkloadKind::JobSet)),
         "ConfigMap" => ("", Known::ConfigMap),
         "PriorityClass" => ("scheduling.k8s.io", Known::PriorityClass),
+        "ResourceSlice" => ("resource.k8s.io", Known::Slice),
+        "ResourceClaim" => ("resource.k8s.io", Known::Claim),
+        "DeviceClass" => ("resource.k8s.io", Known::DeviceClass),
+        "ResourceClaimTemplate" => ("resource.k8s.io", Known::ClaimTemplate),
         _ => return None,
     };
     let own_group = api_version.is_none_or(|version| version.split_once('/').map_or("", |(group, _)| group) == group);
@@ -161,6 +176,9 @@ pub(super) struct Parts {
     node_spec: NodeSpec,
     pod_spec: Option<Box<PodSpec>>,
     workload_spec: Option<Box<WorkloadSpec>>,
+    slice_spec: SliceSpec,
+    claim_spec: Option<Box<ClaimSpec>>,
+    class_spec: ClassSpec,
     /// Whether the spec of a kind that is not read mentions GPUs.
     mentions_gpu: MentionsGpu,
     status: Status,
@@ -182,8 +200,13 @@ impl Parts {
             ("spec", Some(Known::Node)) => self.node_spec = member(map)?,
             ("spec", Some(Known::Pod)) => self.pod_spec = Some(member(map)?),
             ("spec", Some(Known::Workload(_))) => self.workload_spec = Some(member(map)?),
+            ("spec", Some(Known::Slice)) => self.slice_spec = member(map)?,
+            ("spec", Some(Known::DeviceClass)) => self.class_spec = member(map)?,
+            ("spec", Some(Known::Claim | Known::ClaimTemplate)) => self.claim_spec = Some(member(map)?),
             ("spec", None) => self.mentions_gpu = map.next_value()?,
-            ("status", Some(Known::Node | Known::Pod | Known::Workload(_))) => self.status = member(map)?,
+            ("status", Some(Known::Node | Known::Pod | Known::Workload(_) | Known::Claim)) => {
+                self.status = member(map)?;
+            }
             ("value", Some(Known::PriorityClass)) => self.value = map.next_value()?,
             ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(map.next_value()?),
             ("data", Some(Known::ConfigMap)) => self.data = member(map)?,
@@ -208,8 +231,13 @@ impl Parts {
                 ("spec", Some(Known::Node)) => self.node_spec = member(value)?,
                 ("spec", Some(Known::Pod)) => self.pod_spec = Some(member(value)?),
                 ("spec", Some(Known::Workload(_))) => self.workload_spec = Some(member(value)?),
+                ("spec", Some(Known::Slice)) => self.slice_spec = member(value)?,
+                ("spec", Some(Known::DeviceClass)) => self.class_spec = member(value)?,
+                ("spec", Some(Known::Claim | Known::ClaimTemplate)) => self.claim_spec = Some(member(value)?),
                 ("spec", None) => self.mentions_gpu = typed(value)?,
-                ("status", Some(Known::Node | Known::Pod | Known::Workload(_))) => self.status = member(value)?,
+                ("status", Some(Known::Node | Known::Pod | Known::Workload(_) | Known::Claim)) => {
+                    self.status = member(value)?;
+                }
                 ("value", Some(Known::PriorityClass)) => self.value = typed(value)?,
                 ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(typed(value)?),
                 ("data", Some(Known::ConfigMap)) => self.data = member(value)?,
@@ -245,6 +273,10 @@ impl Parts {
                 Object::PriorityClass { name: self.metadata.name, value, default: self.default }
             }
             Known::ConfigMap => Object::ConfigMap(self.metadata, or_default(config)),
+            Known::Slice => Object::Slice(self.metadata.name, self.slice_spec),
+            Known::DeviceClass => Object::DeviceClass(self.metadata.name, self.class_spec),
+            Known::Claim => Object::Claim(self.metadata, or_default(self.claim_spec), self.status),
+            Known::ClaimTemplate => Object::ClaimTemplate(self.metadata, or_default(self.claim_spec)),
         });
         Ok(())
     }

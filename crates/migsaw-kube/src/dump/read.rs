@@ -1,11 +1,10 @@
 //! From the bytes of a file to its objects.
 
-use std::io::Read;
-
 use super::Source;
 use super::collect::Collection;
 use super::error::DumpError;
 use super::object::Document;
+use crate::text::Unpack;
 
 /// Most bytes a file may have, unpacked: several times the largest cluster.
 const MOST_BYTES: u64 = 4 << 30;
@@ -13,22 +12,17 @@ const MOST_BYTES: u64 = 4 << 30;
 /// Reads one file: JSON or YAML, one document or several, perhaps packed with gzip.
 pub(super) fn read(source: &Source<'_>) -> Result<Collection, DumpError> {
     let file = source.name;
-    if source.bytes.starts_with(&[0x1f, 0x8b]) {
+    if crate::text::is_packed(source.bytes) {
         return read_text(file, &unpack(file, source.bytes)?);
     }
     read_text(file, source.bytes)
 }
 
 fn unpack(file: &str, bytes: &[u8]) -> Result<Vec<u8>, DumpError> {
-    let mut text = Vec::new();
-    let mut unpacked = flate2::read::MultiGzDecoder::new(bytes).take(MOST_BYTES + 1);
-    unpacked
-        .read_to_end(&mut text)
-        .map_err(|error| DumpError::Gzip { file: file.to_owned(), reason: error.to_string() })?;
-    if text.len() as u64 > MOST_BYTES {
-        return Err(DumpError::TooLarge { file: file.to_owned(), most: MOST_BYTES });
-    }
-    Ok(text)
+    crate::text::unpacked(bytes, MOST_BYTES).map_err(|problem| match problem {
+        Unpack::Gzip(reason) => DumpError::Gzip { file: file.to_owned(), reason },
+        Unpack::TooLarge => DumpError::TooLarge { file: file.to_owned(), most: MOST_BYTES },
+    })
 }
 
 fn read_text(file: &str, bytes: &[u8]) -> Result<Collection, DumpError> {

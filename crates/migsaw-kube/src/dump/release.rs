@@ -78,6 +78,7 @@ fn release(manifest: &Workload, running: &mut Groups, groups: &mut Groups) -> Ve
 fn stays(running: &Asking, manifest: &Asking) -> bool {
     let (is, will) = (&running.constraints, &manifest.constraints);
     running.resources == manifest.resources
+        && running.same_gpu == manifest.same_gpu
         && (&is.terms, is.one_per_node, is.more) == (&will.terms, will.one_per_node, will.more)
         && will.tolerations.iter().all(|toleration| is.tolerations.contains(toleration))
         && running.priority_class == manifest.priority_class

@@ -59,6 +59,18 @@ codes! {
     StateAssumed = "state-assumed",
     /// How a node is cut today cannot be told; it counts as empty.
     StateUnknown = "state-unknown",
+    /// A line or a series of the metrics was not understood; it was left out.
+    MetricsUnread = "metrics-unread",
+    /// The metrics name a host that is no node of the dump; it was left out.
+    MetricsHostUnknown = "metrics-host-unknown",
+    /// A node is not in the metrics.
+    MetricsMissing = "metrics-missing",
+    /// What the metrics say of a node is not all, or not what the node offers; they were not used.
+    MetricsDisagree = "metrics-disagree",
+    /// What the DRA driver says of a node is not all, or not what the node offers; it was not used.
+    SlicesDisagree = "slices-disagree",
+    /// On which GPU a pod runs is not known, so its node is what is cut anew.
+    PodGpuUnknown = "pod-gpu-unknown",
     /// A running pod is not where its demand could be served; it counts as not running.
     RunningMisplaced = "running-misplaced",
     /// A node with GPUs has no `nvidia.com/gpu.product` label and was left out.
@@ -97,8 +109,10 @@ codes! {
     MixedRequest = "mixed-request",
     /// A pod asks for a time-sliced share; it was left out.
     SharedResource = "shared-resource",
-    /// A pod asks for devices through resource claims only; it was left out.
+    /// What a pod or a workload asks for through a resource claim cannot be told.
     ResourceClaims = "resource-claims",
+    /// Pods share a claim; its devices were counted once.
+    ClaimShared = "claim-shared",
     /// A priority class is not in the dump; priority 0 was taken.
     PriorityClassUnknown = "priority-class-unknown",
     /// A pod selects nodes by a label that re-cutting changes; that condition was dropped.

@@ -9,10 +9,13 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
+use super::dra::wire::{Allocation, Consumer, ExtendedClaimStatus, PodClaim, PodClaimStatus};
 use super::quantity::Scalar;
 
 /// Reads `null` as the default: Go writes it for lists and maps that are not there.
-fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
@@ -150,6 +153,16 @@ pub(super) struct Status {
     pub(super) terminal_state: Option<String>,
     #[serde(rename = "replicatedJobsStatus", deserialize_with = "nullable")]
     pub(super) replicated_jobs: Vec<ReplicatedJobStatus>,
+    /// Of a claim: the devices it was given.
+    pub(super) allocation: Option<Allocation>,
+    /// Of a claim: who may use it.
+    #[serde(deserialize_with = "nullable")]
+    pub(super) reserved_for: Vec<Consumer>,
+    /// Of a pod: the claims made for it.
+    #[serde(deserialize_with = "nullable")]
+    pub(super) resource_claim_statuses: Vec<PodClaimStatus>,
+    #[serde(rename = "extendedResourceClaimStatus")]
+    pub(super) extended_resource_claim: Option<ExtendedClaimStatus>,
     observed_generation: Option<IgnoredAny>,
 }
 
@@ -204,7 +217,7 @@ pub(super) struct PodSpec {
     #[serde(deserialize_with = "nullable")]
     pub(super) priority_class_name: String,
     #[serde(deserialize_with = "nullable")]
-    pub(super) resource_claims: Vec<IgnoredAny>,
+    pub(super) resource_claims: Vec<PodClaim>,
     #[serde(deserialize_with = "nullable")]
     pub(super) topology_spread_constraints: Vec<SpreadConstraint>,
 }

@@ -2,6 +2,7 @@
 
 use super::collect::{Collection, Origin, Owner, Problem, Workload, described, pin};
 use super::constraints;
+use super::dra;
 use super::object::WorkloadKind;
 use super::quantity::{MOST, Scalar, whole};
 use super::warning::WarningCode;
@@ -43,7 +44,8 @@ impl Collection {
         let mut without_gpu = true;
         for mut part in self.parts(kind, &object, spec, status) {
             let Some(resources) = self.resources(&object, &part.template.spec) else { continue };
-            let asks = !resources.is_empty();
+            let claims = dra::uses(&part.template.spec, &Status::default());
+            let asks = !resources.is_empty() || !claims.is_empty();
             without_gpu &= !asks;
             if kind == WorkloadKind::DaemonSet {
                 if asks {
@@ -69,7 +71,8 @@ impl Collection {
             }
             let owner = Owner { part: part.name, ..owner.clone() };
             let asking = self.asking(&object, namespace.clone(), owner, resources, constraints, spec);
-            self.workloads.push(Workload { asking, replicas, origin, above: above.clone() });
+            let claims = if counts { claims } else { Vec::new() };
+            self.workloads.push(Workload { asking, claims, replicas, origin, above: above.clone() });
         }
         if without_gpu && above.is_none() {
             self.skipped.workloads_without_gpu += 1;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use migsaw::fleet::Strategy;
 use migsaw::plan::Plan;
+use migsaw::present::RecutUnit;
 use migsaw::problem::Problem;
 
 use crate::yaml::quoted;
@@ -16,7 +18,7 @@ pub const STATE: &str = "nvidia.com/mig.config.state";
 const NODES_PER_COMMAND: usize = 50;
 
 /// The configuration of every node of a plan. Nodes that are not in use take `all-disabled`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeLabels {
     /// The nodes of each configuration, in the plan's order.
     pub nodes: BTreeMap<String, Vec<String>>,
@@ -25,6 +27,9 @@ pub struct NodeLabels {
     /// Nodes that are cut that way already and keep the label they have, because nobody knows which of their
     /// GPUs is cut which way; they are not among `nodes`.
     pub left_alone: BTreeSet<String>,
+    /// Nodes whose instances a DRA driver makes and removes one by one; they are not among `nodes`. MIG Manager
+    /// would destroy what that driver made.
+    pub by_driver: BTreeSet<String>,
 }
 
 impl NodeLabels {
@@ -32,7 +37,7 @@ impl NodeLabels {
     pub fn new(problem: &Problem, plan: &Plan) -> NodeLabels {
         let configurations = plan.configurations(problem);
         let mut nodes: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let (mut cut_already, mut left_alone) = (BTreeSet::new(), BTreeSet::new());
+        let (mut cut_already, mut left_alone, mut by_driver) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for (group, &configuration) in plan.nodes.iter().zip(&configurations.of_nodes) {
             let pool = &problem.fleet.pools[group.pool];
             let names = nodes.entry(configurations.distinct[configuration].name.clone()).or_default();
@@ -40,6 +45,11 @@ impl NodeLabels {
                 let from = range.start.max(group.nodes.start);
                 let to = range.end.min(group.nodes.end);
                 let here = (from..to).map(|index| listed.names.get(index - range.start));
+                let is_by_driver = listed.present.as_ref().is_some_and(|present| present.unit == RecutUnit::Instance);
+                if is_by_driver && pool.strategy == Strategy::Mixed {
+                    by_driver.extend(here);
+                    continue;
+                }
                 match listed.present.as_ref().filter(|present| group.is_cut_already(present)) {
                     Some(present) if present.in_any_order => {
                         left_alone.extend(here);
@@ -52,7 +62,7 @@ impl NodeLabels {
             }
         }
         nodes.retain(|_, names| !names.is_empty());
-        NodeLabels { nodes, cut_already, left_alone }
+        NodeLabels { nodes, cut_already, left_alone, by_driver }
     }
 
     /// A shell script of `kubectl label` commands, many nodes in each. A node that does not exist is
@@ -66,6 +76,12 @@ impl NodeLabels {
                 "\n# These nodes stay as they are and keep their label; its entry must stay in the ConfigMap:\n",
             );
             for node in &self.left_alone {
+                writeln!(text, "#   {}", shell(node)).expect("writing to a string succeeds");
+            }
+        }
+        if !self.by_driver.is_empty() {
+            text.push_str("\n# These nodes take no label: a DRA driver makes their instances as pods claim them:\n");
+            for node in &self.by_driver {
                 writeln!(text, "#   {}", shell(node)).expect("writing to a string succeeds");
             }
         }

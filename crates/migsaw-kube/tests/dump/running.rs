@@ -5,7 +5,7 @@ use migsaw::present::{Present, RecutUnit};
 use super::*;
 
 /// A node with two A30 of strategy `mixed`, with these labels and this capacity.
-fn node(name: &str, labels: &str, capacity: &str) -> String {
+pub(crate) fn node(name: &str, labels: &str, capacity: &str) -> String {
     format!(
         "- kind: Node
   metadata: {{name: {name}, labels: {{nvidia.com/gpu.product: NVIDIA-A30, nvidia.com/gpu.count: \"2\", nvidia.com/mig.strategy: mixed, {labels}}}}}
@@ -15,7 +15,7 @@ fn node(name: &str, labels: &str, capacity: &str) -> String {
 }
 
 /// A pod of a Deployment that holds one of a resource on a node.
-fn pod(name: &str, node: &str, resource: &str, metadata: &str) -> String {
+pub(crate) fn pod(name: &str, node: &str, resource: &str, metadata: &str) -> String {
     format!(
         "- kind: Pod
   metadata: {{name: web-5d9-{name}, namespace: team, {metadata} labels: {{pod-template-hash: 5d9}}, ownerReferences: [{{kind: ReplicaSet, name: web-5d9, controller: true}}]}}
@@ -25,21 +25,22 @@ fn pod(name: &str, node: &str, resource: &str, metadata: &str) -> String {
     )
 }
 
-const OPTIONS: DumpOptions<'static> = DumpOptions {
+pub(crate) const OPTIONS: DumpOptions<'static> = DumpOptions {
     running: true,
     include_unavailable: false,
     default_strategy: migsaw::fleet::Strategy::Mixed,
     namespace: None,
+    metrics: None,
 };
 
-fn list(items: &[String]) -> String {
+pub(crate) fn list(items: &[String]) -> String {
     format!("kind: List\nitems:\n{}", items.concat())
 }
 
-/// A node's state in a line: whether the order of its GPUs is a guess, its GPUs, and its pods with the GPUs and starts that hold them.
-fn shown(present: Option<&Present>) -> String {
+/// A node's state in a line: what is cut anew if that is not the node, whether the order of its GPUs is a guess, its
+/// GPUs, and its pods with the GPUs and starts that hold them.
+pub(crate) fn shown(present: Option<&Present>) -> String {
     let Some(present) = present else { return "unknown".to_owned() };
-    assert_eq!(present.unit, RecutUnit::Node);
     let a30 = Catalog::builtin().model("A30").unwrap();
     let gpus: Vec<String> = present
         .gpus
@@ -58,14 +59,24 @@ fn shown(present: Option<&Present>) -> String {
             format!("{name}{} {}", if unit.stays { "!" } else { "" }, on.collect::<Vec<_>>().join("+"))
         })
         .collect();
+    let unit = match present.unit {
+        RecutUnit::Node => "",
+        RecutUnit::Gpu => "by GPU: ",
+        RecutUnit::Instance => "by instance: ",
+    };
     let order = if present.in_any_order { "? " } else { "" };
-    format!("{order}{} | {}", gpus.join(" "), pods.join(", "))
+    format!("{unit}{order}{} | {}", gpus.join(" "), pods.join(", "))
 }
 
 #[track_caller]
 fn check(items: &[String], states: &[&str], warnings: &[&str]) {
+    check_with(items, OPTIONS, states, warnings);
+}
+
+#[track_caller]
+pub(crate) fn check_with(items: &[String], options: DumpOptions, states: &[&str], warnings: &[&str]) {
     let text = list(items);
-    let found = read_with(&[("dump", text.as_bytes())], OPTIONS);
+    let found = read_with(&[("dump", text.as_bytes())], options);
     let groups = found.problem.fleet.pools.iter().flat_map(|pool| &pool.nodes);
     let found_states: Vec<String> =
         groups.map(|group| format!("{}: {}", group.names.get(0), shown(group.present.as_ref()))).collect();

@@ -1,117 +1,24 @@
-//! What runs today: how each node is cut, and which pods are on it.
-//!
-//! A node's cut is what MIG Manager was told, if its `nvidia.com/mig.config` names an entry that is known (of the
-//! node's own ConfigMap, of another in the dump, or one that the operator ships) and what the node offers agrees.
-//! Else it is what the node offers: so many instances of each profile, on GPUs that could hold them. Which GPU a
-//! pod is on is not in a dump, so nodes are what must be idle to be cut anew.
+//! How a node is cut by its labels and by what it offers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use migsaw::demand::Demand;
-use migsaw::fleet::{Fleet, NodeGroup, NodeNames, Pool, Strategy};
+use migsaw::fleet::{Fleet, Pool, Strategy};
 use migsaw::geometry::{Catalog, Counts, Layout, Model, ProfileName};
 use migsaw::plan::{Depth, GpuTarget, Options, plan};
-use migsaw::present::{Present, RecutUnit, Room, Running};
 use migsaw::problem::Problem;
 
-use super::collect::{Collection, Node};
-use super::demands::RunningPod;
-use super::nodes::{CONFIG, COUNT, FleetNode, GPU};
-use super::warning::{WarningCode, Warnings};
+use super::super::collect::Node;
+use super::super::nodes::{CONFIG, COUNT, FleetNode, GPU};
+use super::super::warning::{WarningCode, Warnings};
 use crate::gpu_operator::standard_entries;
 use crate::mig_parted::{Config, Entry};
 
-/// Says of every node of the fleet what runs there. `running` has the pods of each demand.
-pub(super) fn add(
-    found: &Collection,
-    fleet: &[FleetNode],
-    running: &[Vec<RunningPod>],
-    catalog: &Catalog,
-    problem: &mut Problem,
-    warnings: &mut Warnings,
-) {
-    let nodes: BTreeMap<&str, &Node> = found.nodes.iter().map(|node| (node.name.as_str(), node)).collect();
-    let known: BTreeMap<&str, &FleetNode> = fleet.iter().map(|node| (node.name.as_str(), node)).collect();
-    let mut on_node: BTreeMap<&str, Vec<(usize, &RunningPod)>> = BTreeMap::new();
-    for (demand, pods) in running.iter().enumerate() {
-        for pod in pods {
-            on_node.entry(&pod.node).or_default().push((demand, pod));
-        }
-    }
-    let standard = Config { entries: standard_entries(catalog) };
-    let mut cuts = Cuts { configs: &found.mig_configs, standard: &standard, split: BTreeMap::new() };
-    let mut states: BTreeMap<String, Present> = BTreeMap::new();
-    for pool in &problem.fleet.pools {
-        for (_, group) in pool.node_ranges() {
-            for name in (0..group.names.count()).map(|index| group.names.get(index)) {
-                let (Some(node), Some(fleet_node)) = (nodes.get(name.as_str()), known.get(name.as_str())) else {
-                    continue;
-                };
-                let Some(Cut { gpus, in_any_order }) = cuts.of(node, fleet_node, warnings) else { continue };
-                let mut pods = on_node.remove(name.as_str()).unwrap_or_default();
-                pods.sort();
-                let present = Present { unit: RecutUnit::Node, gpus, in_any_order, running: Vec::new() };
-                if let Some(present) = with_pods(present, &pods, pool, &problem.demands, &name, warnings) {
-                    states.insert(name, present);
-                }
-            }
-        }
-    }
-    for pool in &mut problem.fleet.pools {
-        split(pool, &mut states);
-    }
-}
-
-/// Makes each node with a state a group of its own.
-fn split(pool: &mut Pool, states: &mut BTreeMap<String, Present>) {
-    let mut groups: Vec<NodeGroup> = Vec::new();
-    let names = pool.nodes.iter().flat_map(|group| (0..group.names.count()).map(|index| group.names.get(index)));
-    for name in names.collect::<Vec<String>>() {
-        let present = states.remove(&name);
-        groups.push(NodeGroup { present, ..NodeGroup::idle(NodeNames::Listed(vec![name])) });
-    }
-    pool.nodes = groups;
-}
-
-/// The state with the pods on it; none if they hold more than there is.
-fn with_pods(
-    mut present: Present,
-    pods: &[(usize, &RunningPod)],
-    pool: &Pool,
-    demands: &[Demand],
-    node: &str,
-    warnings: &mut Warnings,
-) -> Option<Present> {
-    let models: Vec<&Model> = pool.gpu_models().map(AsRef::as_ref).collect();
-    let mut room = Room::of(&present, models.len());
-    let mut here: BTreeMap<usize, u32> = BTreeMap::new();
-    for &(index, pod) in pods {
-        let demand = &demands[index];
-        let on_node = here.entry(index).or_insert(0);
-        let is_crowded = demand.max_per_node.is_some_and(|most| *on_node >= most);
-        if is_crowded || demand.eligible.admits(pool).is_err() {
-            let message = "runs where it could not be placed again (a taint, a label or a limit per node): planned as if it did not run";
-            warnings.add(WarningCode::RunningMisplaced, format!("pod {}", pod.name), message);
-            continue;
-        }
-        let Some(holds) = room.take(&demand.request, &models) else {
-            let message =
-                "runs pods that hold more than it offers: how it is cut cannot be told, so it counts as empty";
-            warnings.add(WarningCode::StateUnknown, format!("node {node}"), message);
-            return None;
-        };
-        *on_node += 1;
-        let name = Some(pod.name.clone()).filter(|name| !name.is_empty());
-        present.running.push(Running { name, demand: index, holds, stays: pod.stays });
-    }
-    Some(present)
-}
-
 /// What is known about how nodes can be cut.
-struct Cuts<'a> {
+pub(super) struct Cuts<'a> {
     configs: &'a BTreeMap<String, Config>,
-    standard: &'a Config,
+    standard: Config,
     /// Layouts by model, GPUs and instances, found once.
     split: BTreeMap<(String, u32, Instances), Option<Vec<Layout>>>,
 }
@@ -120,17 +27,21 @@ struct Cuts<'a> {
 type Instances = BTreeMap<ProfileName, u64>;
 
 /// How a node's GPUs are cut, by index.
-type Gpus = Vec<Option<Layout>>;
+pub(super) type Gpus = Vec<Option<Layout>>;
 
-struct Cut {
-    gpus: Gpus,
+pub(super) struct Cut {
+    pub(super) gpus: Gpus,
     /// Whether the indices are guessed.
-    in_any_order: bool,
+    pub(super) in_any_order: bool,
 }
 
-impl Cuts<'_> {
+impl<'a> Cuts<'a> {
+    pub(super) fn new(configs: &'a BTreeMap<String, Config>, catalog: &Catalog) -> Cuts<'a> {
+        Cuts { configs, standard: Config { entries: standard_entries(catalog) }, split: BTreeMap::new() }
+    }
+
     /// How the node's GPUs are cut; `None` if that cannot be told.
-    fn of(&mut self, node: &Node, fleet_node: &FleetNode, warnings: &mut Warnings) -> Option<Cut> {
+    pub(super) fn of(&mut self, node: &Node, fleet_node: &FleetNode, warnings: &mut Warnings) -> Option<Cut> {
         let object = format!("node {}", node.name);
         let offered = self.offered(node, fleet_node);
         let told = self.told(node, fleet_node);
@@ -152,6 +63,30 @@ impl Cuts<'_> {
                 None
             }
         }
+    }
+
+    /// Whether GPUs that are seen to be cut like this are what the node offers; a sentence if they are not.
+    pub(super) fn seen(
+        &mut self,
+        seen: &Gpus,
+        by: &str,
+        node: &Node,
+        fleet_node: &FleetNode,
+        warnings: &mut Warnings,
+    ) -> Result<(), String> {
+        let offered = self.offered(node, fleet_node);
+        if !agrees(seen, offered.as_ref(), node, fleet_node) {
+            return Err(format!("{by} sees other instances than the node offers"));
+        }
+        let counts = |gpus: &Gpus| {
+            gpus.iter().map(|layout| layout.as_ref().map(Layout::counts).unwrap_or_default()).collect::<Vec<Counts>>()
+        };
+        if self.told(node, fleet_node).is_some_and(|told| counts(&told) != counts(seen)) {
+            let message =
+                format!("{by} sees other instances on its GPUs than its {CONFIG} says: what it sees was taken");
+            warnings.add(WarningCode::StateAssumed, format!("node {}", node.name), message);
+        }
+        Ok(())
     }
 
     /// How the node is cut by what it was told; `None` if that is not known.
