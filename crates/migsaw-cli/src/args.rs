@@ -106,8 +106,9 @@ pub(crate) struct ProblemArgs {
     #[arg(long, help_heading = "Input")]
     pub(crate) running: bool,
     /// What DCGM exporter says, so that it is known which GPU each pod is on: scrapes, or answers of Prometheus to
-    /// a query like `DCGM_FI_DEV_FB_USED`; files, folders of files, `-` for stdin (with --running)
-    #[arg(long, value_name = "METRICS", num_args = 1.., requires = "running", help_heading = "Input")]
+    /// a query like `DCGM_FI_DEV_FB_USED`; files, folders of files, `-` for stdin, or the URL of a Prometheus server
+    /// or of an exporter's /metrics (with --running or --live)
+    #[arg(long, value_name = "METRICS", num_args = 1.., help_heading = "Input")]
     pub(crate) dcgm: Vec<PathBuf>,
 }
 

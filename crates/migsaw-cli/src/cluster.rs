@@ -23,8 +23,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects as the arguments say. Nothing is asked yet.
     pub(crate) fn open(args: &AccessArgs) -> Result<Connection> {
-        // Refused only where there is one already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_tls();
         let access = Access { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.context(Step::new("internal", "cannot start threads"))?;
@@ -44,6 +43,12 @@ impl Connection {
         }
         Ok(reader)
     }
+}
+
+/// Chooses the one implementation of TLS there is here.
+pub(crate) fn install_tls() {
+    // Refused only where there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// A cluster's refusal, with what to do about it.

@@ -20,6 +20,7 @@ mod budget;
 mod cluster;
 mod commands;
 mod failure;
+mod fetch;
 mod input;
 mod io;
 mod output;

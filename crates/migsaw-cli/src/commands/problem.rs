@@ -16,6 +16,7 @@ use migsaw_report::{Tone, clean, counted};
 use crate::args::{GeometryArgs, ProblemArgs};
 use crate::cluster::Connection;
 use crate::failure::{Failure, Problem as Wrong};
+use crate::fetch;
 use crate::input::{self, Input, diagnosed, is_stdin};
 use crate::io::Io;
 use crate::output::say;
@@ -84,6 +85,10 @@ pub(crate) fn read(args: &ProblemArgs, positional: Option<&Path>, io: &mut Io<'_
                 );
             }
         }
+    }
+    if !args.dcgm.is_empty() && !args.running {
+        let wrong = Wrong::new("flag-without-running", "--dcgm is about what runs, and that is not looked at");
+        return Err(Failure::from(wrong.help("give --running, or --live")).into());
     }
     match scenario {
         Some(_) if !args.from.is_empty() || args.cluster.is_live() => {
@@ -189,7 +194,10 @@ fn read_metrics(paths: &[PathBuf], io: &mut Io<'_>) -> Result<Metrics> {
     let mut metrics = Metrics::default();
     let (mut wrong, mut foreign) = (Vec::new(), Vec::new());
     for file in input::files(paths, &input::METRICS)? {
-        let input = input::read(&file.path, "metrics", MOST_METRICS, io)?;
+        let input = match fetch::url_of(&file.path) {
+            Some(url) => fetch::metrics(&url, MOST_METRICS)?,
+            None => input::read(&file.path, "metrics", MOST_METRICS, io)?,
+        };
         let Err(error) = metrics.read(&input.name, &input.bytes) else { continue };
         let problem = Wrong::new(error.code(), error.to_string()).in_file(&input.name);
         match error {

@@ -250,6 +250,8 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn seconds(n: u64) -> Duration {
@@ -271,6 +273,54 @@ mod tests {
                 expected,
                 "{holder:?}, {unchanged_for}"
             );
+        }
+    }
+
+    /// What an actor knows: its own name, what it saw and since when, and when it renewed last, by its own clock.
+    #[derive(Default)]
+    struct Actor {
+        seen: Option<(u32, u64)>,
+        renewed: Option<u64>,
+    }
+
+    proptest! {
+        /// Actors look and write at random times, are away for long, and have clocks hours apart: no two of them may
+        /// act at the same time.
+        #[test]
+        fn no_two_act_together(
+            moves in proptest::collection::vec((0usize..3, 0u64..9_000, any::<bool>()), 1..200),
+            skews in proptest::array::uniform3(0u64..100_000_000),
+        ) {
+            let times = LeaseTimes::default();
+            let [duration, deadline] = [times.duration, times.renew_deadline].map(|d| u64::try_from(d.as_millis()).unwrap());
+            let mut actors: [Actor; 3] = Default::default();
+            let (mut holder, mut version, mut now) = (None::<usize>, 0u32, 100_000_000u64);
+            for (me, passed, answers) in moves {
+                now += passed;
+                let clock = now + skews[me];
+                let name = |actor: usize| format!("actor-{actor}");
+                let actor = &mut actors[me];
+                if answers {
+                    let since = match actor.seen {
+                        Some((seen, since)) if seen == version => since,
+                        _ => actor.seen.insert((version, clock)).1,
+                    };
+                    let (held, unchanged_for) = (holder.map(name), Duration::from_millis(clock - since));
+                    // One who has lost it ends; who comes next is another, without memory of having held it.
+                    if actor.renewed.is_some() && holder != Some(me) {
+                        actor.renewed = None;
+                    }
+                    if decide(held.as_deref(), Duration::from_millis(duration), unchanged_for, &name(me)) == Decision::Take {
+                        (holder, version) = (Some(me), version + 1);
+                        *actor = Actor { seen: Some((version, clock)), renewed: Some(clock) };
+                    }
+                }
+                let acts = |(who, actor): (usize, &Actor)| {
+                    actor.renewed.is_some_and(|renewed| now + skews[who] - renewed < deadline)
+                };
+                let acting = actors.iter().enumerate().filter(|&(who, actor)| acts((who, actor))).count();
+                prop_assert!(acting <= 1);
+            }
         }
     }
 

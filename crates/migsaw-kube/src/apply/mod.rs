@@ -26,6 +26,8 @@ mod act;
 mod config_map;
 mod events;
 mod lease;
+#[cfg(test)]
+mod model;
 mod observe;
 mod outcome;
 mod pods;

@@ -6,7 +6,7 @@ use kube::Client;
 use serde::Deserialize;
 
 use super::connect::Cluster;
-use super::error::{ClusterError, patiently, refused};
+use super::error::{ClusterError, is_absent, patiently, refused};
 use crate::dump::{Reader, Source};
 
 /// Objects in a page of a list, as kubectl asks for them.
@@ -27,21 +27,31 @@ pub struct NotRead {
 
 struct Kind {
     name: &'static str,
-    path: String,
+    /// Where it is, in the versions of its API, the newest first.
+    paths: Vec<String>,
     /// Without it there is no plan.
     needed: bool,
 }
 
 fn kinds(namespace: &str) -> Vec<Kind> {
-    let kind = |name, path: &str, needed| Kind { name, path: path.to_owned(), needed };
+    let at = |path: String, name, needed| Kind { name, paths: vec![format!("{path}/{name}")], needed };
+    let core = |name| at("/api/v1".to_owned(), name, true);
+    let optional = |path: &str, name| at(path.to_owned(), name, false);
+    let dra = |name| Kind {
+        name,
+        paths: ["v1", "v1beta2", "v1beta1"].map(|version| format!("/apis/resource.k8s.io/{version}/{name}")).into(),
+        needed: false,
+    };
     vec![
-        kind("nodes", "/api/v1/nodes", true),
-        kind("pods", "/api/v1/pods", true),
-        kind("configmaps", &format!("/api/v1/namespaces/{namespace}/configmaps"), false),
-        kind("priorityclasses", "/apis/scheduling.k8s.io/v1/priorityclasses", false),
-        kind("poddisruptionbudgets", "/apis/policy/v1/poddisruptionbudgets", false),
-        kind("resourceslices", "/apis/resource.k8s.io/v1/resourceslices", false),
-        kind("resourceclaims", "/apis/resource.k8s.io/v1/resourceclaims", false),
+        core("nodes"),
+        core("pods"),
+        at(format!("/api/v1/namespaces/{namespace}"), "configmaps", false),
+        optional("/apis/scheduling.k8s.io/v1", "priorityclasses"),
+        optional("/apis/policy/v1", "poddisruptionbudgets"),
+        dra("resourceslices"),
+        dra("resourceclaims"),
+        dra("resourceclaimtemplates"),
+        dra("deviceclasses"),
     ]
 }
 
@@ -56,12 +66,19 @@ impl Cluster {
     pub async fn read(&self, namespace: &str, reader: &mut Reader) -> Result<Vec<NotRead>, ClusterError> {
         let mut not_read = Vec::new();
         for kind in kinds(namespace) {
-            match read_kind(&self.reader, &kind, reader).await {
+            let mut read = Ok(());
+            for path in &kind.paths {
+                read = read_all(&self.reader, kind.name, path, reader).await;
+                if !matches!(&read, Err(error) if is_absent(error)) {
+                    break;
+                }
+            }
+            match read {
                 Ok(()) => {}
                 Err(kube::Error::Api(status)) if status.code == 403 && !kind.needed => {
                     not_read.push(NotRead { kind: kind.name, message: status.message });
                 }
-                Err(kube::Error::Api(status)) if status.code == 404 && !kind.needed => {}
+                Err(error) if is_absent(&error) && !kind.needed => {}
                 Err(error) => return Err(refused(format!("list {}", kind.name))(error)),
             }
         }
@@ -69,12 +86,12 @@ impl Cluster {
     }
 }
 
-async fn read_kind(client: &Client, kind: &Kind, reader: &mut Reader) -> kube::Result<()> {
+async fn read_all(client: &Client, name: &str, path: &str, reader: &mut Reader) -> kube::Result<()> {
     let (mut next, mut tries) = (String::new(), 0);
     loop {
         let uri = match next.as_str() {
-            "" => format!("{}?limit={PAGE}", kind.path),
-            next => format!("{}?limit={PAGE}&continue={next}", kind.path),
+            "" => format!("{path}?limit={PAGE}"),
+            next => format!("{path}?limit={PAGE}&continue={next}"),
         };
         let ask = || async {
             let request = http::Request::get(&uri).body(Vec::new()).map_err(kube::Error::HttpError)?;
@@ -88,7 +105,7 @@ async fn read_kind(client: &Client, kind: &Kind, reader: &mut Reader) -> kube::R
             }
             text => text?,
         };
-        reader.add(&Source { name: kind.name, bytes: text.as_bytes(), optional: true });
+        reader.add(&Source { name, bytes: text.as_bytes(), optional: true });
         let list: List = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
         next = list.metadata.token.unwrap_or_default();
         if next.is_empty() {
