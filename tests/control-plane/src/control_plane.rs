@@ -31,6 +31,7 @@ pub struct ControlPlane {
     ca: PathBuf,
     client: Client,
     kubeconfig: PathBuf,
+    kubectl: Option<PathBuf>,
     folder: TempDir,
 }
 
@@ -79,6 +80,7 @@ impl ControlPlane {
             ca: certificates.ca,
             client,
             kubeconfig,
+            kubectl: Some(binaries.path("kubectl")).filter(|path| path.exists()),
             folder,
         };
         plane.ready().await?;
@@ -109,6 +111,11 @@ impl ControlPlane {
     /// A kubeconfig with all rights.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
+    }
+
+    /// Where kubectl is, if it is beside the servers.
+    pub fn kubectl(&self) -> Option<&Path> {
+        self.kubectl.as_deref()
     }
 
     /// A kubeconfig with the rights of a service account.

@@ -11,5 +11,6 @@ mod faults;
 mod kills;
 mod others;
 mod rights;
+mod runbook;
 mod scale;
 mod site;

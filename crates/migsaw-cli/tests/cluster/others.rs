@@ -64,3 +64,49 @@ async fn who_loses_the_lease_stops() {
     site.applied(&["--max-unavailable", "2"]).await.assert(0, &["going on with rollout"]);
     site.assert_finished().await;
 }
+
+const CLUSTER_POLICY: &str = "
+apiVersion: nvidia.com/v1
+kind: ClusterPolicy
+metadata: {name: cluster-policy}
+spec: {migManager: {config: {name: NAME}}}
+";
+
+const CLUSTER_POLICIES: &str = "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: clusterpolicies.nvidia.com}
+spec:
+  group: nvidia.com
+  scope: Cluster
+  names: {plural: clusterpolicies, singular: clusterpolicy, kind: ClusterPolicy, listKind: ClusterPolicyList}
+  versions:
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_map_that_mig_manager_does_not_read_is_refused() {
+    let Some(site) = Site::new(2, Pace::default()).await else { return };
+    site.plane.apply_manifest(CLUSTER_POLICIES).await.unwrap();
+    let name = async |name: &str| {
+        // It takes a moment until the new kind is served.
+        while site.plane.apply_manifest(&CLUSTER_POLICY.replace("NAME", name)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    name("default-mig-parted-config").await;
+    let before = site.versions().await;
+    let said = site.applied(&[]).await;
+    said.assert(
+        2,
+        &[
+            "error[config-map-not-read]",
+            "`default-mig-parted-config`",
+            "kubectl patch clusterpolicies.nvidia.com/cluster-policy",
+        ],
+    );
+    assert_eq!(site.versions().await, before);
+    name("migsaw-mig-config").await;
+    site.applied(&["--max-unavailable", "2"]).await.assert(0, &["done: 1 node"]);
+    site.assert_finished().await;
+}
