@@ -188,7 +188,7 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
             "no node with MIG-capable GPUs is in the dump (it takes the output of `kubectl get nodes,pods -A -o json`)";
         warnings.add_general(WarningCode::NoGpuNode, message);
     }
-    let mut problem = Problem { fleet: Fleet { pools }, demands };
+    let mut problem = Problem { fleet: Fleet { pools }, demands, ..Problem::default() };
     if options.running {
         state::add(&found, &nodes.fleet, &running, catalog, &mut problem, &mut warnings);
     }
