@@ -7,6 +7,7 @@ use migsaw::demand::Operator;
 use migsaw::fleet::Taint;
 
 use super::Skipped;
+use super::budgets::{Budget, Labels, Passer};
 use super::constraints::{self, Constraints, NODE_NAME};
 use super::error::DumpError;
 use super::object::{Object, Parts};
@@ -30,6 +31,9 @@ pub(super) struct Collection {
     pub(super) priority_classes: Vec<PriorityClass>,
     /// mig-parted files by the name of their ConfigMap.
     pub(super) mig_configs: BTreeMap<String, Config>,
+    pub(super) budgets: Vec<Budget>,
+    /// Pods that ask for no GPU, by namespace and name: disruption budgets count them too.
+    pub(super) passers: BTreeMap<(String, String), Passer>,
     /// What priority classes mean, as pods tell that have both.
     pub(super) class_values: BTreeMap<String, i32>,
     pub(super) skipped: Skipped,
@@ -45,6 +49,7 @@ pub(super) struct Collection {
     objects: u64,
     asking: BTreeSet<Arc<Asking>>,
     constraints: BTreeSet<Arc<Constraints>>,
+    labels: BTreeSet<Labels>,
 }
 
 /// Kinds that speak of GPUs and ask for none.
@@ -68,6 +73,14 @@ pub(super) enum Problem {
     NamelessNode {
         number: u64,
     },
+    Amount {
+        object: String,
+        field: &'static str,
+        text: String,
+    },
+    TwoAmounts {
+        object: String,
+    },
 }
 
 impl Problem {
@@ -89,6 +102,8 @@ impl Problem {
                 DumpError::Number { file, object, field, text, least, most }
             }
             Problem::NamelessNode { number } => DumpError::NamelessNode { file, number },
+            Problem::Amount { object, field, text } => DumpError::Amount { file, object, field, text },
+            Problem::TwoAmounts { object } => DumpError::TwoAmounts { file, object },
         }
     }
 }
@@ -115,6 +130,9 @@ pub(super) struct Pod {
     pub(super) pinned: Option<String>,
     /// Whether nothing brings it back, or somebody said that it must not be evicted.
     pub(super) stays: bool,
+    /// Whether it is up, as a disruption budget counts it.
+    pub(super) healthy: bool,
+    pub(super) labels: Labels,
     pub(super) asking: Arc<Asking>,
 }
 
@@ -178,6 +196,7 @@ impl Collection {
                 self.priority_classes.extend(value.map(|value| PriorityClass { name, value, default }));
             }
             Object::ConfigMap(metadata, config) => self.add_mig_config(metadata.name, &config),
+            Object::Budget(metadata, spec, status) => self.add_budget(metadata, &spec, &status),
         }
     }
 
@@ -210,8 +229,14 @@ impl Collection {
                 Some(known) => Arc::clone(known),
                 None => self.share(Asking::clone(&pod.asking)),
             };
+            pod.labels = shared(&mut self.labels, Arc::unwrap_or_clone(pod.labels));
             self.pods.push(pod);
         }
+        for (key, mut passer) in other.passers {
+            passer.labels = shared(&mut self.labels, Arc::unwrap_or_clone(passer.labels));
+            self.passers.insert(key, passer);
+        }
+        self.budgets.extend(other.budgets);
         self.workloads.extend(other.workloads);
         self.met.extend(other.met);
         self.owners.extend(other.owners);
@@ -270,15 +295,19 @@ impl Collection {
         let title = metadata.name_or_prefix().to_owned();
         let object = described("Pod", &namespace, &title);
         let Some(resources) = self.resources(&object, spec) else { return };
+        let healthy = status.is_up();
         if resources.is_empty() {
             self.skipped.pods_without_gpu += 1;
+            let labels = shared(&mut self.labels, metadata.take_labels());
+            self.passers.insert((namespace, metadata.name), Passer { labels, healthy });
             return;
         }
         let owner = owner_of_pod(&metadata, &title);
         let told = metadata.annotations.0.safe_to_evict.as_ref().is_some_and(|told| told.0 == "false");
         // Nobody brings back a pod without a controller, and a DaemonSet's comes back to where it was.
         let stays = told || matches!(owner.kind.as_str(), "Pod" | "DaemonSet");
-        let mut constraints = constraints::of_pod(spec, &namespace, &metadata.take_labels());
+        let labels = shared(&mut self.labels, metadata.take_labels());
+        let mut constraints = constraints::of_pod(spec, &namespace, &labels);
         let node = Some(spec.node_name.clone()).filter(|node| !node.is_empty());
         // A manifest that names its node stays there; in a dump the name is where the scheduler put the pod.
         if let (Some(node), None) = (&node, &status.phase) {
@@ -286,7 +315,7 @@ impl Collection {
         }
         let pinned = if owner.kind == "DaemonSet" { unpin(&mut constraints) } else { None };
         let asking = self.asking(&object, namespace, owner, resources, constraints, spec);
-        self.pods.push(Pod { name: metadata.name, node, pinned, stays, asking });
+        self.pods.push(Pod { name: metadata.name, node, pinned, stays, healthy, labels, asking });
     }
 
     /// What a pod asks for; `None` if it asks for nonsense, which is noted.

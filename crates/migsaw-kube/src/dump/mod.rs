@@ -23,12 +23,17 @@
 //! - Node selector, required node affinity, tolerations, priority (also by class, if the classes are in
 //!   the dump) and required anti-affinity of a pod against its own kind by host hold. Other pod
 //!   affinity and topology spread are not looked at, and a warning says so.
+//! - A `PodDisruptionBudget` holds for the demands of the running pods that it selects, with
+//!   [`DumpOptions::running`] only. As many pods may be down as its status says or, where no controller has
+//!   reported one, as its spec leaves of the pods in the dump. Pods that several budgets select stay where
+//!   they are, since the Eviction API refuses them.
 //! - Conditions on labels that change when a node is cut anew, like `nvidia.com/mig.config`, are
 //!   dropped with a warning.
 //!
 //! Nothing is left out in silence: what a demand cannot say, or a node whose GPUs are not known, gives
 //! a [`Warning`]; what has nothing to do with GPUs is counted in [`Skipped`].
 
+mod budgets;
 mod collect;
 mod constraints;
 mod demands;
@@ -180,7 +185,7 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
         warnings.add_general(WarningCode::KindNotRead, message);
     }
     let nodes = nodes::judge(&found.nodes, catalog, *options, &mut warnings, &mut skipped);
-    let (demands, running): (Vec<_>, Vec<_>) =
+    let (demands, mut running): (Vec<_>, Vec<_>) =
         demands::build(&found, &nodes, catalog, &mut warnings).into_iter().unzip();
     let pools = pools::group(&nodes.fleet, &demands);
     if pools.is_empty() {
@@ -190,7 +195,9 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
     }
     let mut problem = Problem { fleet: Fleet { pools }, demands, ..Problem::default() };
     if options.running {
+        budgets::keep_overlapping(&found, &mut running, &problem.demands, &mut warnings);
         state::add(&found, &nodes.fleet, &running, catalog, &mut problem, &mut warnings);
+        problem.budgets = budgets::of_demands(&found, &running, &problem.demands, &mut warnings);
     }
     Ok(Dump { problem, warnings: warnings.into_sorted(), skipped })
 }

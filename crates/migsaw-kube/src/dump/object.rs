@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::collect::Collection;
 use super::mentions::MentionsGpu;
 use super::quantity::Scalar;
-use super::wire::{ConfigData, Member, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
+use super::wire::{BudgetSpec, BudgetStatus, ConfigData, Member, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
 
 /// An object of a kind that matters.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub(super) enum Object {
     },
     /// With its `config.yaml`.
     ConfigMap(Metadata, String),
+    Budget(Metadata, Box<BudgetSpec>, BudgetStatus),
 }
 
 /// What makes pods.
@@ -61,6 +62,7 @@ enum Known {
     Workload(WorkloadKind),
     PriorityClass,
     ConfigMap,
+    Budget,
 }
 
 /// A kind counts only in its own API group: `Job` is also a kind of other schedulers.
@@ -77,6 +79,7 @@ fn known(kind: &str, api_version: Option<&str>) -> Option<Known> {
         "CronJob" => ("batch", Known::Workload(WorkloadKind::CronJob)),
         "JobSet" => ("jobset.x-k8s.io", Known::Workload(WorkloadKind::JobSet)),
         "ConfigMap" => ("", Known::ConfigMap),
+        "PodDisruptionBudget" => ("policy", Known::Budget),
         "PriorityClass" => ("scheduling.k8s.io", Known::PriorityClass),
         _ => return None,
     };
@@ -161,9 +164,11 @@ pub(super) struct Parts {
     node_spec: NodeSpec,
     pod_spec: Option<Box<PodSpec>>,
     workload_spec: Option<Box<WorkloadSpec>>,
+    budget_spec: Option<Box<BudgetSpec>>,
     /// Whether the spec of a kind that is not read mentions GPUs.
     mentions_gpu: MentionsGpu,
     status: Status,
+    budget_status: BudgetStatus,
     value: Option<Scalar>,
     default: bool,
     data: ConfigData,
@@ -182,7 +187,9 @@ impl Parts {
             ("spec", Some(Known::Node)) => self.node_spec = member(map)?,
             ("spec", Some(Known::Pod)) => self.pod_spec = Some(member(map)?),
             ("spec", Some(Known::Workload(_))) => self.workload_spec = Some(member(map)?),
+            ("spec", Some(Known::Budget)) => self.budget_spec = Some(member(map)?),
             ("spec", None) => self.mentions_gpu = map.next_value()?,
+            ("status", Some(Known::Budget)) => self.budget_status = member(map)?,
             ("status", Some(Known::Node | Known::Pod | Known::Workload(_))) => self.status = member(map)?,
             ("value", Some(Known::PriorityClass)) => self.value = map.next_value()?,
             ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(map.next_value()?),
@@ -208,7 +215,9 @@ impl Parts {
                 ("spec", Some(Known::Node)) => self.node_spec = member(value)?,
                 ("spec", Some(Known::Pod)) => self.pod_spec = Some(member(value)?),
                 ("spec", Some(Known::Workload(_))) => self.workload_spec = Some(member(value)?),
+                ("spec", Some(Known::Budget)) => self.budget_spec = Some(member(value)?),
                 ("spec", None) => self.mentions_gpu = typed(value)?,
+                ("status", Some(Known::Budget)) => self.budget_status = member(value)?,
                 ("status", Some(Known::Node | Known::Pod | Known::Workload(_))) => self.status = member(value)?,
                 ("value", Some(Known::PriorityClass)) => self.value = typed(value)?,
                 ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(typed(value)?),
@@ -244,6 +253,7 @@ impl Parts {
                 let value = self.value.and_then(|value| value.integer());
                 Object::PriorityClass { name: self.metadata.name, value, default: self.default }
             }
+            Known::Budget => Object::Budget(self.metadata, or_default(self.budget_spec), self.budget_status),
             Known::ConfigMap => Object::ConfigMap(self.metadata, or_default(config)),
         });
         Ok(())

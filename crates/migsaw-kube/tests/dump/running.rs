@@ -5,7 +5,7 @@ use migsaw::present::{Present, RecutUnit};
 use super::*;
 
 /// A node with two A30 of strategy `mixed`, with these labels and this capacity.
-fn node(name: &str, labels: &str, capacity: &str) -> String {
+pub(super) fn node(name: &str, labels: &str, capacity: &str) -> String {
     format!(
         "- kind: Node
   metadata: {{name: {name}, labels: {{nvidia.com/gpu.product: NVIDIA-A30, nvidia.com/gpu.count: \"2\", nvidia.com/mig.strategy: mixed, {labels}}}}}
@@ -25,14 +25,14 @@ fn pod(name: &str, node: &str, resource: &str, metadata: &str) -> String {
     )
 }
 
-const OPTIONS: DumpOptions<'static> = DumpOptions {
+pub(super) const OPTIONS: DumpOptions<'static> = DumpOptions {
     running: true,
     include_unavailable: false,
     default_strategy: migsaw::fleet::Strategy::Mixed,
     namespace: None,
 };
 
-fn list(items: &[String]) -> String {
+pub(super) fn list(items: &[String]) -> String {
     format!("kind: List\nitems:\n{}", items.concat())
 }
 
