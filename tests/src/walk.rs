@@ -1,15 +1,16 @@
-//! Walks through a rollout pod by pod, and counts who has nowhere to go.
+//! Walks through a rollout pod by pod, and counts who has nowhere to go and whom a disruption budget would keep.
 //!
 //! Written from what a rollout means, instance by instance; it shares nothing with how orders are found.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use migsaw::budget::Budget;
 use migsaw::fleet::NodeGroup;
 use migsaw::geometry::{Counts, ProfileId};
 use migsaw::plan::{GpuTarget, Plan, PlannedNodes};
 use migsaw::present::Present;
 use migsaw::problem::Problem;
-use migsaw::rollout::Rollout;
+use migsaw::rollout::{OverBudget, Rollout, Wave};
 
 /// A place on a node where a unit of a demand is to run that does not run there today.
 struct Slot {
@@ -18,6 +19,35 @@ struct Slot {
     /// Whether it is there and free before anything happens.
     is_there: bool,
     is_taken: bool,
+}
+
+/// What waves do to pods.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Woes {
+    /// Units that have nowhere to go, by priority, highest first.
+    pub homeless: Vec<u64>,
+    /// Units evicted beyond each budget.
+    pub over: Vec<u64>,
+}
+
+impl Woes {
+    /// Adds those of another wave.
+    pub fn add(&mut self, more: &Woes) {
+        for (all, more) in [(&mut self.homeless, &more.homeless), (&mut self.over, &more.over)] {
+            all.resize(more.len(), 0);
+            all.iter_mut().zip(more).for_each(|(all, n)| *all += n);
+        }
+    }
+
+    /// What an order makes as small as it can be, in this order.
+    pub fn rank(&self) -> (Vec<u64>, u64) {
+        (self.homeless.clone(), self.over.iter().sum())
+    }
+
+    /// Whether a wave of so many nodes may do that.
+    pub fn is_allowed(&self, nodes: usize) -> bool {
+        nodes == 1 || self.over.iter().all(|&n| n == 0)
+    }
 }
 
 /// A fleet on its way from what runs to a plan.
@@ -29,6 +59,8 @@ pub struct Walk<'a> {
     lost: BTreeMap<usize, u64>,
     /// Evicted units without a place yet.
     outside: BTreeMap<usize, u64>,
+    /// Evicted units that never get one.
+    gone: BTreeMap<usize, u64>,
     done: BTreeSet<(usize, u32)>,
     /// The nodes to which something is to be done, with the demands of the units to evict.
     touched: BTreeMap<(usize, u32), Vec<usize>>,
@@ -72,7 +104,16 @@ impl<'a> Walk<'a> {
             a.iter().map(over).collect()
         };
         let (waiting, lost) = (more(&served, &running), more(&running, &served));
-        Walk { problem, slots, waiting, lost, outside: BTreeMap::new(), done: BTreeSet::new(), touched }
+        Walk {
+            problem,
+            slots,
+            waiting,
+            lost,
+            outside: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            done: BTreeSet::new(),
+            touched,
+        }
     }
 
     /// The nodes to which something is to be done.
@@ -80,18 +121,28 @@ impl<'a> Walk<'a> {
         self.touched.keys().copied().collect()
     }
 
-    /// Goes through a wave of nodes. Gives the units that have nowhere to go, by priority, highest first.
+    /// Goes through a wave of nodes. Gives what that does to pods.
     ///
     /// # Panics
     /// If nothing is to be done to a node, or it is done.
-    pub fn wave(&mut self, nodes: &[(usize, u32)]) -> Vec<u64> {
+    pub fn wave(&mut self, nodes: &[(usize, u32)]) -> Woes {
         self.settle();
         let mut homeless: BTreeMap<i32, u64> = self.problem.demands.iter().map(|d| (-d.priority, 0)).collect();
+        let mut left: Vec<u64> = self.problem.budgets.iter().map(|budget| self.left_of(budget)).collect();
+        let mut over = vec![0; left.len()];
         for node in nodes {
             for demand in self.touched.remove(node).expect("something is to be done, once") {
+                for (index, budget) in self.problem.budgets.iter().enumerate() {
+                    match (budget.demands.contains(&demand), &mut left[index]) {
+                        (true, 0) => over[index] += 1,
+                        (true, left) => *left -= 1,
+                        (false, _) => {}
+                    }
+                }
                 let lost = self.lost.entry(demand).or_default();
                 if *lost > 0 {
                     *lost -= 1;
+                    *self.gone.entry(demand).or_default() += 1;
                 } else if !self.take(demand) {
                     *homeless.entry(-self.problem.demands[demand].priority).or_default() += 1;
                     *self.outside.entry(demand).or_default() += 1;
@@ -99,7 +150,15 @@ impl<'a> Walk<'a> {
             }
         }
         self.done.extend(nodes);
-        homeless.into_values().collect()
+        Woes { homeless: homeless.into_values().collect(), over }
+    }
+
+    /// How many units may go under a budget before the next wave ends.
+    fn left_of(&self, budget: &Budget) -> u64 {
+        let down = |demand: &usize| {
+            [&self.outside, &self.gone].map(|queue| queue.get(demand).copied().unwrap_or(0)).iter().sum::<u64>()
+        };
+        budget.allowed.saturating_sub(budget.demands.iter().map(down).sum())
     }
 
     /// Those that wait go first, then those that are outside.
@@ -142,16 +201,16 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Walks through a rollout: who has nowhere to go, by priority, highest first.
+/// Walks through a rollout: what it does to pods.
 ///
 /// # Errors
 /// What is wrong with it.
 ///
 /// # Panics
 /// If the plan is not one for the problem.
-pub fn judge(problem: &Problem, plan: &Plan, rollout: &Rollout, most: usize) -> Result<Vec<u64>, String> {
+pub fn judge(problem: &Problem, plan: &Plan, rollout: &Rollout, most: usize) -> Result<Woes, String> {
     let mut walk = Walk::new(problem, plan);
-    let mut total: Vec<u64> = Vec::new();
+    let mut total = Woes::default();
     for wave in &rollout.waves {
         let nodes: Vec<(usize, u32)> = wave.steps.iter().map(|step| (step.pool, step.node)).collect();
         if nodes.is_empty() || nodes.len() > most {
@@ -166,16 +225,31 @@ pub fn judge(problem: &Problem, plan: &Plan, rollout: &Rollout, most: usize) -> 
                 return Err("a node that is done, or to which nothing is to be done".to_owned());
             }
         }
-        let homeless = walk.wave(&nodes);
-        let claimed: usize = wave.steps.iter().map(|step| step.homeless.len()).sum();
-        if claimed as u64 != homeless.iter().sum::<u64>() {
-            return Err(format!("{claimed} are said to be homeless, but {homeless:?} are"));
+        let woes = walk.wave(&nodes);
+        compare(wave, &woes)?;
+        if !woes.is_allowed(nodes.len()) {
+            return Err(format!("a wave of {} nodes goes beyond a budget: {:?}", nodes.len(), woes.over));
         }
-        total.resize(homeless.len(), 0);
-        total.iter_mut().zip(homeless).for_each(|(all, n)| *all += n);
+        total.add(&woes);
     }
     walk.finish()?;
     Ok(total)
+}
+
+/// Whether a rollout says of a wave what happens in it.
+fn compare(wave: &Wave, woes: &Woes) -> Result<(), String> {
+    let claimed: usize = wave.steps.iter().map(|step| step.homeless.len()).sum();
+    if claimed as u64 != woes.homeless.iter().sum::<u64>() {
+        return Err(format!("{claimed} are said to be homeless, but {:?} are", woes.homeless));
+    }
+    let mut over = vec![0; woes.over.len()];
+    for OverBudget { budget, units } in wave.steps.iter().flat_map(|step| &step.over_budget) {
+        over[*budget] += units;
+    }
+    if over != woes.over {
+        return Err(format!("{over:?} are said to be beyond budgets, but {:?} are", woes.over));
+    }
+    Ok(())
 }
 
 fn today(group: &NodeGroup, gpu: usize) -> Option<Counts> {

@@ -445,3 +445,61 @@ fn colour_comes_only_when_asked_for() {
     let ascii = migsaw(&["plan", &example("mixed-fleet.yaml"), "--ascii"]).out;
     assert!(ascii.is_ascii(), "{ascii}");
 }
+
+/// A scenario in which the node of three pods is cut anew, under a budget of one at a time, or none.
+fn under_a_budget(allowed: u32) -> String {
+    format!(
+        "apiVersion: migsaw.io/v1alpha1
+kind: Scenario
+fleet:
+- {{pool: gpu, model: H100-80GB, nodes: 2, gpusPerNode: 1}}
+demand:
+- {{name: chat, namespace: team, profile: 1g.10gb, count: 3}}
+- {{name: llm, profile: 7g.80gb, count: 1, priority: 5}}
+state:
+- node: gpu-0
+  gpus: [1g.10gb=7]
+  pods:
+  - {{demand: chat, name: chat-0}}
+  - {{demand: chat, name: chat-1}}
+- node: gpu-1
+  gpus: [1g.10gb=7]
+  pods:
+  - {{demand: chat, name: chat-2}}
+disruptionBudgets:
+- {{name: chat, namespace: team, demands: [chat], allowed: {allowed}}}
+- {{name: llm, demands: [llm], allowed: 0}}
+"
+    )
+}
+
+#[test]
+fn rollout_says_where_a_step_goes_beyond_a_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |allowed: u32, stays: &str| {
+        let file = folder.path().join(format!("{allowed}.yaml"));
+        let text = under_a_budget(allowed).replace("name: chat-2}", &format!("name: chat-2{stays}}}"));
+        fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let tight = write(1, ", stays: true");
+    let ran = migsaw(&["rollout", &tight]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let over = "    evict  team/chat-0, team/chat-1\n    over budget:  1 pod more than team/chat allows (1)\n";
+    assert!(ran.out.contains(over), "{}", ran.out);
+    assert!(ran.out.contains("where a step goes beyond a disruption budget"), "{}", ran.out);
+    let step = &json(&migsaw(&["rollout", &tight, "-o", "json"]).out)["waves"][0]["steps"][0];
+    let expected = serde_json::json!([{"name": "chat", "namespace": "team", "allowed": 1, "pods": 1}]);
+    assert_eq!(step["overBudget"], expected);
+    let script = migsaw(&["rollout", &tight, "--commands"]).out;
+    assert!(
+        script.contains("# 1 of the pods evicted here are more than disruption budget team/chat allows (1)"),
+        "{script}"
+    );
+    let enough = migsaw(&["rollout", &write(2, ", stays: true")]).out;
+    assert!(enough.contains("evict  team/chat-0, team/chat-1") && !enough.contains("budget"), "{enough}");
+    let none = migsaw(&["plan", &write(0, "")]);
+    assert_eq!(none.code, 1, "{}", none.out);
+    let nothing = migsaw(&["rollout", &write(0, "")]).out;
+    assert_eq!(nothing, "nothing is to be done\n");
+}

@@ -37,6 +37,11 @@ pub fn text(rollout: &RolloutDocument, style: Style) -> String {
         (n, false) => format!("{} nowhere to go when evicted", have(n)),
     };
     page.wrapped(&format!("{places}; {fewest}"), 2, 2);
+    if steps().any(|step| !step.over_budget.is_empty()) {
+        let reason = "where a step goes beyond a disruption budget, its pods can be evicted only one after the other, \
+                      as those that replace the ones before become ready";
+        page.wrapped(reason, 2, 2);
+    }
     for (wave, number) in rollout.waves.iter().zip(1..) {
         page.line("");
         page.line(style.paint(Tone::Strong, format!("Wave {number}")));
@@ -59,6 +64,13 @@ fn step(step: &StepForm, page: &mut Page, style: Style) {
     if !step.homeless.is_empty() {
         let head = format!("    {}  ", style.paint(Tone::Bad, "nowhere to go yet:"));
         page.wrapped_behind(&head, 24, &pods(&step.homeless), 11);
+    }
+    for over in &step.over_budget {
+        let namespace = over.namespace.as_ref().map_or_else(String::new, |namespace| format!("{namespace}/"));
+        let budget = clean(&format!("{namespace}{}", over.name)).into_owned();
+        let head = format!("    {}  ", style.paint(Tone::Bad, "over budget:"));
+        let text = format!("{} more than {budget} allows ({})", counted(over.pods, "pod"), grouped(over.allowed));
+        page.wrapped_behind(&head, 18, &text, 11);
     }
     if let Some(config) = &step.config {
         page.line(format!("    label  nvidia.com/mig.config={}", clean(config)));

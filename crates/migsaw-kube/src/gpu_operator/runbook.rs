@@ -26,9 +26,17 @@ set -eu
 cordoned=
 trap '[ -z \"$cordoned\" ] || echo \"stopped; still cordoned: $cordoned\" >&2' EXIT
 
+# A disruption budget refuses until the pods that replace those evicted before are ready, so it tries for 10 minutes.
 evict() {
-  printf '{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\"}}' \"$2\" \"$1\" |
-    kubectl create --raw \"/api/v1/namespaces/$1/pods/$2/eviction\" -f -
+  tries=60
+  until said=$(printf '{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\"}}' \"$2\" \"$1\" |
+    kubectl create --raw \"/api/v1/namespaces/$1/pods/$2/eviction\" -f - 2>&1); do
+    echo \"$1/$2: $said\" >&2
+    case $said in *TooManyRequests*) ;; *) return 1 ;; esac
+    tries=$((tries - 1))
+    [ \"$tries\" -gt 0 ] || return 1
+    sleep 10
+  done
 }
 
 by_hand() {
@@ -46,6 +54,17 @@ by_hand() {
         if homeless > 0 {
             writeln!(text, "# {homeless} of the pods evicted here have nowhere to go yet")
                 .expect("writing to a string succeeds");
+        }
+        for over in wave.steps.iter().flat_map(|step| &step.over_budget) {
+            let namespace = over.namespace.as_deref().map_or(String::new(), |name| format!("{name}/"));
+            let budget = comment(&format!("{namespace}{}", over.name));
+            writeln!(
+                text,
+                "# {} of the pods evicted here are more than disruption budget {budget} allows ({}): they go one after the\n\
+                 # other, as the pods that replace them become ready",
+                over.pods, over.allowed
+            )
+            .expect("writing to a string succeeds");
         }
         writeln!(text, "cordoned={}\nkubectl cordon {nodes}", quoted(&nodes)).expect("writing to a string succeeds");
         wave.steps.iter().for_each(|step| write_evictions(&mut text, step));
@@ -95,8 +114,12 @@ fn write_labels(text: &mut String, step: &StepForm) {
     }
 }
 
+/// A text within a comment, which ends with its line.
+fn comment(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
 /// A text as one word of a shell command, whatever is in it.
 fn quoted(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
-    format!("'{}'", text.replace('\'', "'\\''"))
+    format!("'{}'", comment(text).replace('\'', "'\\''"))
 }

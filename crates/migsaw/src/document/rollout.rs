@@ -8,7 +8,7 @@ use crate::document::API_VERSION;
 use crate::plan::Plan;
 use crate::present::Present;
 use crate::problem::Problem;
-use crate::rollout::{Rollout, Step, Times};
+use crate::rollout::{OverBudget, Rollout, Step, Times};
 
 /// What `kind` says in a rollout.
 pub const KIND: &str = "Rollout";
@@ -26,7 +26,8 @@ pub struct RolloutDocument {
     pub kind: String,
     /// What goes on at the same time, one after the other.
     pub waves: Vec<WaveForm>,
-    /// No order that leaves as few pods without a place has fewer waves.
+    /// No order that leaves as few pods without a place, and goes as little beyond disruption budgets, has fewer
+    /// waves.
     pub fewest_waves: usize,
     /// Whether no order leaves fewer pods without a place, those of the highest priority first.
     pub kindest: bool,
@@ -59,6 +60,26 @@ pub struct StepForm {
     /// Those of them that have nowhere to go when they are evicted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub homeless: Vec<EvictionForm>,
+    /// The disruption budgets that the step goes beyond. The Eviction API refuses evictions until pods that replace
+    /// those gone before are ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over_budget: Vec<OverBudgetForm>,
+}
+
+/// A disruption budget that a step goes beyond.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "OverBudget")]
+pub struct OverBudgetForm {
+    /// The budget's name.
+    pub name: String,
+    /// The budget's namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// How many pods may be down at one time, besides those that are down today.
+    pub allowed: u64,
+    /// Pods evicted beyond that.
+    pub pods: u64,
 }
 
 impl RolloutDocument {
@@ -73,6 +94,11 @@ impl RolloutDocument {
             let group = of_node.expect("every node is planned");
             configurations.distinct[configurations.of_nodes[group]].name.clone()
         };
+        let over_budget = |over: &OverBudget| {
+            let budget = &problem.budgets[over.budget];
+            let (name, namespace) = (budget.name.clone(), budget.namespace.clone());
+            OverBudgetForm { name, namespace, allowed: budget.allowed, pods: over.units }
+        };
         let step = |step: &Step| {
             let pool = &problem.fleet.pools[step.pool];
             let mut groups = pool.node_ranges();
@@ -84,6 +110,7 @@ impl RolloutDocument {
                 config: step.recut.then(|| config(step)),
                 evicts: named(&step.evicts),
                 homeless: named(&step.homeless),
+                over_budget: step.over_budget.iter().map(over_budget).collect(),
             }
         };
         RolloutDocument {

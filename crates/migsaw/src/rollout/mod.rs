@@ -10,16 +10,54 @@
 //! are evicted. A slot is there from the beginning where its instance is there and free, else from the end of its
 //! node's step on. Pods that wait take slots before evicted ones, since the scheduler does not hold them back.
 //! A pod that is evicted while no slot of its demand is left is *homeless* until one is: that is what an order
-//! avoids, those of the highest priority first, and only then it has few waves. Pods that the plan does not serve
-//! any more have no home to wait for and do not count.
+//! avoids. Pods that the plan does not serve any more have no home to wait for and do not count.
 //!
-//! With few steps every order is tried and the best is proven; with many, each wave takes the steps that leave
-//! nobody homeless and free most, and the number of waves has the bound that steps and limit give.
+//! # Disruption budgets
 //!
-//! What is left out: a second hop over a slice that the plan does not use, and `PodDisruptionBudget`s, which the
-//! Eviction API keeps.
+//! The Eviction API refuses what a `PodDisruptionBudget` forbids. A pod is down from its eviction until the wave
+//! ends if it has a slot; one that is homeless is down until it has one, and one that the plan does not serve any
+//! more for good, since the pod that replaces it stays pending. A wave of several steps evicts no more than every
+//! budget allows beside those that are down already. A step that needs more all alone is a wave of its own: the
+//! API then lets its pods go one after the other, as the pods that replace them become ready, which works only if
+//! they have somewhere to go.
+//!
+//! # The model
+//!
+//! Steps `S`; demands `d` with priority `p(d)`; budgets `b`, each for demands `D(b)`, allowing `a(b)` units. Of a
+//! step `s` is known what it evicts and what slots it brings, `e(s, d)` and `g(s, d)`; of a demand how many slots
+//! there are today, how many units wait, and how many running ones the plan does not serve any more: `f(d)`, `w(d)`
+//! and `l(d)`. An order is a partition of `S` into waves `W(1), …, W(k)` of at most `maxUnavailable` steps. With
+//! `E(i, d)` and `G(i, d)` the sums of `e` and `g` over the waves before `W(i)`, and `[x]` for `max(x, 0)`:
+//!
+//! ```text
+//! slots     r(i, d) = [f(d) + G(i, d) - w(d)]                for units that are evicted
+//! lost      m(i, d) = min(E(i, d), l(d))                     before the wave
+//! outside   o(i, d) = [E(i, d) - m(i, d) - r(i, d)]          homeless in an earlier wave, and still
+//! free      v(i, d) = [r(i, d) - (E(i, d) - m(i, d))]
+//! evicted   n(i, d) = Σ(s in W(i)) e(s, d)
+//! homeless  h(i, d) = [n(i, d) - (l(d) - m(i, d)) - v(i, d)]
+//! over      x(i, b) = min(N, [N + Σ(d in D(b)) (o(i, d) + m(i, d)) - a(b)]),  N = Σ(d in D(b)) n(i, d)
+//!
+//! minimise, one after the other:
+//!   Σ(i; d with p(d) = p) h(i, d)   for each priority p, the highest first
+//!   Σ(i, b) x(i, b)
+//!   k
+//! subject to
+//!   x(i, b) = 0 where W(i) has several steps
+//! ```
+//!
+//! What is still to come depends on the steps that are done alone, so with few steps the best way to every set of
+//! them is found, and with it the best of all orders. With many, each wave takes the steps that harm nobody and
+//! free most, and the number of waves has the bound that steps and limit give.
+//!
+//! What is left out: a second hop over a slice that the plan does not use.
 
+mod exact;
+mod greedy;
+mod harm;
 mod order;
+mod report;
+mod state;
 mod steps;
 
 use crate::plan::Plan;
@@ -60,7 +98,7 @@ impl Default for Times {
 pub struct Rollout {
     /// What goes on at the same time, one after the other.
     pub waves: Vec<Wave>,
-    /// No order that leaves as few pods homeless has fewer waves.
+    /// No order that is as kind to pods and to disruption budgets has fewer waves.
     pub fewest_waves: usize,
     /// Whether no order leaves fewer pods homeless, those of the highest priority first.
     pub is_kindest: bool,
@@ -86,6 +124,18 @@ pub struct Step {
     pub evicts: Vec<usize>,
     /// Those of them that have nowhere to go when they are evicted.
     pub homeless: Vec<usize>,
+    /// The disruption budgets that it goes beyond, which is then the only step of its wave. The Eviction API lets
+    /// its pods go one after the other, as the ones that replace them become ready.
+    pub over_budget: Vec<OverBudget>,
+}
+
+/// A disruption budget that a step goes beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverBudget {
+    /// Index of the budget in the problem.
+    pub budget: usize,
+    /// Units evicted beyond it.
+    pub units: u64,
 }
 
 impl Rollout {

@@ -1,27 +1,50 @@
 //! What is to be done, and what each step frees and takes.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::geometry::{Layout, ProfileId};
 use crate::plan::{GpuShare, GpuTarget, Plan, PlannedNodes};
 use crate::present::Present;
 use crate::problem::Problem;
 
-/// Units by demand.
-pub(super) type Units = BTreeMap<usize, u64>;
+/// Units by demand of the problem.
+type Units = BTreeMap<usize, u64>;
 
 /// All steps, and what there is before the first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Work {
     pub(super) steps: Vec<NodeWork>,
+    /// The demands of which some unit is evicted, those of the highest priority first. Others need no care.
+    pub(super) demands: Vec<DemandWork>,
+    /// How many priorities they have.
+    pub(super) priorities: usize,
+    /// The budgets that cover one of them.
+    pub(super) budgets: Vec<BudgetWork>,
+}
+
+/// A demand of which some unit is evicted.
+#[derive(Debug)]
+pub(super) struct DemandWork {
+    /// Its priority, as an index: 0 for the highest.
+    pub(super) level: usize,
     /// Slots that are there from the beginning.
-    pub(super) slots: Units,
+    pub(super) slots: u64,
     /// Units that wait for a slot and will get one.
-    pub(super) waiting: Units,
+    pub(super) waiting: u64,
     /// Running units that the plan does not serve any more.
-    pub(super) lost: Units,
-    /// The priority of each demand.
-    pub(super) priorities: Vec<i32>,
+    pub(super) to_lose: u64,
+    /// The budgets of the work that cover it.
+    pub(super) budgets: Vec<usize>,
+}
+
+/// A budget, with demands of the work.
+#[derive(Debug)]
+pub(super) struct BudgetWork {
+    /// Index in the problem.
+    pub(super) index: usize,
+    pub(super) allowed: u64,
+    pub(super) demands: Vec<usize>,
 }
 
 /// What is to be done to one node.
@@ -30,17 +53,92 @@ pub(super) struct NodeWork {
     pub(super) pool: usize,
     pub(super) node: u32,
     pub(super) recut: bool,
-    /// The running units that are evicted, with their demands.
+    /// The running units that are evicted, with their demands of the work.
     pub(super) evicted: Vec<(usize, usize)>,
-    pub(super) evicts: Units,
-    /// Slots that are there only once it is done.
-    pub(super) brings: Units,
+    /// The same by demand.
+    pub(super) evicts: Vec<(usize, u64)>,
+    /// Slots that are there only once it is done, by demand.
+    pub(super) brings: Vec<(usize, u64)>,
+}
+
+/// The same with demands of the problem, and all of them.
+#[derive(Debug, Default)]
+struct Found {
+    steps: Vec<FoundStep>,
+    slots: Units,
+    waiting: Units,
+    lost: Units,
+}
+
+#[derive(Debug)]
+struct FoundStep {
+    pool: usize,
+    node: u32,
+    recut: bool,
+    evicted: Vec<(usize, usize)>,
+    brings: Units,
 }
 
 impl Work {
     pub(super) fn of(problem: &Problem, plan: &Plan) -> Work {
-        let priorities = problem.demands.iter().map(|demand| demand.priority).collect();
-        let mut work = Work { priorities, ..Work::default() };
+        let found = Found::of(problem, plan);
+        let evicted: BTreeSet<usize> =
+            found.steps.iter().flat_map(|step| &step.evicted).map(|(_, demand)| *demand).collect();
+        let mut order: Vec<usize> = evicted.into_iter().collect();
+        order.sort_by_key(|&demand| Reverse(problem.demands[demand].priority));
+        let levels: BTreeSet<Reverse<i32>> = order.iter().map(|&d| Reverse(problem.demands[d].priority)).collect();
+        let levels: Vec<Reverse<i32>> = levels.into_iter().collect();
+        let index_of: BTreeMap<usize, usize> = order.iter().enumerate().map(|(i, &demand)| (demand, i)).collect();
+        let of = |units: &Units, demand: usize| units.get(&demand).copied().unwrap_or(0);
+        let budgets = problem.budgets.iter().enumerate().map(|(index, budget)| BudgetWork {
+            index,
+            allowed: budget.allowed,
+            demands: budget.demands.iter().filter_map(|demand| index_of.get(demand).copied()).collect(),
+        });
+        let budgets: Vec<BudgetWork> = budgets.filter(|budget| !budget.demands.is_empty()).collect();
+        let covering = |demand: usize| {
+            let covers = |(_, budget): &(usize, &BudgetWork)| budget.demands.contains(&demand);
+            budgets.iter().enumerate().filter(covers).map(|(index, _)| index).collect()
+        };
+        let demand = |&demand: &usize| DemandWork {
+            level: levels.binary_search(&Reverse(problem.demands[demand].priority)).expect("every priority is there"),
+            slots: of(&found.slots, demand),
+            waiting: of(&found.waiting, demand),
+            to_lose: of(&found.lost, demand),
+            budgets: covering(index_of[&demand]),
+        };
+        Work {
+            demands: order.iter().map(demand).collect(),
+            priorities: levels.len(),
+            budgets,
+            steps: found.steps.iter().map(|step| NodeWork::of(step, &index_of)).collect(),
+        }
+    }
+}
+
+impl NodeWork {
+    fn of(step: &FoundStep, index_of: &BTreeMap<usize, usize>) -> NodeWork {
+        let evicted: Vec<(usize, usize)> =
+            step.evicted.iter().map(|(unit, demand)| (*unit, index_of[demand])).collect();
+        let mut evicts: BTreeMap<usize, u64> = BTreeMap::new();
+        for (_, demand) in &evicted {
+            *evicts.entry(*demand).or_insert(0) += 1;
+        }
+        let brings = step.brings.iter().filter(|(_, n)| **n > 0);
+        NodeWork {
+            pool: step.pool,
+            node: step.node,
+            recut: step.recut,
+            evicted,
+            evicts: evicts.into_iter().collect(),
+            brings: brings.filter_map(|(demand, &n)| Some((*index_of.get(demand)?, n))).collect(),
+        }
+    }
+}
+
+impl Found {
+    fn of(problem: &Problem, plan: &Plan) -> Found {
+        let mut found = Found::default();
         let mut served = Units::new();
         let mut running = Units::new();
         for planned in &plan.nodes {
@@ -63,38 +161,33 @@ impl Work {
                 let (now, later) = slots(planned, present);
                 let is_touched = is_recut || !planned.evicts.is_empty();
                 for node in nodes {
-                    add(&mut work.slots, &now);
+                    add(&mut found.slots, &now);
                     if is_touched {
-                        work.steps.push(NodeWork::new(planned, present, node, is_recut, later.clone()));
+                        let evicted = planned.evicts.iter().map(|&unit| (unit, present.running[unit].demand));
+                        found.steps.push(FoundStep {
+                            pool: planned.pool,
+                            node,
+                            recut: is_recut,
+                            evicted: evicted.collect(),
+                            brings: later.clone(),
+                        });
                     } else {
-                        add(&mut work.slots, &later);
+                        add(&mut found.slots, &later);
                     }
                 }
             }
         }
         for demand in 0..problem.demands.len() {
             let [served, running] = [&served, &running].map(|units| units.get(&demand).copied().unwrap_or(0));
-            work.waiting.insert(demand, served.saturating_sub(running));
-            work.lost.insert(demand, running.saturating_sub(served));
+            found.waiting.insert(demand, served.saturating_sub(running));
+            found.lost.insert(demand, running.saturating_sub(served));
         }
-        work.steps.sort_by_key(|step| (step.pool, step.node));
-        work
+        found.steps.sort_by_key(|step| (step.pool, step.node));
+        found
     }
 }
 
-impl NodeWork {
-    fn new(planned: &PlannedNodes, present: &Present, node: u32, recut: bool, brings: Units) -> NodeWork {
-        let evicted: Vec<(usize, usize)> =
-            planned.evicts.iter().map(|&unit| (unit, present.running[unit].demand)).collect();
-        let mut evicts = Units::new();
-        for (_, demand) in &evicted {
-            *evicts.entry(*demand).or_insert(0) += 1;
-        }
-        NodeWork { pool: planned.pool, node, recut, evicted, evicts, brings }
-    }
-}
-
-pub(super) fn add(units: &mut Units, more: &Units) {
+fn add(units: &mut Units, more: &Units) {
     for (&demand, n) in more {
         *units.entry(demand).or_insert(0) += n;
     }
