@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::fleet::GpuState;
 use crate::geometry::{Layout, ProfileId};
 use crate::plan::{GpuShare, GpuTarget, Plan, PlannedNodes};
 use crate::present::Present;
@@ -158,7 +159,7 @@ impl Found {
                 }
                 let pinned = |gpu: usize| Some(group.pinned.get(gpu)).flatten();
                 let is_recut = (0..planned.gpus.len()).any(|gpu| changes(planned, present, pinned(gpu), gpu));
-                let (now, later) = slots(planned, present);
+                let (now, later) = slots(planned, present, &group.pinned);
                 let is_touched = is_recut || !planned.evicts.is_empty();
                 for node in nodes {
                     add(&mut found.slots, &now);
@@ -194,23 +195,27 @@ fn add(units: &mut Units, more: &Units) {
 }
 
 /// Whether a GPU gets other instances than it has.
-fn changes(planned: &PlannedNodes, present: &Present, pinned: Option<&crate::fleet::GpuState>, gpu: usize) -> bool {
+fn changes(planned: &PlannedNodes, present: &Present, pinned: Option<&GpuState>, gpu: usize) -> bool {
     let today = match (present.layout(gpu), pinned) {
-        (None, Some(crate::fleet::GpuState::Pinned(layout))) => Some(layout),
+        (None, Some(GpuState::Pinned(layout))) => Some(layout),
         (today, _) => today,
     };
     planned.gpus[gpu].counts() != today.filter(|layout| !layout.is_empty()).map(Layout::counts)
 }
 
 /// The slots of a node: those that are there and free today, and those that come with its step.
-fn slots(planned: &PlannedNodes, present: &Present) -> (Units, Units) {
+fn slots(planned: &PlannedNodes, present: &Present, pinned: &[GpuState]) -> (Units, Units) {
     let free = |gpu: usize, profile: Option<ProfileId>| -> u64 {
         let held = present.running.iter().flat_map(|unit| &unit.holds);
         let here = held.filter(|held| usize::from(held.gpu) == gpu);
         let held = here.filter(|held| held.instance.map(|instance| instance.profile) == profile).count() as u64;
         match (profile, present.layout(gpu), &planned.gpus[gpu]) {
             (Some(id), Some(today), GpuTarget::Mig(target)) if today.counts() == target.counts() => {
-                u64::from(today.counts()[id]).saturating_sub(held)
+                let pinned = match pinned.get(gpu) {
+                    Some(GpuState::Pinned(layout)) => u64::from(layout.counts()[id]),
+                    _ => 0,
+                };
+                u64::from(today.counts()[id]).saturating_sub(held + pinned)
             }
             (None, None, GpuTarget::MigOff) => 1u64.saturating_sub(held),
             _ => 0,
