@@ -5,14 +5,16 @@
 use std::collections::BTreeSet;
 
 use migsaw::budget::Budget;
+use migsaw::check::check;
 use migsaw::plan::{Moving, Options, Plan, Prefer};
 use migsaw::problem::Problem;
 use migsaw::rollout::{Limits, Rollout};
 use migsaw_tests::minimal::describe;
+use migsaw_tests::moves::moves;
 use migsaw_tests::running::running;
 use migsaw_tests::solve::solve_with;
 use migsaw_tests::strategies::Size;
-use migsaw_tests::walk::{Walk, Woes, judge};
+use migsaw_tests::walk::{At, Walk, Woes, judge};
 use migsaw_tests::wpm::cases;
 
 fn from_env(name: &str, default: u64) -> u64 {
@@ -23,11 +25,8 @@ fn planned(problem: &Problem, prefer: Prefer) -> Plan {
     solve_with(problem, &Options { moving: Moving { prefer, max_evictions: None }, ..Options::default() })
 }
 
-/// A node, by pool and index.
-type At = (usize, u32);
-
 /// What is made as small as it can be: what pods suffer, then the waves.
-type Rank = ((Vec<u64>, u64), usize);
+type Rank = ((Vec<u64>, u64, usize), usize);
 
 /// The best of all orders.
 fn best(problem: &Problem, plan: &Plan, most: usize) -> Rank {
@@ -88,6 +87,74 @@ fn no_order_of_a_few_nodes_is_better() {
     }
     let seen = format!("{steps} steps, {homeless} homeless, {over} beyond budgets");
     assert!(steps > 100 && homeless > 0 && over > 0, "the cases must say something: {seen}");
+}
+
+/// What random plans have had to say.
+#[derive(Debug, Default)]
+struct Seen {
+    steps: usize,
+    homeless: usize,
+    over: u64,
+    hops: usize,
+    again: usize,
+}
+
+impl Seen {
+    fn add(&mut self, rollout: &Rollout, woes: &Woes) {
+        self.steps += rollout.waves.iter().map(|wave| wave.steps.len()).sum::<usize>();
+        self.homeless += rollout.homeless();
+        self.over += woes.over.iter().sum::<u64>();
+        self.hops += woes.hops.len();
+        self.again += woes.again.len();
+    }
+}
+
+#[test]
+fn no_order_of_a_random_plan_is_better() {
+    let mut seen = Seen::default();
+    for seed in from_env("MIGSAW_SEED", 0)..from_env("MIGSAW_SEED", 0) + from_env("MIGSAW_CASES", 2500) {
+        let (problem, plan) = moves(seed, 4);
+        assert_eq!((problem.validate(), check(&problem, &plan)), (vec![], vec![]), "seed {seed}");
+        for most in [1, 2] {
+            let limits = Limits { max_unavailable: u32::try_from(most).expect("a small number") };
+            let rollout = Rollout::new(&problem, &plan, limits);
+            let shown = || format!("seed {seed}, {most}\n{}{:?}\n{rollout:?}", describe(&problem), plan.nodes);
+            let found = judge(&problem, &plan, &rollout, most).unwrap_or_else(|wrong| panic!("{wrong}\n{}", shown()));
+            let expected = best(&problem, &plan, most);
+            assert_eq!((found.rank(), rollout.waves.len()), expected, "{}", shown());
+            assert_eq!((rollout.fewest_waves, rollout.is_kindest), (rollout.waves.len(), true), "seed {seed}");
+            seen.add(&rollout, &found);
+        }
+    }
+    let is_enough = seen.homeless > 100 && seen.over > 100 && seen.hops > 100 && seen.again > 20;
+    assert!(is_enough, "the cases must say something: {seen:?}");
+}
+
+#[test]
+fn many_steps_of_a_random_plan_go_at_least_as_well_as_one_after_the_other() {
+    let (mut seen, mut better) = (Seen::default(), 0);
+    for seed in from_env("MIGSAW_SEED", 0)..from_env("MIGSAW_SEED", 0) + from_env("MIGSAW_CASES", 200) {
+        let (problem, plan) = moves(seed, 30);
+        assert_eq!((problem.validate(), check(&problem, &plan)), (vec![], vec![]), "seed {seed}");
+        let mut walk = Walk::new(&problem, &plan);
+        let mut obvious = (Woes::default(), walk.touched().len());
+        for node in walk.touched() {
+            obvious.0.add(&walk.wave(&[node]));
+        }
+        let obvious = (obvious.0.rank(), obvious.1);
+        for most in [1, 4] {
+            let limits = Limits { max_unavailable: u32::try_from(most).expect("a small number") };
+            let rollout = Rollout::new(&problem, &plan, limits);
+            let shown = || format!("seed {seed}, {most}\n{}{:?}\n{rollout:?}", describe(&problem), plan.nodes);
+            let found = judge(&problem, &plan, &rollout, most).unwrap_or_else(|wrong| panic!("{wrong}\n{}", shown()));
+            let rank = (found.rank(), rollout.waves.len());
+            assert!(rank <= obvious, "seed {seed}, {most}: {rank:?} after {obvious:?}");
+            assert_eq!(rollout, Rollout::new(&problem, &plan, limits), "seed {seed}");
+            better += usize::from(rank.0 < obvious.0);
+            seen.add(&rollout, &found);
+        }
+    }
+    assert!(better > 100 && seen.hops > 100, "the cases must say something: {better} better, {seen:?}");
 }
 
 /// Budgets for each demand, and one for all of them.

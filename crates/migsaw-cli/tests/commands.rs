@@ -130,10 +130,19 @@ fn nothing_changes_where_everything_is_as_it_should_be() {
 fn rollout_says_in_which_order() {
     let running = example("running.yaml");
     let ran = migsaw(&["rollout", &running, "--compact"]);
-    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.starts_with("4 nodes in 4 waves, 8 pods evicted, about 4 min\n"), "{}", ran.out);
-    assert!(ran.out.contains("1 pod has nowhere to go when evicted, and no order leaves fewer"), "{}", ran.out);
-    assert!(ran.out.contains("Wave 1\n  gpu-0\n    evict  chat-0, chat-1, chat-2\n"), "{}", ran.out);
+    let places =
+        "every evicted pod has a free slice to go to before it is evicted, for 1 pod not the one it is\n  planned on;";
+    assert!(ran.out.contains(places), "{}", ran.out);
+    let first = "Wave 1\n  gpu-0\n    evict  chat-0, chat-1, chat-2\n    can wait  chat-2 on gpu-1\n";
+    assert!(ran.out.contains(first), "{}", ran.out);
+    let again = "  gpu-1\n    evict  chat-3\n    evict again  chat-2 from gpu-0, which goes where it is planned\n";
+    assert!(ran.out.contains(again), "{}", ran.out);
+    let waves = &json(&migsaw(&["rollout", &running, "--compact", "-o", "json"]).out)["waves"];
+    let pod = serde_json::json!({"index": 2, "pod": "chat-2", "demand": "chat"});
+    assert_eq!(waves[0]["steps"][0]["hops"], serde_json::json!([{"pod": &pod, "waitsOn": "gpu-1"}]));
+    assert_eq!(waves[1]["steps"][0]["again"], serde_json::json!([{"pod": &pod, "from": "gpu-0"}]));
     let together = json(&migsaw(&["rollout", &running, "--max-unavailable", "4", "-o", "json"]).out);
     assert_eq!(together["kind"], "Rollout");
     assert_eq!((&together["waves"][0]["steps"][0]["node"], &together["seconds"]), (&"gpu-3".into(), &90.into()));
@@ -142,11 +151,26 @@ fn rollout_says_in_which_order() {
 }
 
 #[test]
+fn rollout_says_who_has_nowhere_to_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("limited.yaml").display().to_string();
+    // Units with a limit per node are not followed to places that are not theirs.
+    let text = fs::read_to_string(example("running.yaml")).unwrap();
+    fs::write(&file, text.replace("  count: 12\n", "  count: 12\n  maxPerNode: 14\n")).unwrap();
+    let ran = migsaw(&["rollout", &file, "--compact"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.out.contains("1 pod has nowhere to go when evicted, and no order leaves fewer"), "{}", ran.out);
+    assert!(ran.out.contains("    nowhere to go yet:  chat-2\n"), "{}", ran.out);
+    let script = migsaw(&["rollout", &file, "--compact", "--commands"]).out;
+    assert!(script.contains("# 1 of the pods evicted here have nowhere to go yet\n"), "{script}");
+}
+
+#[test]
 fn rollout_prints_commands() {
     let ran = migsaw(&["rollout", &example("running.yaml"), "--compact", "--commands"]);
     let script = &ran.out;
     let steps = [
-        "cordoned='gpu-0'\nkubectl cordon gpu-0",
+        "# chat-2 can wait on gpu-1 until its own slice is there\ncordoned='gpu-0'\nkubectl cordon gpu-0",
         "evict default chat-0",
         "kubectl wait pod chat-0 --namespace default --for=delete",
         "kubectl label node gpu-0 nvidia.com/mig.config.state-",
@@ -154,6 +178,7 @@ fn rollout_prints_commands() {
         "kubectl wait node gpu-0 --timeout=15m",
         "kubectl uncordon gpu-0\ncordoned=\n",
         "kubectl cordon gpu-1",
+        "evict default chat-3\nby_hand 'what replaced chat-2 of gpu-0, if it is on gpu-1'",
         "by_hand 'a pod of embed on gpu-2'",
     ];
     let places: Vec<Option<usize>> = steps.iter().map(|step| script.find(step)).collect();

@@ -1,24 +1,40 @@
-//! Walks through a rollout pod by pod, and counts who has nowhere to go and whom a disruption budget would keep.
+//! Walks through a rollout pod by pod, and counts who has nowhere to go, whom a disruption budget would keep, and who
+//! has to wait on a slice that is not theirs.
 //!
 //! Written from what a rollout means, instance by instance; it shares nothing with how orders are found.
+
+mod judge;
+mod node;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use migsaw::budget::Budget;
-use migsaw::fleet::NodeGroup;
-use migsaw::geometry::{Counts, ProfileId};
-use migsaw::plan::{GpuTarget, Plan, PlannedNodes};
+use migsaw::plan::{Plan, PlannedNodes};
 use migsaw::present::Present;
 use migsaw::problem::Problem;
-use migsaw::rollout::{OverBudget, Rollout, Wave};
 
-/// A place on a node where a unit of a demand is to run that does not run there today.
-struct Slot {
-    demand: usize,
-    node: (usize, u32),
-    /// Whether it is there and free before anything happens.
-    is_there: bool,
-    is_taken: bool,
+pub use judge::judge;
+use node::{Slot, Spot};
+
+/// A node, by pool and index.
+pub type At = (usize, u32);
+
+/// A fleet on its way from what runs to a plan.
+pub struct Walk<'a> {
+    problem: &'a Problem,
+    slots: Vec<Slot>,
+    /// Spots that the plan does not use, at least for some time.
+    free: Vec<Spot>,
+    waiting: BTreeMap<usize, u64>,
+    /// Units to evict that the plan serves nowhere.
+    lost: BTreeMap<usize, u64>,
+    /// Evicted units without a place yet.
+    outside: BTreeMap<usize, u64>,
+    /// Evicted units that never get one.
+    gone: BTreeMap<usize, u64>,
+    done: BTreeSet<At>,
+    /// The nodes to which something is to be done, with the demands of the units to evict.
+    touched: BTreeMap<At, Vec<usize>>,
 }
 
 /// What waves do to pods.
@@ -28,6 +44,10 @@ pub struct Woes {
     pub homeless: Vec<u64>,
     /// Units evicted beyond each budget.
     pub over: Vec<u64>,
+    /// Units that wait on a slice that is not theirs: their demands, and the nodes where they wait.
+    pub hops: Vec<(usize, At)>,
+    /// Units that wait there and are evicted again: their demands, and the nodes.
+    pub again: Vec<(usize, At)>,
 }
 
 impl Woes {
@@ -37,33 +57,19 @@ impl Woes {
             all.resize(more.len(), 0);
             all.iter_mut().zip(more).for_each(|(all, n)| *all += n);
         }
+        self.hops.extend(&more.hops);
+        self.again.extend(&more.again);
     }
 
     /// What an order makes as small as it can be, in this order.
-    pub fn rank(&self) -> (Vec<u64>, u64) {
-        (self.homeless.clone(), self.over.iter().sum())
+    pub fn rank(&self) -> (Vec<u64>, u64, usize) {
+        (self.homeless.clone(), self.over.iter().sum(), self.hops.len())
     }
 
     /// Whether a wave of so many nodes may do that.
     pub fn is_allowed(&self, nodes: usize) -> bool {
         nodes == 1 || self.over.iter().all(|&n| n == 0)
     }
-}
-
-/// A fleet on its way from what runs to a plan.
-pub struct Walk<'a> {
-    problem: &'a Problem,
-    slots: Vec<Slot>,
-    waiting: BTreeMap<usize, u64>,
-    /// Units to evict that the plan serves nowhere.
-    lost: BTreeMap<usize, u64>,
-    /// Evicted units without a place yet.
-    outside: BTreeMap<usize, u64>,
-    /// Evicted units that never get one.
-    gone: BTreeMap<usize, u64>,
-    done: BTreeSet<(usize, u32)>,
-    /// The nodes to which something is to be done, with the demands of the units to evict.
-    touched: BTreeMap<(usize, u32), Vec<usize>>,
 }
 
 impl<'a> Walk<'a> {
@@ -73,6 +79,7 @@ impl<'a> Walk<'a> {
     /// If the plan is not one for the problem.
     pub fn new(problem: &'a Problem, plan: &Plan) -> Walk<'a> {
         let mut slots = Vec::new();
+        let mut free = Vec::new();
         let mut touched = BTreeMap::new();
         let mut running: BTreeMap<usize, u64> = BTreeMap::new();
         let mut served: BTreeMap<usize, u64> = BTreeMap::new();
@@ -85,8 +92,10 @@ impl<'a> Walk<'a> {
                     let present = group.present.as_ref().unwrap_or(&nothing);
                     let here = (pool, node);
                     let evicted: Vec<usize> = planned.evicts.iter().map(|&u| present.running[u].demand).collect();
-                    let recut = (0..planned.gpus.len()).any(|gpu| today(group, gpu) != planned.gpus[gpu].counts());
-                    if recut || !evicted.is_empty() {
+                    let recut =
+                        (0..planned.gpus.len()).any(|gpu| node::today(group, gpu) != planned.gpus[gpu].counts());
+                    let is_touched = recut || !evicted.is_empty();
+                    if is_touched {
                         touched.insert(here, evicted);
                     }
                     for unit in &present.running {
@@ -95,29 +104,25 @@ impl<'a> Walk<'a> {
                     for serving in &planned.serves {
                         *served.entry(serving.demand).or_default() += u64::from(serving.units);
                     }
-                    slots.extend(slots_of(planned, group, present, here));
+                    let found = node::of(planned, group, present, p, here, is_touched);
+                    slots.extend(found.0);
+                    free.extend(found.1);
                 }
             }
         }
+        // Those that last are taken first, then by node.
+        free.sort_by_key(|spot: &Spot| (spot.ends, spot.node));
         let more = |a: &BTreeMap<usize, u64>, b: &BTreeMap<usize, u64>| {
             let over = |(&demand, n): (&usize, &u64)| (demand, n.saturating_sub(*b.get(&demand).unwrap_or(&0)));
             a.iter().map(over).collect()
         };
         let (waiting, lost) = (more(&served, &running), more(&running, &served));
-        Walk {
-            problem,
-            slots,
-            waiting,
-            lost,
-            outside: BTreeMap::new(),
-            gone: BTreeMap::new(),
-            done: BTreeSet::new(),
-            touched,
-        }
+        let (outside, gone, done) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Walk { problem, slots, free, waiting, lost, outside, gone, done, touched }
     }
 
     /// The nodes to which something is to be done.
-    pub fn touched(&self) -> Vec<(usize, u32)> {
+    pub fn touched(&self) -> Vec<At> {
         self.touched.keys().copied().collect()
     }
 
@@ -125,32 +130,50 @@ impl<'a> Walk<'a> {
     ///
     /// # Panics
     /// If nothing is to be done to a node, or it is done.
-    pub fn wave(&mut self, nodes: &[(usize, u32)]) -> Woes {
+    pub fn wave(&mut self, nodes: &[At]) -> Woes {
         self.settle();
-        let mut homeless: BTreeMap<i32, u64> = self.problem.demands.iter().map(|d| (-d.priority, 0)).collect();
-        let mut left: Vec<u64> = self.problem.budgets.iter().map(|budget| self.left_of(budget)).collect();
-        let mut over = vec![0; left.len()];
+        let mut evicted: Vec<usize> = Vec::new();
         for node in nodes {
-            for demand in self.touched.remove(node).expect("something is to be done, once") {
-                for (index, budget) in self.problem.budgets.iter().enumerate() {
-                    match (budget.demands.contains(&demand), &mut left[index]) {
-                        (true, 0) => over[index] += 1,
-                        (true, left) => *left -= 1,
-                        (false, _) => {}
-                    }
-                }
-                let lost = self.lost.entry(demand).or_default();
-                if *lost > 0 {
-                    *lost -= 1;
-                    *self.gone.entry(demand).or_default() += 1;
-                } else if !self.take(demand) {
-                    *homeless.entry(-self.problem.demands[demand].priority).or_default() += 1;
-                    *self.outside.entry(demand).or_default() += 1;
+            evicted.extend(self.touched.remove(node).expect("something is to be done, once"));
+        }
+        let mut woes = Woes::default();
+        for spot in self.free.iter_mut().filter(|spot| spot.ends && nodes.contains(&spot.node)) {
+            woes.again.extend(spot.taken_by.take().map(|demand| (demand, spot.node)));
+            spot.is_over = true;
+        }
+        evicted.extend(woes.again.iter().map(|(demand, _)| demand));
+        evicted.sort_by_key(|&demand| (-i64::from(self.problem.demands[demand].priority), demand));
+        let mut homeless: BTreeMap<i64, u64> =
+            self.problem.demands.iter().map(|demand| (-i64::from(demand.priority), 0)).collect();
+        let mut left: Vec<u64> = self.problem.budgets.iter().map(|budget| self.left_of(budget)).collect();
+        woes.over = vec![0; left.len()];
+        let mut outside = Vec::new();
+        for demand in evicted {
+            for (index, budget) in self.problem.budgets.iter().enumerate() {
+                match (budget.demands.contains(&demand), &mut left[index]) {
+                    (true, 0) => woes.over[index] += 1,
+                    (true, left) => *left -= 1,
+                    (false, _) => {}
                 }
             }
+            let lost = self.lost.entry(demand).or_default();
+            if *lost > 0 {
+                *lost -= 1;
+                *self.gone.entry(demand).or_default() += 1;
+            } else if self.take(demand) {
+            } else if let Some(node) = self.hop(demand) {
+                woes.hops.push((demand, node));
+            } else {
+                *homeless.entry(-i64::from(self.problem.demands[demand].priority)).or_default() += 1;
+                outside.push(demand);
+            }
+        }
+        for demand in outside {
+            *self.outside.entry(demand).or_default() += 1;
         }
         self.done.extend(nodes);
-        Woes { homeless: homeless.into_values().collect(), over }
+        woes.homeless = homeless.into_values().collect();
+        woes
     }
 
     /// How many units may go under a budget before the next wave ends.
@@ -161,18 +184,17 @@ impl<'a> Walk<'a> {
         budget.allowed.saturating_sub(budget.demands.iter().map(down).sum())
     }
 
-    /// Those that wait go first, then those that are outside.
+    /// Those that wait go first, then those that are outside; of these, the ones that find no slot look for a spot.
     fn settle(&mut self) {
-        for demand in 0..self.problem.demands.len() {
-            for queue in [true, false] {
-                let waits = |walk: &mut Walk<'a>| {
-                    let queue = if queue { &mut walk.waiting } else { &mut walk.outside };
-                    *queue.entry(demand).or_default() > 0
-                };
-                while waits(self) && self.take(demand) {
-                    let queue = if queue { &mut self.waiting } else { &mut self.outside };
-                    *queue.get_mut(&demand).expect("somebody waits") -= 1;
-                }
+        let mut demands: Vec<usize> = (0..self.problem.demands.len()).collect();
+        demands.sort_by_key(|&demand| (-i64::from(self.problem.demands[demand].priority), demand));
+        for demand in demands {
+            while self.waiting.get(&demand).is_some_and(|&n| n > 0) && self.take(demand) {
+                *self.waiting.get_mut(&demand).expect("somebody waits") -= 1;
+            }
+            while self.outside.get(&demand).is_some_and(|&n| n > 0) && (self.take(demand) || self.hop(demand).is_some())
+            {
+                *self.outside.get_mut(&demand).expect("somebody is outside") -= 1;
             }
         }
     }
@@ -186,7 +208,23 @@ impl<'a> Walk<'a> {
         slot.map(|slot| slot.is_taken = true).is_some()
     }
 
-    /// Whether everything that is to be done is, and everybody has a place.
+    /// Takes the first free spot of the one profile that a unit needs, and gives the node.
+    fn hop(&mut self, demand: usize) -> Option<At> {
+        let wanted = node::needs_one(&self.problem.demands[demand])?;
+        let eligible = &self.problem.demands[demand].eligible;
+        let spot = self.free.iter_mut().find(|spot| {
+            let is_there = !spot.is_over && (!spot.begins || self.done.contains(&spot.node));
+            is_there
+                && spot.taken_by.is_none()
+                && spot.profile == *wanted
+                && eligible.admits(&self.problem.fleet.pools[spot.node.0]).is_ok()
+        })?;
+        spot.taken_by = Some(demand);
+        Some(spot.node)
+    }
+
+    /// Whether everything that is to be done is, and everybody has a place: each unit that waits on a spot that lasts
+    /// has a slot that is kept for it.
     ///
     /// # Errors
     /// What is missing.
@@ -197,122 +235,16 @@ impl<'a> Walk<'a> {
         }
         let without = |queue: &BTreeMap<usize, u64>| queue.values().sum::<u64>();
         let left = without(&self.waiting) + without(&self.outside) + without(&self.lost);
-        if left > 0 { Err(format!("{left} units have no place in the end")) } else { Ok(()) }
-    }
-}
-
-/// Walks through a rollout: what it does to pods.
-///
-/// # Errors
-/// What is wrong with it.
-///
-/// # Panics
-/// If the plan is not one for the problem.
-pub fn judge(problem: &Problem, plan: &Plan, rollout: &Rollout, most: usize) -> Result<Woes, String> {
-    let mut walk = Walk::new(problem, plan);
-    let mut total = Woes::default();
-    for wave in &rollout.waves {
-        let nodes: Vec<(usize, u32)> = wave.steps.iter().map(|step| (step.pool, step.node)).collect();
-        if nodes.is_empty() || nodes.len() > most {
-            return Err(format!("a wave of {} nodes", nodes.len()));
+        if left > 0 {
+            return Err(format!("{left} units have no place in the end"));
         }
-        for step in &wave.steps {
-            let planned = plan.nodes.iter().find(|p| p.pool == step.pool && p.nodes.contains(&step.node));
-            if planned.is_none_or(|planned| planned.evicts != step.evicts) {
-                return Err("a step evicts others than the plan".to_owned());
-            }
-            if !walk.touched.contains_key(&(step.pool, step.node)) {
-                return Err("a node that is done, or to which nothing is to be done".to_owned());
+        for demand in 0..self.problem.demands.len() {
+            let on_spots = self.free.iter().filter(|spot| spot.taken_by == Some(demand)).count();
+            let kept = self.slots.iter().filter(|slot| slot.demand == demand && !slot.is_taken).count();
+            if on_spots != kept {
+                return Err(format!("{on_spots} units of demand {demand} wait for {kept} slots in the end"));
             }
         }
-        let woes = walk.wave(&nodes);
-        compare(wave, &woes)?;
-        if !woes.is_allowed(nodes.len()) {
-            return Err(format!("a wave of {} nodes goes beyond a budget: {:?}", nodes.len(), woes.over));
-        }
-        total.add(&woes);
+        Ok(())
     }
-    walk.finish()?;
-    Ok(total)
-}
-
-/// Whether a rollout says of a wave what happens in it.
-fn compare(wave: &Wave, woes: &Woes) -> Result<(), String> {
-    let claimed: usize = wave.steps.iter().map(|step| step.homeless.len()).sum();
-    if claimed as u64 != woes.homeless.iter().sum::<u64>() {
-        return Err(format!("{claimed} are said to be homeless, but {:?} are", woes.homeless));
-    }
-    let mut over = vec![0; woes.over.len()];
-    for OverBudget { budget, units } in wave.steps.iter().flat_map(|step| &step.over_budget) {
-        over[*budget] += units;
-    }
-    if over != woes.over {
-        return Err(format!("{over:?} are said to be beyond budgets, but {:?} are", woes.over));
-    }
-    Ok(())
-}
-
-fn today(group: &NodeGroup, gpu: usize) -> Option<Counts> {
-    let layout = match (&group.present, group.state(gpu)) {
-        (Some(present), _) => present.layout(gpu).cloned(),
-        (None, migsaw::fleet::GpuState::Pinned(layout)) => Some(layout.clone()),
-        _ => None,
-    };
-    layout.filter(|layout| !layout.is_empty()).map(|layout| layout.counts())
-}
-
-/// The slots of a node, one for each unit that does not run there today.
-fn slots_of(planned: &PlannedNodes, group: &NodeGroup, present: &Present, node: (usize, u32)) -> Vec<Slot> {
-    // What is there and stays there, and nobody holds: one entry for each instance and whole GPU.
-    let mut free: Vec<(u16, Option<ProfileId>)> = Vec::new();
-    for (gpu, target) in (0u16..).zip(&planned.gpus) {
-        let index = usize::from(gpu);
-        if group.present.is_none() || today(group, index) != target.counts() || matches!(target, GpuTarget::Left(_)) {
-            // A GPU with MIG off that stays so is there even where nothing is known.
-            if !(group.present.is_none() && *target == GpuTarget::MigOff && today(group, index).is_none()) {
-                continue;
-            }
-        }
-        match present.layout(index) {
-            Some(layout) => free.extend(layout.placements().iter().map(|p| (gpu, Some(p.profile)))),
-            None => free.push((gpu, None)),
-        }
-    }
-    let mut remove = |key: (u16, Option<ProfileId>)| {
-        let at = free.iter().position(|other| *other == key);
-        at.map(|at| free.swap_remove(at)).is_some()
-    };
-    for held in present.running.iter().flat_map(|unit| &unit.holds) {
-        remove((held.gpu, held.instance.map(|instance| instance.profile)));
-    }
-    let mut slots = Vec::new();
-    for serving in &planned.serves {
-        let stay: Vec<_> = (present.running.iter().enumerate())
-            .filter(|(index, unit)| unit.demand == serving.demand && !planned.evicts.contains(index))
-            .map(|(_, unit)| unit)
-            .collect();
-        let new = u64::from(serving.units) - stay.len() as u64;
-        let mut uses: Vec<(u16, Option<ProfileId>)> = Vec::new();
-        for share in &serving.shares {
-            uses.extend((0..share.instances).map(|_| (share.gpu, share.profile)));
-        }
-        for held in stay.iter().flat_map(|unit| &unit.holds) {
-            let key = (held.gpu, held.instance.map(|instance| instance.profile));
-            let at = uses.iter().position(|other| *other == key).expect("what stays is served where it is");
-            uses.swap_remove(at);
-        }
-        let all = uses.len();
-        let there = uses.into_iter().filter(|key| remove(*key)).count();
-        let each = if new == 0 { 1 } else { all / usize::try_from(new).expect("few units") };
-        // Units of several instances count only together.
-        let ready = if each == 1 {
-            there as u64
-        } else if there == all {
-            new
-        } else {
-            0
-        };
-        slots.extend((0..new).map(|n| Slot { demand: serving.demand, node, is_there: n < ready, is_taken: false }));
-    }
-    slots
 }

@@ -49,10 +49,16 @@ by_hand() {
     for (wave, number) in rollout.waves.iter().zip(1..) {
         let nodes: Vec<String> = wave.steps.iter().map(|step| shell(&step.node)).collect();
         let nodes = nodes.join(" ");
-        let homeless: usize = wave.steps.iter().map(|step| step.homeless.len()).sum();
+        let again = |step: &StepForm| step.again.iter().filter(|pod| pod.homeless).count();
+        let homeless: usize = wave.steps.iter().map(|step| step.homeless.len() + again(step)).sum();
         write!(text, "\necho 'wave {number} of {waves}'\n").expect("writing to a string succeeds");
         if homeless > 0 {
             writeln!(text, "# {homeless} of the pods evicted here have nowhere to go yet")
+                .expect("writing to a string succeeds");
+        }
+        for hop in wave.steps.iter().flat_map(|step| &step.hops) {
+            let (pod, node) = (comment(&called(&hop.pod)), comment(&hop.waits_on));
+            writeln!(text, "# {pod} can wait on {node} until its own slice is there")
                 .expect("writing to a string succeeds");
         }
         for over in wave.steps.iter().flat_map(|step| &step.over_budget) {
@@ -90,15 +96,27 @@ fn write_evictions(text: &mut String, step: &StepForm) {
         let command = if let Some((namespace, pod)) = name(eviction) {
             format!("evict {namespace} {pod}")
         } else {
-            let demand = eviction.demand.as_deref().unwrap_or_default();
-            let namespace = eviction.namespace.as_deref().map_or(String::new(), |name| format!("{name}/"));
-            format!("by_hand {}", quoted(&format!("a pod of {namespace}{demand} on {}", step.node)))
+            format!("by_hand {}", quoted(&format!("{} on {}", called(eviction), step.node)))
         };
         writeln!(text, "{command}").expect("writing to a string succeeds");
+    }
+    // What replaced a pod has another name, and it was the scheduler that chose where it waits.
+    for again in &step.again {
+        let who = format!("what replaced {} of {}, if it is on {}", called(&again.pod), again.from, step.node);
+        writeln!(text, "by_hand {}", quoted(&who)).expect("writing to a string succeeds");
     }
     for (namespace, pod) in step.evicts.iter().filter_map(name) {
         writeln!(text, "kubectl wait pod {pod} --namespace {namespace} --for=delete --timeout={GONE}")
             .expect("writing to a string succeeds");
+    }
+}
+
+/// A pod by its name, or as one of its demand.
+fn called(eviction: &EvictionForm) -> String {
+    let namespace = eviction.namespace.as_deref().map_or(String::new(), |name| format!("{name}/"));
+    match (&eviction.pod, &eviction.demand) {
+        (Some(pod), _) => format!("{namespace}{pod}"),
+        (None, demand) => format!("a pod of {namespace}{}", demand.as_deref().unwrap_or_default()),
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn every_order(work: &Work, most: usize, harm: &Harm) -> Option<Order
                     let effects = state.effects(work, &wave);
                     let total = so_far.plus(&effects.harm(work));
                     if effects.allow(wave.len()) && total <= *harm {
-                        let known = best[done | set].entry(state.after(work, &wave, &effects));
+                        let known = best[done | set].entry(state.after(work, &wave, &effects).0);
                         let is_better = |best: &Best| (&total, waves + 1) < (&best.0, best.1);
                         let found = || (total.clone(), waves + 1, order.iter().cloned().chain([wave]).collect());
                         match known {

@@ -7,6 +7,8 @@ pub(super) struct Harm {
     pub(super) homeless: Vec<u64>,
     /// Units that are evicted beyond a disruption budget, once for each such budget.
     pub(super) over_budget: u64,
+    /// Units that wait on a slice that is not theirs.
+    pub(super) hops: u64,
 }
 
 impl Harm {
@@ -16,7 +18,7 @@ impl Harm {
     }
 
     pub(super) fn is_none(&self) -> bool {
-        self.over_budget == 0 && self.leaves_nobody_homeless()
+        self.over_budget == 0 && self.hops == 0 && self.leaves_nobody_homeless()
     }
 
     pub(super) fn leaves_nobody_homeless(&self) -> bool {
@@ -28,6 +30,7 @@ impl Harm {
         Harm {
             homeless: self.homeless.iter().zip(&other.homeless).map(|(a, b)| a + b).collect(),
             over_budget: self.over_budget + other.over_budget,
+            hops: self.hops + other.hops,
         }
     }
 }

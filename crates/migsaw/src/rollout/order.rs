@@ -2,7 +2,7 @@
 
 use super::Rollout;
 use super::exact::every_order;
-use super::greedy::kindly;
+use super::greedy::{Among, kindly};
 use super::harm::Harm;
 use super::report::report;
 use super::state::State;
@@ -15,9 +15,9 @@ const MOST_TRIED: usize = 8;
 pub(super) type Order = Vec<Vec<usize>>;
 
 pub(super) fn order(work: &Work, most: usize) -> Rollout {
-    let candidates = [kindly(work, most), one_by_one(work)];
+    let candidates = [kindly(work, most, Among::Circles), kindly(work, most, Among::All), one_by_one(work)];
     let judged = candidates.into_iter().map(|waves| (harm_of(work, &waves), waves));
-    let (harm, waves) = judged.min_by(|(a, x), (b, y)| (a, x.len()).cmp(&(b, y.len()))).expect("two candidates");
+    let (harm, waves) = judged.min_by(|(a, x), (b, y)| (a, x.len()).cmp(&(b, y.len()))).expect("there are candidates");
     if work.steps.len() <= MOST_TRIED {
         let waves = every_order(work, most, &harm).expect("an order that does no more harm is known");
         let fewest_waves = waves.len();
@@ -37,7 +37,7 @@ fn harm_of(work: &Work, waves: &Order) -> Harm {
     for wave in waves {
         let effects = state.effects(work, wave);
         harm = harm.plus(&effects.harm(work));
-        state = state.after(work, wave, &effects);
+        state = state.after(work, wave, &effects).0;
     }
     harm
 }

@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::places::{FoundSpare, Place, Places};
 use crate::fleet::GpuState;
-use crate::geometry::{Layout, ProfileId};
+use crate::geometry::{Layout, Model, ProfileId};
 use crate::plan::{GpuShare, GpuTarget, Plan, PlannedNodes};
 use crate::present::Present;
 use crate::problem::Problem;
@@ -22,6 +23,10 @@ pub(super) struct Work {
     pub(super) priorities: usize,
     /// The budgets that cover one of them.
     pub(super) budgets: Vec<BudgetWork>,
+    /// Slices that the plan does not use, at least until a node's step.
+    pub(super) places: Vec<Place>,
+    /// Places for the same units, those that last first; then by node.
+    pub(super) choices: Vec<Vec<usize>>,
 }
 
 /// A demand of which some unit is evicted.
@@ -37,6 +42,8 @@ pub(super) struct DemandWork {
     pub(super) to_lose: u64,
     /// The budgets of the work that cover it.
     pub(super) budgets: Vec<usize>,
+    /// Which of the work's choices of places its units have; `None` for none.
+    pub(super) choice: Option<usize>,
 }
 
 /// A budget, with demands of the work.
@@ -69,6 +76,7 @@ struct Found {
     slots: Units,
     waiting: Units,
     lost: Units,
+    spare: Vec<FoundSpare>,
 }
 
 #[derive(Debug)]
@@ -101,17 +109,22 @@ impl Work {
             let covers = |(_, budget): &(usize, &BudgetWork)| budget.demands.contains(&demand);
             budgets.iter().enumerate().filter(covers).map(|(index, _)| index).collect()
         };
+        let touched: Vec<(usize, u32)> = found.steps.iter().map(|step| (step.pool, step.node)).collect();
+        let Places { all: places, choices, choice_of } = Places::of(problem, &found.spare, &order, &touched);
         let demand = |&demand: &usize| DemandWork {
             level: levels.binary_search(&Reverse(problem.demands[demand].priority)).expect("every priority is there"),
             slots: of(&found.slots, demand),
             waiting: of(&found.waiting, demand),
             to_lose: of(&found.lost, demand),
             budgets: covering(index_of[&demand]),
+            choice: choice_of[index_of[&demand]],
         };
         Work {
             demands: order.iter().map(demand).collect(),
             priorities: levels.len(),
             budgets,
+            places,
+            choices,
             steps: found.steps.iter().map(|step| NodeWork::of(step, &index_of)).collect(),
         }
     }
@@ -159,8 +172,10 @@ impl Found {
                 }
                 let pinned = |gpu: usize| Some(group.pinned.get(gpu)).flatten();
                 let is_recut = (0..planned.gpus.len()).any(|gpu| changes(planned, present, pinned(gpu), gpu));
-                let (now, later) = slots(planned, present, &group.pinned);
+                let Slots { now, later, used } = slots(planned, present, &group.pinned);
                 let is_touched = is_recut || !planned.evicts.is_empty();
+                let models: Vec<&Model> = problem.fleet.pools[planned.pool].gpu_models().map(AsRef::as_ref).collect();
+                found.spare.push(FoundSpare::of(planned, group, &models, &used, nodes.clone()));
                 for node in nodes {
                     add(&mut found.slots, &now);
                     if is_touched {
@@ -203,8 +218,20 @@ fn changes(planned: &PlannedNodes, present: &Present, pinned: Option<&GpuState>,
     planned.gpus[gpu].counts() != today.filter(|layout| !layout.is_empty()).map(Layout::counts)
 }
 
-/// The slots of a node: those that are there and free today, and those that come with its step.
-fn slots(planned: &PlannedNodes, present: &Present, pinned: &[GpuState]) -> (Units, Units) {
+/// Instances by GPU and profile; whole GPUs where there is none.
+pub(super) type Instances = BTreeMap<(u16, Option<ProfileId>), u64>;
+
+/// The slots of a node.
+struct Slots {
+    /// Those that are there and free today.
+    now: Units,
+    /// Those that come with its step.
+    later: Units,
+    /// What is free today and used by a slot.
+    used: Instances,
+}
+
+fn slots(planned: &PlannedNodes, present: &Present, pinned: &[GpuState]) -> Slots {
     let free = |gpu: usize, profile: Option<ProfileId>| -> u64 {
         let held = present.running.iter().flat_map(|unit| &unit.holds);
         let here = held.filter(|held| usize::from(held.gpu) == gpu);
@@ -221,7 +248,7 @@ fn slots(planned: &PlannedNodes, present: &Present, pinned: &[GpuState]) -> (Uni
             _ => 0,
         }
     };
-    let mut left: BTreeMap<(u16, Option<ProfileId>), u64> = BTreeMap::new();
+    let (mut left, mut all_used) = (Instances::new(), Instances::new());
     let (mut now, mut later) = (Units::new(), Units::new());
     // A plan from elsewhere may name a demand more than once.
     let mut serves: BTreeMap<usize, (u64, Vec<GpuShare>)> = BTreeMap::new();
@@ -242,7 +269,7 @@ fn slots(planned: &PlannedNodes, present: &Present, pinned: &[GpuState]) -> (Uni
             continue;
         }
         // What the units that are new here use, and how much of it is free today.
-        let mut needed: BTreeMap<(u16, Option<ProfileId>), u64> = BTreeMap::new();
+        let mut needed = Instances::new();
         for share in shares {
             *needed.entry((share.gpu, share.profile)).or_insert(0) += u64::from(share.instances);
         }
@@ -258,6 +285,7 @@ fn slots(planned: &PlannedNodes, present: &Present, pinned: &[GpuState]) -> (Uni
             let left = left.entry(key).or_insert_with(|| free(usize::from(key.0), key.1));
             let used = n.min(*left);
             *left -= used;
+            *all_used.entry(key).or_insert(0) += used;
             there += used;
         }
         // Units of several instances are there once all of them are.
@@ -271,5 +299,5 @@ fn slots(planned: &PlannedNodes, present: &Present, pinned: &[GpuState]) -> (Uni
         now.insert(demand, whole);
         later.insert(demand, takes - whole);
     }
-    (now, later)
+    Slots { now, later, used: all_used }
 }
