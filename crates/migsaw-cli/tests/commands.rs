@@ -142,6 +142,9 @@ fn rollout_says_in_which_order() {
     let waves = &json(&migsaw(&["rollout", &running, "--compact", "-o", "json"]).out)["waves"];
     let pod = serde_json::json!({"index": 2, "pod": "chat-2", "demand": "chat"});
     assert_eq!(waves[0]["steps"][0]["hops"], serde_json::json!([{"pod": &pod, "waitsOn": "gpu-1"}]));
+    // The budget of three pods at one time is in the way of fewer.
+    let four = migsaw(&["rollout", &running, "--compact", "--max-unavailable", "4"]);
+    assert!(four.out.starts_with("4 nodes in 3 waves, 8 pods evicted, about 4 min\n"), "{}", four.out);
     assert_eq!(waves[1]["steps"][0]["again"], serde_json::json!([{"pod": &pod, "from": "gpu-0"}]));
     let together = json(&migsaw(&["rollout", &running, "--max-unavailable", "4", "-o", "json"]).out);
     assert_eq!(together["kind"], "Rollout");
