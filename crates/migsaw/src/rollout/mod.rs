@@ -76,11 +76,13 @@
 //! it the best of all orders. With many, each wave takes the steps that harm nobody and free most. Where every step
 //! harms somebody, steps wait for each other's slots in circles, which are strongly connected components of the graph
 //! from each step over the demands that lack slots to the steps that bring them. Only a circle that waits for no other
-//! has to be broken, at the step that does the least harm. The number of waves has the bound that steps and limit give.
+//! has to be broken, at the step that does the least harm. Of up to 40 steps each is then moved to wherever it does less,
+//! until no single move helps. The number of waves has the bound that steps and limit give.
 
 mod exact;
 mod greedy;
 mod harm;
+mod improve;
 mod order;
 mod places;
 mod report;
@@ -213,7 +215,8 @@ impl Rollout {
     /// The order of steps from what runs today to the plan.
     ///
     /// # Complexity
-    /// Every order of up to eight steps is tried; beyond, the square of the steps.
+    /// Every order of up to eight steps is tried. Up to 40, every move of one step is, until none helps: each round
+    /// takes the cube of the steps. Beyond, the square of the steps.
     ///
     /// # Panics
     /// If the plan is not one for the problem, as [`crate::check::check`] judges.

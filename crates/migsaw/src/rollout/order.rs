@@ -3,9 +3,8 @@
 use super::Rollout;
 use super::exact::every_order;
 use super::greedy::{Among, kindly};
-use super::harm::Harm;
+use super::improve::{improved, judged};
 use super::report::report;
-use super::state::State;
 use super::steps::Work;
 
 /// Most steps of which every order is tried.
@@ -16,28 +15,18 @@ pub(super) type Order = Vec<Vec<usize>>;
 
 pub(super) fn order(work: &Work, most: usize) -> Rollout {
     let candidates = [kindly(work, most, Among::Circles), kindly(work, most, Among::All), one_by_one(work)];
-    let judged = candidates.into_iter().map(|waves| (harm_of(work, &waves), waves));
-    let (harm, waves) = judged.min_by(|(a, x), (b, y)| (a, x.len()).cmp(&(b, y.len()))).expect("there are candidates");
+    let allowed = candidates.into_iter().map(|order| (judged(work, &order).expect("waves keep to budgets"), order));
+    let (found, order) = allowed.min_by(|(a, _), (b, _)| a.cmp(b)).expect("there are candidates");
     if work.steps.len() <= MOST_TRIED {
-        let waves = every_order(work, most, &harm).expect("an order that does no more harm is known");
-        let fewest_waves = waves.len();
-        return report(work, &waves, fewest_waves, true);
+        let order = every_order(work, most, &found.0).expect("an order that does no more harm is known");
+        let fewest_waves = order.len();
+        return report(work, &order, fewest_waves, true);
     }
-    report(work, &waves, work.steps.len().div_ceil(most), harm.leaves_nobody_homeless())
+    let (order, (harm, _)) = improved(work, most, order, found);
+    report(work, &order, work.steps.len().div_ceil(most), harm.leaves_nobody_homeless())
 }
 
 /// The obvious order: one node after the other.
 fn one_by_one(work: &Work) -> Order {
     (0..work.steps.len()).map(|step| vec![step]).collect()
-}
-
-fn harm_of(work: &Work, waves: &Order) -> Harm {
-    let mut state = State::first(work);
-    let mut harm = Harm::none(work.priorities);
-    for wave in waves {
-        let effects = state.effects(work, wave);
-        harm = harm.plus(&effects.harm(work));
-        state = state.after(work, wave, &effects).0;
-    }
-    harm
 }
