@@ -47,7 +47,7 @@ pub fn problem(gpus: u32, seed: u64, states: States) -> Problem {
     let free: u64 = pools.iter().map(free_slices).sum();
     let asked = free * LOAD / 100 / DEMANDS;
     let demands = (0..DEMANDS).map(|index| draw.demand(index, &pools, asked)).collect();
-    Problem { fleet: Fleet { pools }, demands }
+    Problem { fleet: Fleet { pools }, demands, ..Problem::default() }
 }
 
 /// Memory slices that nothing runs on.

@@ -47,7 +47,7 @@ impl Mix {
             Demand::of_profile(name, profile, count)
         };
         let demands = PROFILES.into_iter().zip(self.counts(gpus, seed)).map(demand).collect();
-        Problem { fleet: Fleet { pools: vec![pool] }, demands }
+        Problem { fleet: Fleet { pools: vec![pool] }, demands, ..Problem::default() }
     }
 
     fn counts(&self, gpus: u32, seed: u64) -> [u64; 6] {

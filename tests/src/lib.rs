@@ -6,10 +6,13 @@
 //! - [`closed_form`]: the fewest GPUs for a mix on identical seven-slice boards, by formula;
 //! - [`naive`]: the textbook integer program with variables for every single GPU, on any solver;
 //! - [`solve`]: the planner, with every plan it gives judged by the checker;
+//! - [`moves`]: random plans from what runs to something else;
+//! - [`walk`]: a rollout pod by pod;
 //! - [`minimal`]: a failing problem made as small as it can be.
 
 pub mod closed_form;
 pub mod minimal;
+pub mod moves;
 pub mod naive;
 pub mod oracle;
 pub mod rng;

@@ -32,6 +32,9 @@ pub fn describe(problem: &Problem) -> String {
     for Demand { name, count, priority, request, eligible, max_per_node, .. } in &problem.demands {
         lines.push(format!("{name} x{count} priority {priority} {request:?} most {max_per_node:?} {eligible:?}"));
     }
+    for budget in &problem.budgets {
+        lines.push(format!("budget {} for {:?} allows {}", budget.name, budget.demands, budget.allowed));
+    }
     lines.join("\n") + "\n"
 }
 
@@ -87,7 +90,22 @@ fn simpler(problem: &Problem) -> Vec<Problem> {
                 present.running.retain(|unit| unit.demand != i);
                 present.running.iter_mut().filter(|unit| unit.demand > i).for_each(|unit| unit.demand -= 1);
             }
+            for budget in &mut p.budgets {
+                let left = budget.demands.iter().filter(|&&demand| demand != i);
+                budget.demands = left.map(|&demand| demand - usize::from(demand > i)).collect();
+            }
         });
+    }
+    for (i, budget) in problem.budgets.iter().enumerate() {
+        add(&|p| {
+            p.budgets.remove(i);
+        });
+        add(&|p| p.budgets[i].allowed = p.budgets[i].allowed.max(1));
+        for &demand in &budget.demands {
+            add(&|p| {
+                p.budgets[i].demands.remove(&demand);
+            });
+        }
     }
     for (i, pool) in problem.fleet.pools.iter().enumerate() {
         for j in 0..pool.nodes.len() {

@@ -1,5 +1,6 @@
 //! Random problems in which something runs.
 
+use migsaw::budget::Budget;
 use migsaw::demand::{Request, Together};
 use migsaw::fleet::{GpuState, NodeGroup, NodeNames};
 use migsaw::geometry::{Layout, Model, Placement, ProfileId};
@@ -9,7 +10,7 @@ use migsaw::problem::{InputProblem, Problem};
 use crate::rng::Rng;
 use crate::strategies::{Size, seeded};
 
-/// A problem on whose nodes up to `most` units run.
+/// A problem on whose nodes up to `most` units run, often under disruption budgets.
 ///
 /// # Panics
 /// If a model has no profile.
@@ -34,7 +35,7 @@ pub fn running(seed: u64, size: Size, most: usize) -> Problem {
     // Not every state is one of strategy `single`.
     for pool in 0..problem.fleet.pools.len() {
         for node in 0..problem.fleet.pools[pool].nodes.len() {
-            let only = Problem { fleet: problem.fleet.clone(), demands: Vec::new() };
+            let only = Problem { fleet: problem.fleet.clone(), demands: Vec::new(), ..Problem::default() };
             let is_wrong = |(_, wrong): &(_, InputProblem)| {
                 matches!(wrong, InputProblem::StateNotSingle { node: name }
                 if *name == problem.fleet.pools[pool].node_name(u32::try_from(node).expect("few nodes")))
@@ -59,7 +60,20 @@ pub fn running(seed: u64, size: Size, most: usize) -> Problem {
             there += 1;
         }
     }
+    problem.budgets = budgets(&mut Rng::new(seed ^ 0x00b4_d6e7), &problem);
     problem
+}
+
+/// Up to two budgets for some of the demands, of which one in three allows none.
+fn budgets(rng: &mut Rng, problem: &Problem) -> Vec<Budget> {
+    let mut budgets = Vec::new();
+    for number in 0..rng.below(3) {
+        let demands = (0..problem.demands.len()).filter(|_| rng.below(2) == 0).collect();
+        budgets.push(Budget { name: format!("b{number}"), namespace: None, demands, allowed: rng.below(3) });
+    }
+    // A scenario's budget is for some demand.
+    budgets.retain(|budget| !budget.demands.is_empty());
+    budgets
 }
 
 fn index(rng: &mut Rng, end: usize) -> usize {

@@ -105,7 +105,7 @@ pub fn problem(choices: &mut Choices, size: Size) -> Problem {
     }
     let count = 1 + generator.choices.below(size.demands);
     let demands = (0..count).map(|index| generator.demand(index, &pools)).collect();
-    Problem { fleet: Fleet { pools }, demands }
+    Problem { fleet: Fleet { pools }, demands, ..Problem::default() }
 }
 
 struct Generator<'a> {

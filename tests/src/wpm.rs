@@ -107,6 +107,6 @@ impl Case {
         let nodes = std::iter::repeat_n(nodes, times as usize).flatten();
         pool.nodes = (0..).zip(nodes).map(group).collect();
         let demands = counts.iter().map(|(profile, &n)| Demand::of_profile(profile.to_string(), (*profile).clone(), n));
-        Problem { fleet: Fleet { pools: vec![pool] }, demands: demands.collect() }
+        Problem { fleet: Fleet { pools: vec![pool] }, demands: demands.collect(), ..Problem::default() }
     }
 }

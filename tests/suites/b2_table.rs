@@ -142,7 +142,7 @@ fn the_planner_uses_as_few_gpus() {
                 .zip(mix.counts())
                 .map(|(class, n)| Demand::of_profile(*class, model.get(id_of(&model, class)).name.clone(), n));
             let fleet = Fleet { pools: vec![Pool::new("p", model.clone(), 10, 8)] };
-            let tiers = values(&solve(&Problem { demands: demands.collect(), fleet }));
+            let tiers = values(&solve(&Problem { demands: demands.collect(), fleet, ..Problem::default() }));
             let whole = |n: u64| i64::try_from(n).unwrap();
             let expected = [
                 (TierName::Served { priority: 0 }, whole(drawn.len() as u64)),

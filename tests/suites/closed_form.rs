@@ -19,7 +19,11 @@ const CLASSES: [&str; 6] = ["1g", "1gx2", "2g", "3g", "4g", "7g"];
 fn problem(model: &Arc<Model>, mix: Mix, gpus: u32) -> Problem {
     let name = |class: &str| model.profiles.iter().find(|p| p.class == class).unwrap().name.clone();
     let demands = CLASSES.iter().zip(mix.counts()).map(|(class, n)| Demand::of_profile(*class, name(class), n));
-    Problem { demands: demands.collect(), fleet: Fleet { pools: vec![Pool::new("p", model.clone(), gpus, 1)] } }
+    Problem {
+        demands: demands.collect(),
+        fleet: Fleet { pools: vec![Pool::new("p", model.clone(), gpus, 1)] },
+        ..Problem::default()
+    }
 }
 
 fn random_mix(rng: &mut Rng) -> Mix {

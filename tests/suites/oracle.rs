@@ -35,7 +35,7 @@ fn plain(rng: &mut Rng, gpus: u32) -> Problem {
         demand.priority = i32::try_from(rng.below(2)).unwrap();
         demand
     });
-    Problem { demands: demands.collect(), fleet: Fleet { pools: vec![pool] } }
+    Problem { demands: demands.collect(), fleet: Fleet { pools: vec![pool] }, ..Problem::default() }
 }
 
 /// Every layout of every GPU, and of each demand as many units as there are instances left for it.
@@ -130,7 +130,7 @@ fn agrees_with_the_closed_form() {
         if total == 0 {
             continue;
         }
-        let tiers = optimum(&Problem { fleet, demands });
+        let tiers = optimum(&Problem { fleet, demands, ..Problem::default() });
         let all = tiers[0].1 == i64::try_from(total).unwrap();
         assert_eq!(all, mix.fits(u64::from(gpus)), "case {case}: {mix:?} on {gpus}");
         if all {

@@ -96,7 +96,7 @@ proptest! {
             prop_assert!(!unserved.reason.is_empty());
             let demand = &problem.demands[unserved.demand];
             // Alone with all the fleet to itself, the demand is served as far as its own limits allow.
-            let alone = Problem { fleet: problem.fleet.clone(), demands: vec![demand.clone()] };
+            let alone = Problem { fleet: problem.fleet.clone(), demands: vec![demand.clone()], ..Problem::default() };
             let most = solve(&alone)?.served(1)[0];
             let impossible = matches!(
                 unserved.code,

@@ -302,11 +302,12 @@ pub(crate) struct RolloutArgs {
 const ROLLOUT_EXAMPLES: &str = "\
 Examples:
   migsaw rollout examples/running.yaml --compact
+  kubectl get nodes,pods,configmaps,poddisruptionbudgets -A -o json > dump.json
   migsaw plan --from dump.json --running --out plan/
   migsaw rollout --from dump.json --running --plan plan/plan.json --max-unavailable 2 --commands > rollout.sh
 
 Each wave is cordoned, its pods are evicted, its nodes are cut and uncordoned, before the next begins.
-migsaw itself changes nothing. PodDisruptionBudgets are the Eviction API's to keep.
+No wave of several nodes goes beyond a disruption budget. migsaw itself changes nothing.
 Exit codes: 0 every pod has a place before it is evicted, 1 some have not, 2 failure.";
 
 #[derive(Debug, Args)]

@@ -136,7 +136,7 @@ fn plans_come_back_as_they_were() {
             ),
             pool("twelve-units", &[("RTX-PRO-6000", 4)], vec![numbered("rtx-", 4)], Strategy::Mixed),
         ];
-        let problem = Problem { fleet: Fleet { pools }, demands: Vec::new() };
+        let problem = Problem { fleet: Fleet { pools }, demands: Vec::new(), ..Problem::default() };
         let plan = random_plan(&problem, &mut numbers, &layouts);
         assert_eq!(plan.nodes.iter().map(|group| group.nodes.len()).sum::<usize>(), 26, "{round}");
         round_trip(&problem, &plan);
@@ -170,7 +170,7 @@ fn two_nodes(gpus: &[(&str, u32)], targets: &[&str]) -> (Problem, Plan) {
         PlannedNodes { pool: 0, nodes: 0..1, gpus: cut, serves: Vec::new(), evicts: Vec::new() },
         PlannedNodes { pool: 0, nodes: 1..2, gpus: off, serves: Vec::new(), evicts: Vec::new() },
     ];
-    (Problem { fleet: Fleet { pools }, demands: Vec::new() }, plan(nodes))
+    (Problem { fleet: Fleet { pools }, demands: Vec::new(), ..Problem::default() }, plan(nodes))
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn single_strategy_nodes_take_one_rule() {
     let full = GpuTarget::Mig(Layout::parse(&h200, "2g.35gb@0,2g.35gb@2,2g.35gb@4").unwrap());
     let nodes =
         vec![PlannedNodes { pool: 0, nodes: 0..3, gpus: vec![full; 4], serves: Vec::new(), evicts: Vec::new() }];
-    let problem = Problem { fleet: Fleet { pools }, demands: Vec::new() };
+    let problem = Problem { fleet: Fleet { pools }, demands: Vec::new(), ..Problem::default() };
     let plan = plan(nodes);
     round_trip(&problem, &plan);
     let config = plan_config(&problem, &plan, None);

@@ -1,7 +1,9 @@
 //! A rollout as text.
 
+use std::fmt::Write as _;
+
 use migsaw::document::plan::EvictionForm;
-use migsaw::document::rollout::{RolloutDocument, StepForm};
+use migsaw::document::rollout::{AgainForm, RolloutDocument, StepForm};
 
 use crate::clean::clean;
 use crate::number::{counted, grouped};
@@ -18,7 +20,11 @@ pub fn text(rollout: &RolloutDocument, style: Style) -> String {
         return page.finish();
     }
     let evicted: u64 = steps().map(|step| step.evicts.len() as u64).sum();
-    let homeless: u64 = steps().map(|step| step.homeless.len() as u64).sum();
+    let again = |is_it: fn(&AgainForm) -> bool| {
+        steps().map(|step| step.again.iter().filter(|pod| is_it(pod)).count() as u64).sum::<u64>()
+    };
+    let homeless = steps().map(|step| step.homeless.len() as u64).sum::<u64>() + again(|pod| pod.homeless);
+    let hops = steps().map(|step| step.hops.len() as u64).sum::<u64>() + again(|pod| pod.waits_on.is_some());
     page.line(format!(
         "{} in {}, {} evicted, about {}",
         counted(nodes, "node"),
@@ -31,12 +37,22 @@ pub fn text(rollout: &RolloutDocument, style: Style) -> String {
     } else {
         format!("no order has fewer than {}", counted(rollout.fewest_waves as u64, "wave"))
     };
-    let places = match (homeless, rollout.kindest) {
+    let mut places = match (homeless, rollout.kindest) {
         (0, _) => "every evicted pod has a free slice to go to before it is evicted".to_owned(),
         (n, true) => format!("{} nowhere to go when evicted, and no order leaves fewer", have(n)),
         (n, false) => format!("{} nowhere to go when evicted", have(n)),
     };
+    match hops {
+        0 => {}
+        1 => places.push_str(", for 1 pod not the one it is planned on"),
+        n => write!(places, ", for {} pods not the one they are planned on", grouped(n)).expect("a string grows"),
+    }
     page.wrapped(&format!("{places}; {fewest}"), 2, 2);
+    if steps().any(|step| !step.over_budget.is_empty()) {
+        let reason = "where a step goes beyond a disruption budget, its pods can be evicted only one after the other, \
+                      as those that replace the ones before become ready";
+        page.wrapped(reason, 2, 2);
+    }
     for (wave, number) in rollout.waves.iter().zip(1..) {
         page.line("");
         page.line(style.paint(Tone::Strong, format!("Wave {number}")));
@@ -59,6 +75,26 @@ fn step(step: &StepForm, page: &mut Page, style: Style) {
     if !step.homeless.is_empty() {
         let head = format!("    {}  ", style.paint(Tone::Bad, "nowhere to go yet:"));
         page.wrapped_behind(&head, 24, &pods(&step.homeless), 11);
+    }
+    for hop in &step.hops {
+        let text = format!("{} on {}", pods(std::slice::from_ref(&hop.pod)), clean(&hop.waits_on));
+        page.wrapped_behind("    can wait  ", 14, &text, 14);
+    }
+    for again in &step.again {
+        let pod = pods(std::slice::from_ref(&again.pod));
+        let next = match (&again.waits_on, again.homeless) {
+            (Some(node), _) => format!("which can wait on {}", clean(node)),
+            (None, true) => "which has nowhere to go yet".to_owned(),
+            (None, false) => "which goes where it is planned".to_owned(),
+        };
+        page.wrapped_behind("    evict again  ", 17, &format!("{pod} from {}, {next}", clean(&again.from)), 17);
+    }
+    for over in &step.over_budget {
+        let namespace = over.namespace.as_ref().map_or_else(String::new, |namespace| format!("{namespace}/"));
+        let budget = clean(&format!("{namespace}{}", over.name)).into_owned();
+        let head = format!("    {}  ", style.paint(Tone::Bad, "over budget:"));
+        let text = format!("{} more than {budget} allows ({})", counted(over.pods, "pod"), grouped(over.allowed));
+        page.wrapped_behind(&head, 18, &text, 11);
     }
     if let Some(config) = &step.config {
         page.line(format!("    label  nvidia.com/mig.config={}", clean(config)));

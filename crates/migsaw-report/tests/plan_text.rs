@@ -69,7 +69,7 @@ fn small() -> (Problem, Plan) {
         ],
         unserved: vec![],
     };
-    (Problem { fleet, demands }, plan)
+    (Problem { fleet, demands, ..Problem::default() }, plan)
 }
 
 /// Pinned instances, whole GPUs, flexible and unserved demands, priorities, prices, mixed models, names
@@ -168,7 +168,7 @@ fn mixed() -> (Problem, Plan) {
             },
         ],
     };
-    (Problem { fleet: Fleet { pools: vec![research, training] }, demands }, plan)
+    (Problem { fleet: Fleet { pools: vec![research, training] }, demands, ..Problem::default() }, plan)
 }
 
 /// Forty pools of 250 nodes, eighty demands, two of them short.
@@ -221,7 +221,7 @@ fn large() -> (Problem, Plan) {
         nodes,
         unserved: vec![short(15), short(55)],
     };
-    (Problem { fleet, demands }, plan)
+    (Problem { fleet, demands, ..Problem::default() }, plan)
 }
 
 fn report((problem, plan): (Problem, Plan), width: u16, unicode: bool) -> String {

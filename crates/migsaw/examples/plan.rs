@@ -15,6 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Demand::of_profile("llm-7b", "1g.10gb".parse()?, 40),
             Demand::of_profile("llm-30b", "3g.40gb".parse()?, 11),
         ],
+        ..Problem::default()
     };
     let plan = plan(&problem, &Options::default())?;
     for (demand, served) in problem.demands.iter().zip(plan.served(2)) {

@@ -1,4 +1,5 @@
 //! Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
+pub mod budget;
 pub mod check;
 pub mod demand;
 pub mod document;

@@ -1,11 +1,14 @@
 //! The planning problem: a fleet and what is asked of it.
 
+mod budget;
 mod running;
 
 use std::collections::BTreeSet;
 
+use crate::budget::Budget;
 use crate::demand::{Demand, Request};
 use crate::fleet::{Fleet, GpuState, NodeNames, Pool};
+use crate::present::Running;
 
 /// Most nodes a pool may have.
 pub const MAX_NODES: u32 = 10_000_000;
@@ -23,6 +26,8 @@ pub struct Problem {
     pub fleet: Fleet,
     /// What is asked for.
     pub demands: Vec<Demand>,
+    /// How many units may be down at one time.
+    pub budgets: Vec<Budget>,
 }
 
 /// Which part of a problem an [`InputProblem`] is about.
@@ -34,6 +39,8 @@ pub enum Subject {
     Pool(usize),
     /// A demand, by index.
     Demand(usize),
+    /// A disruption budget, by index.
+    Budget(usize),
 }
 
 /// Something in a problem that makes no sense. "It doesn't fit" is not one of these.
@@ -61,16 +68,38 @@ pub enum InputProblem {
         /// The name.
         name: String,
     },
+    /// Two disruption budgets share a name and a namespace.
+    #[error("disruption budget `{name}` is there twice (names must differ within a namespace)")]
+    DuplicateBudget {
+        /// The name.
+        name: String,
+    },
+    /// A disruption budget of a demand that is not there.
+    #[error("disruption budget `{name}` covers demand number {demand}, which does not exist")]
+    BudgetUnknown {
+        /// The budget.
+        name: String,
+        /// The index.
+        demand: usize,
+    },
+    /// A disruption budget of one namespace for a demand of another.
+    #[error("disruption budget `{name}` covers demand `{demand}` (a budget is for demands of its own namespace only)")]
+    BudgetElsewhere {
+        /// The budget.
+        name: String,
+        /// The demand.
+        demand: String,
+    },
     /// A name is empty.
     #[error("a {what} needs a name")]
     EmptyName {
-        /// Pool, node or demand.
+        /// Pool, node, demand or disruption budget.
         what: &'static str,
     },
     /// A number is outside what makes sense.
     #[error("{what} of `{name}` is {found}, but must lie in {least}..={most}")]
     OutOfRange {
-        /// Pool or demand.
+        /// Pool, demand or disruption budget.
         name: String,
         /// Which number.
         what: &'static str,
@@ -237,6 +266,9 @@ impl InputProblem {
             InputProblem::DuplicatePool { .. } => "duplicate-pool",
             InputProblem::DuplicateNode { .. } => "duplicate-node",
             InputProblem::DuplicateDemand { .. } => "duplicate-demand",
+            InputProblem::DuplicateBudget { .. } => "duplicate-budget",
+            InputProblem::BudgetUnknown { .. } => "budget-unknown",
+            InputProblem::BudgetElsewhere { .. } => "budget-elsewhere",
             InputProblem::EmptyName { .. } => "empty-name",
             InputProblem::OutOfRange { .. } => "out-of-range",
             InputProblem::CostMissing { .. } => "cost-missing",
@@ -264,6 +296,12 @@ impl Problem {
         self.fleet.pools.iter().flat_map(|pool| &pool.nodes).any(|group| group.present.is_some())
     }
 
+    /// Whether a running unit must not be moved: for its own sake, or because a disruption budget lets none of
+    /// its demand go.
+    pub fn must_stay(&self, unit: &Running) -> bool {
+        unit.stays || self.budgets.iter().any(|budget| budget.forbids(unit.demand))
+    }
+
     /// Lets running units of demands with this priority or a higher one stay whatever is planned.
     pub fn keep_running(&mut self, priority: i32) {
         let demands = &self.demands;
@@ -288,6 +326,7 @@ impl Problem {
         self.validate_pools(&mut found);
         self.validate_demands(&mut found);
         running::validate(self, &mut found);
+        budget::validate(self, &mut found);
         found
     }
 

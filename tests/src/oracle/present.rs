@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 
+use migsaw::budget::Budget;
 use migsaw::fleet::{GpuState, NodeGroup, Strategy};
 use migsaw::plan::{Moving, Prefer, TierName};
 use migsaw::present::{Present, RecutUnit};
@@ -71,7 +72,9 @@ fn units(problem: &Problem) -> Vec<Unit> {
     for (node, (_, group)) in nodes(problem).enumerate() {
         for (index, unit) in group.present.iter().flat_map(|present| &present.running).enumerate() {
             let demand = asking.iter().position(|&demand| demand == unit.demand).expect("what runs is asked for");
-            units.push(Unit { node, index, demand, stays: unit.stays });
+            let is_forbidden = |budget: &&Budget| budget.allowed == 0 && budget.demands.contains(&unit.demand);
+            let stays = unit.stays || problem.budgets.iter().any(|budget| is_forbidden(&budget));
+            units.push(Unit { node, index, demand, stays });
         }
     }
     units

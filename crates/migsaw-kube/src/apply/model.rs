@@ -78,7 +78,7 @@ impl World {
         aim: 0,
     };
 
-    fn seen(&self) -> Seen {
+    fn seen(self) -> Seen {
         let state = match self.manager {
             Manager::Unaware => None,
             Manager::Pending => Some("pending"),
@@ -98,7 +98,7 @@ impl World {
         Seen { node: Some(node), holders: if self.pod == Pod::Gone { Vec::new() } else { vec![holder] } }
     }
 
-    fn next(&self) -> Next {
+    fn next(self) -> Next {
         next(&step(), ID, AIMS[usize::from(self.aim)], &self.seen())
     }
 

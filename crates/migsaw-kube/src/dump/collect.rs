@@ -7,6 +7,7 @@ use migsaw::demand::Operator;
 use migsaw::fleet::Taint;
 
 use super::Skipped;
+use super::budgets::{Budget, Labels, Passer};
 use super::constraints::{self, Constraints, NODE_NAME};
 use super::dra::{self, Claim, ClaimUse, Claims, Class, Slice, Slices};
 use super::error::DumpError;
@@ -39,6 +40,9 @@ pub(super) struct Collection {
     pub(super) device_classes: BTreeMap<String, Class>,
     /// Nodes with pods of which it cannot be told what they hold.
     pub(super) unclear_nodes: BTreeSet<String>,
+    pub(super) budgets: Vec<Budget>,
+    /// Pods that ask for no GPU, by namespace and name: disruption budgets count them too.
+    pub(super) passers: BTreeMap<(String, String), Passer>,
     /// What priority classes mean, as pods tell that have both.
     pub(super) class_values: BTreeMap<String, i32>,
     pub(super) skipped: Skipped,
@@ -54,6 +58,7 @@ pub(super) struct Collection {
     objects: u64,
     asking: BTreeSet<Arc<Asking>>,
     constraints: BTreeSet<Arc<Constraints>>,
+    labels: BTreeSet<Labels>,
 }
 
 /// Kinds that speak of GPUs and ask for none.
@@ -77,6 +82,14 @@ pub(super) enum Problem {
     NamelessNode {
         number: u64,
     },
+    Amount {
+        object: String,
+        field: &'static str,
+        text: String,
+    },
+    TwoAmounts {
+        object: String,
+    },
 }
 
 impl Problem {
@@ -98,6 +111,8 @@ impl Problem {
                 DumpError::Number { file, object, field, text, least, most }
             }
             Problem::NamelessNode { number } => DumpError::NamelessNode { file, number },
+            Problem::Amount { object, field, text } => DumpError::Amount { file, object, field, text },
+            Problem::TwoAmounts { object } => DumpError::TwoAmounts { file, object },
         }
     }
 }
@@ -127,6 +142,9 @@ pub(super) struct Pod {
     pub(super) claims: Vec<ClaimUse>,
     /// Devices it holds through claims, by pool and name.
     pub(super) held: Vec<(String, String)>,
+    /// Whether it is up, as a disruption budget counts it.
+    pub(super) healthy: bool,
+    pub(super) labels: Labels,
     pub(super) asking: Arc<Asking>,
 }
 
@@ -208,6 +226,7 @@ impl Collection {
                 let key = (metadata.namespace.unwrap_or_default(), metadata.name);
                 self.add_claim_template(key, Claim::of(*spec, Status::default()));
             }
+            Object::Budget(metadata, spec, status) => self.add_budget(metadata, &spec, &status),
         }
     }
 
@@ -240,8 +259,14 @@ impl Collection {
                 Some(known) => Arc::clone(known),
                 None => self.share(Asking::clone(&pod.asking)),
             };
+            pod.labels = shared(&mut self.labels, Arc::unwrap_or_clone(pod.labels));
             self.pods.push(pod);
         }
+        for (key, mut passer) in other.passers {
+            passer.labels = shared(&mut self.labels, Arc::unwrap_or_clone(passer.labels));
+            self.passers.insert(key, passer);
+        }
+        self.budgets.extend(other.budgets);
         self.workloads.extend(other.workloads);
         self.met.extend(other.met);
         self.owners.extend(other.owners);
@@ -323,15 +348,19 @@ impl Collection {
         let object = described("Pod", &namespace, &title);
         let Some(resources) = self.resources(&object, spec) else { return };
         let claims = dra::uses(spec, status);
+        let healthy = status.is_up();
         if resources.is_empty() && claims.is_empty() {
             self.skipped.pods_without_gpu += 1;
+            let labels = shared(&mut self.labels, metadata.take_labels());
+            self.passers.insert((namespace, metadata.name), Passer { labels, healthy });
             return;
         }
         let owner = owner_of_pod(&metadata, &title);
         let told = metadata.annotations.0.safe_to_evict.as_ref().is_some_and(|told| told.0 == "false");
         // Nobody brings back a pod without a controller, and a DaemonSet's comes back to where it was.
         let stays = told || matches!(owner.kind.as_str(), "Pod" | "DaemonSet");
-        let mut constraints = constraints::of_pod(spec, &namespace, &metadata.take_labels());
+        let labels = shared(&mut self.labels, metadata.take_labels());
+        let mut constraints = constraints::of_pod(spec, &namespace, &labels);
         let node = Some(spec.node_name.clone()).filter(|node| !node.is_empty());
         // A manifest that names its node stays there; in a dump the name is where the scheduler put the pod.
         if let (Some(node), None) = (&node, &status.phase) {
@@ -339,7 +368,8 @@ impl Collection {
         }
         let pinned = if owner.kind == "DaemonSet" { unpin(&mut constraints) } else { None };
         let asking = self.asking(&object, namespace, owner, resources, constraints, spec);
-        self.pods.push(Pod { name: metadata.name, node, pinned, stays, claims, held: Vec::new(), asking });
+        let held = Vec::new();
+        self.pods.push(Pod { name: metadata.name, node, pinned, stays, healthy, labels, claims, held, asking });
     }
 
     /// What a pod asks for; `None` if it asks for nonsense, which is noted.

@@ -147,8 +147,13 @@ fn selects(term: &PodAffinityTerm, namespace: &str, labels: &BTreeMap<String, St
 }
 
 fn matches(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
-    selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
-        && selector.match_expressions.iter().all(|wire| translated(wire).matches(labels))
+    of_selector(selector).iter().all(|requirement| requirement.matches(labels))
+}
+
+/// A selector of pods as conditions on their labels; none for one that selects all.
+pub(super) fn of_selector(selector: &LabelSelector) -> Term {
+    let is = |(key, value): (&String, &String)| requirement(key, Operator::In, std::slice::from_ref(value));
+    selector.match_labels.iter().map(is).chain(selector.match_expressions.iter().map(translated)).collect()
 }
 
 #[cfg(test)]

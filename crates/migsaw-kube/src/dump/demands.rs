@@ -6,6 +6,7 @@ use migsaw::demand::{Demand, NodeSelector, Operator, Together, Toleration};
 use migsaw::fleet::{Strategy, Taint};
 use migsaw::geometry::{Catalog, ProfileName};
 
+use super::budgets::Labels;
 use super::collect::{Asking, Collection, Owner, PriorityClass, described};
 use super::constraints::{self, NODE_NAME, Term};
 use super::dra::{self, ClaimUse};
@@ -56,11 +57,17 @@ pub(super) struct RunningPod {
     pub(super) node: String,
     pub(super) name: String,
     pub(super) stays: bool,
+    pub(super) labels: Labels,
 }
 
 impl RunningPod {
     fn of(member: &Member) -> Option<RunningPod> {
-        Some(RunningPod { node: member.node.clone()?, name: member.name.clone(), stays: member.stays })
+        Some(RunningPod {
+            node: member.node.clone()?,
+            name: member.name.clone(),
+            stays: member.stays,
+            labels: Labels::clone(&member.labels),
+        })
     }
 }
 

@@ -103,6 +103,26 @@ pub enum DumpError {
         /// Which object of the file it is, from 1.
         number: u64,
     },
+    /// An amount of a disruption budget that is none.
+    #[error("{file}: {field} of {object} is `{text}` (expected a whole number or a percentage, like 2 or 50%)")]
+    Amount {
+        /// The file.
+        file: String,
+        /// The object, like `poddisruptionbudget team-a/llm`.
+        object: String,
+        /// The field.
+        field: &'static str,
+        /// The refused text.
+        text: String,
+    },
+    /// A disruption budget that says both how many must be up and how many may be down.
+    #[error("{file}: {object} has minAvailable and maxUnavailable (Kubernetes takes one of them)")]
+    TwoAmounts {
+        /// The file.
+        file: String,
+        /// The object.
+        object: String,
+    },
     /// A number of a workload that is none.
     #[error("{file}: {field} of {object} is `{text}` (expected a whole number from {least} to {most})")]
     Number {
@@ -134,6 +154,8 @@ impl DumpError {
             DumpError::NoObject { .. } => "no-kubernetes-object",
             DumpError::Quantity { .. } => "quantity",
             DumpError::NamelessNode { .. } => "nameless-node",
+            DumpError::Amount { .. } => "amount",
+            DumpError::TwoAmounts { .. } => "two-amounts",
             DumpError::Number { .. } => "number",
         }
     }
@@ -150,6 +172,8 @@ impl DumpError {
             | DumpError::NoObject { file }
             | DumpError::Quantity { file, .. }
             | DumpError::NamelessNode { file, .. }
+            | DumpError::Amount { file, .. }
+            | DumpError::TwoAmounts { file, .. }
             | DumpError::Number { file, .. } => file,
         }
     }

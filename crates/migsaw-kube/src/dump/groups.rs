@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::budgets::Labels;
 use super::collect::{Asking, Collection, Origin, Owner, Workload};
 use super::release;
 use super::warning::Warnings;
@@ -20,6 +21,7 @@ pub(super) struct Member {
     /// The pod's name, often empty in manifests.
     pub(super) name: String,
     pub(super) stays: bool,
+    pub(super) labels: Labels,
     pub(super) node: Option<String>,
     pub(super) pinned: Option<String>,
 }
@@ -61,8 +63,13 @@ fn running(found: &Collection) -> Groups {
             let owner = top_owner(&pod.asking, &found.owners, &cron_jobs);
             Asking { owner, ..Asking::clone(&pod.asking) }
         });
-        let member =
-            Member { name: pod.name.clone(), stays: pod.stays, node: pod.node.clone(), pinned: pod.pinned.clone() };
+        let member = Member {
+            name: pod.name.clone(),
+            stays: pod.stays,
+            labels: Arc::clone(&pod.labels),
+            node: pod.node.clone(),
+            pinned: pod.pinned.clone(),
+        };
         match groups.get_mut(asking) {
             Some(group) => group.members.push(member),
             None => groups.entry(asking.clone()).or_default().members.push(member),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::budgets::Budget;
 use super::collect::{Asking, Collection, Origin, Owner, Pod, Workload, described};
 use super::warning::WarningCode;
 
@@ -25,6 +26,13 @@ impl Collection {
         for claims in [&mut self.claims, &mut self.claim_templates] {
             *claims = std::mem::take(claims).into_iter().map(|(key, claim)| (own(key), claim)).collect();
         }
+        self.budgets.iter_mut().filter(|budget| budget.namespace.is_empty()).for_each(|budget| {
+            namespace.clone_into(&mut budget.namespace);
+        });
+        let passers = std::mem::take(&mut self.passers).into_iter();
+        self.passers = passers
+            .map(|((own, name), passer)| ((if own.is_empty() { namespace.to_owned() } else { own }, name), passer))
+            .collect();
         self.met = std::mem::take(&mut self.met).into_iter().map(settled).collect();
         let owners = std::mem::take(&mut self.owners).into_iter();
         self.owners = owners.map(|(key, owner)| (settled(key), owner)).collect();
@@ -36,6 +44,22 @@ impl Collection {
         self.keep_one_of_each_node();
         self.keep_one_of_each_pod();
         self.keep_one_of_each_workload();
+        self.keep_one_of_each_budget();
+    }
+
+    fn keep_one_of_each_budget(&mut self) {
+        let (live, manifests): (Vec<Budget>, Vec<Budget>) =
+            std::mem::take(&mut self.budgets).into_iter().partition(|budget| budget.is_live);
+        let mut budgets: BTreeMap<(String, String), Budget> = BTreeMap::new();
+        for budget in live.into_iter().chain(manifests) {
+            let key = (budget.namespace.clone(), budget.name.clone());
+            if budgets.get(&key).is_some_and(|known| known.is_live == budget.is_live && *known != budget) {
+                let object = described("PodDisruptionBudget", &key.0, &key.1);
+                self.warnings.add(WarningCode::DuplicateObject, object, DUPLICATE);
+            }
+            budgets.insert(key, budget);
+        }
+        self.budgets = budgets.into_values().collect();
     }
 
     fn keep_one_of_each_node(&mut self) {

@@ -28,12 +28,17 @@
 //! - Node selector, required node affinity, tolerations, priority (also by class, if the classes are in
 //!   the dump) and required anti-affinity of a pod against its own kind by host hold. Other pod
 //!   affinity and topology spread are not looked at, and a warning says so.
+//! - A `PodDisruptionBudget` holds for the demands of the running pods that it selects, with
+//!   [`DumpOptions::running`] only. As many pods may be down as its status says or, where no controller has
+//!   reported one, as its spec leaves of the pods in the dump. Pods that several budgets select stay where
+//!   they are, since the Eviction API refuses them.
 //! - Conditions on labels that change when a node is cut anew, like `nvidia.com/mig.config`, are
 //!   dropped with a warning.
 //!
 //! Nothing is left out in silence: what a demand cannot say, or a node whose GPUs are not known, gives
 //! a [`Warning`]; what has nothing to do with GPUs is counted in [`Skipped`].
 
+mod budgets;
 mod collect;
 mod constraints;
 mod demands;
@@ -241,7 +246,7 @@ fn translate(mut found: Collection, catalog: &Catalog, options: &DumpOptions<'_>
         warnings.add_general(WarningCode::KindNotRead, message);
     }
     let nodes = nodes::judge(&found.nodes, (catalog, &published), *options, &mut warnings, &mut skipped);
-    let (demands, running): (Vec<_>, Vec<_>) =
+    let (demands, mut running): (Vec<_>, Vec<_>) =
         demands::build(&found, &nodes, catalog, &mut warnings).into_iter().unzip();
     let pools = pools::group(&nodes.fleet, &demands);
     if pools.is_empty() {
@@ -249,10 +254,12 @@ fn translate(mut found: Collection, catalog: &Catalog, options: &DumpOptions<'_>
             "no node with MIG-capable GPUs is in the dump (it takes the output of `kubectl get nodes,pods -A -o json`)";
         warnings.add_general(WarningCode::NoGpuNode, message);
     }
-    let mut problem = Problem { fleet: Fleet { pools }, demands };
+    let mut problem = Problem { fleet: Fleet { pools }, demands, ..Problem::default() };
     if options.running {
+        budgets::keep_overlapping(&found, &mut running, &problem.demands, &mut warnings);
         let known = state::Known { catalog, metrics: options.metrics, published: &published };
         state::add(&found, &nodes.fleet, &running, &known, &mut problem, &mut warnings);
+        problem.budgets = budgets::of_demands(&found, &running, &problem.demands, &mut warnings);
     }
     Dump { problem, warnings: warnings.into_sorted(), skipped }
 }

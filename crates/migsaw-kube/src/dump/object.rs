@@ -10,7 +10,7 @@ use super::collect::Collection;
 use super::dra::wire::{ClaimSpec, ClassSpec, SliceSpec};
 use super::mentions::MentionsGpu;
 use super::quantity::Scalar;
-use super::wire::{ConfigData, Member, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
+use super::wire::{BudgetSpec, BudgetStatus, ConfigData, Member, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
 
 /// An object of a kind that matters.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub(super) enum Object {
     ClaimTemplate(Metadata, Box<ClaimSpec>),
     /// With its name.
     DeviceClass(String, ClassSpec),
+    Budget(Metadata, Box<BudgetSpec>, BudgetStatus),
 }
 
 /// What makes pods.
@@ -72,6 +73,7 @@ enum Known {
     Claim,
     ClaimTemplate,
     DeviceClass,
+    Budget,
 }
 
 /// A kind counts only in its own API group: `Job` is also a kind of other schedulers.
@@ -88,6 +90,7 @@ fn known(kind: &str, api_version: Option<&str>) -> Option<Known> {
         "CronJob" => ("batch", Known::Workload(WorkloadKind::CronJob)),
         "JobSet" => ("jobset.x-k8s.io", Known::Workload(WorkloadKind::JobSet)),
         "ConfigMap" => ("", Known::ConfigMap),
+        "PodDisruptionBudget" => ("policy", Known::Budget),
         "PriorityClass" => ("scheduling.k8s.io", Known::PriorityClass),
         "ResourceSlice" => ("resource.k8s.io", Known::Slice),
         "ResourceClaim" => ("resource.k8s.io", Known::Claim),
@@ -179,9 +182,11 @@ pub(super) struct Parts {
     slice_spec: SliceSpec,
     claim_spec: Option<Box<ClaimSpec>>,
     class_spec: ClassSpec,
+    budget_spec: Option<Box<BudgetSpec>>,
     /// Whether the spec of a kind that is not read mentions GPUs.
     mentions_gpu: MentionsGpu,
     status: Status,
+    budget_status: BudgetStatus,
     value: Option<Scalar>,
     default: bool,
     data: ConfigData,
@@ -203,10 +208,12 @@ impl Parts {
             ("spec", Some(Known::Slice)) => self.slice_spec = member(map)?,
             ("spec", Some(Known::DeviceClass)) => self.class_spec = member(map)?,
             ("spec", Some(Known::Claim | Known::ClaimTemplate)) => self.claim_spec = Some(member(map)?),
+            ("spec", Some(Known::Budget)) => self.budget_spec = Some(member(map)?),
             ("spec", None) => self.mentions_gpu = map.next_value()?,
             ("status", Some(Known::Node | Known::Pod | Known::Workload(_) | Known::Claim)) => {
                 self.status = member(map)?;
             }
+            ("status", Some(Known::Budget)) => self.budget_status = member(map)?,
             ("value", Some(Known::PriorityClass)) => self.value = map.next_value()?,
             ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(map.next_value()?),
             ("data", Some(Known::ConfigMap)) => self.data = member(map)?,
@@ -234,10 +241,12 @@ impl Parts {
                 ("spec", Some(Known::Slice)) => self.slice_spec = member(value)?,
                 ("spec", Some(Known::DeviceClass)) => self.class_spec = member(value)?,
                 ("spec", Some(Known::Claim | Known::ClaimTemplate)) => self.claim_spec = Some(member(value)?),
+                ("spec", Some(Known::Budget)) => self.budget_spec = Some(member(value)?),
                 ("spec", None) => self.mentions_gpu = typed(value)?,
                 ("status", Some(Known::Node | Known::Pod | Known::Workload(_) | Known::Claim)) => {
                     self.status = member(value)?;
                 }
+                ("status", Some(Known::Budget)) => self.budget_status = member(value)?,
                 ("value", Some(Known::PriorityClass)) => self.value = typed(value)?,
                 ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(typed(value)?),
                 ("data", Some(Known::ConfigMap)) => self.data = member(value)?,
@@ -272,6 +281,7 @@ impl Parts {
                 let value = self.value.and_then(|value| value.integer());
                 Object::PriorityClass { name: self.metadata.name, value, default: self.default }
             }
+            Known::Budget => Object::Budget(self.metadata, or_default(self.budget_spec), self.budget_status),
             Known::ConfigMap => Object::ConfigMap(self.metadata, or_default(config)),
             Known::Slice => Object::Slice(self.metadata.name, self.slice_spec),
             Known::DeviceClass => Object::DeviceClass(self.metadata.name, self.class_spec),

@@ -73,6 +73,10 @@ codes! {
     PodGpuUnknown = "pod-gpu-unknown",
     /// A running pod is not where its demand could be served; it counts as not running.
     RunningMisplaced = "running-misplaced",
+    /// A disruption budget covers some of a demand's pods only; it is taken to cover all.
+    BudgetInPart = "budget-in-part",
+    /// Several disruption budgets cover a pod, which the Eviction API refuses; the pod stays.
+    BudgetsOverlap = "budgets-overlap",
     /// A node with GPUs has no `nvidia.com/gpu.product` label and was left out.
     NoProductLabel = "no-product-label",
     /// No model of the catalogue has that product label; the node was left out.

@@ -187,6 +187,12 @@ impl Status {
         self.conditions.iter().find(|c| c.kind == kind).map(|c| c.status.as_str())
     }
 
+    /// Whether a pod with it is up, as disruption budgets count: it is ready, or runs where that is not said.
+    pub(super) fn is_up(&self) -> bool {
+        let is_running = self.phase.as_deref() == Some("Running");
+        self.condition("Ready").map_or(is_running, |status| status == "True")
+    }
+
     /// Whether a controller has written it.
     pub(super) fn is_reported(&self) -> bool {
         self.observed_generation.is_some()
@@ -315,6 +321,32 @@ pub(super) struct LabelSelector {
     pub(super) match_labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "nullable")]
     pub(super) match_expressions: Vec<WireRequirement>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "the spec of a disruption budget")]
+pub(super) struct BudgetSpec {
+    pub(super) selector: Option<LabelSelector>,
+    pub(super) min_available: Option<Scalar>,
+    pub(super) max_unavailable: Option<Scalar>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "the status of a disruption budget")]
+pub(super) struct BudgetStatus {
+    pub(super) disruptions_allowed: Option<Scalar>,
+    expected_pods: Option<Scalar>,
+    observed_generation: Option<Scalar>,
+}
+
+impl BudgetStatus {
+    /// Whether the controller has written it. The API server fills in zeros before that.
+    pub(super) fn is_reported(&self) -> bool {
+        let is_zero = |scalar: &Option<Scalar>| scalar.as_ref().is_some_and(|s| s.integer() == Some(0u64));
+        let is_observed = self.observed_generation.is_some() && !is_zero(&self.observed_generation);
+        let is_blank = is_zero(&self.expected_pods) && is_zero(&self.disruptions_allowed);
+        self.disruptions_allowed.is_some() && (is_observed || !is_blank)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -36,7 +36,7 @@
 //!
 //! let h100 = Catalog::builtin().model("H100-80GB")?;
 //! let fleet = Fleet { pools: vec![Pool::new("a", h100.clone(), 1, 1)] };
-//! let problem = Problem { fleet, demands: vec![Demand::of_profile("llm", "3g.40gb".parse()?, 1)] };
+//! let problem = Problem { fleet, demands: vec![Demand::of_profile("llm", "3g.40gb".parse()?, 1)], ..Problem::default() };
 //! let cut = |text| Layout::parse(&h100, text).map(GpuTarget::Mig);
 //! let plan = |gpus| Plan {
 //!     status: Status::Feasible,

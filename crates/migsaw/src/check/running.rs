@@ -1,5 +1,5 @@
-//! What runs today stays where it is or is evicted, and what must stay does; nothing is cut anew under a
-//! unit that stays; GPUs that are said to be left alone are.
+//! What runs today stays where it is or is evicted, and what must stay does, also where a disruption budget
+//! says so; nothing is cut anew under a unit that stays; GPUs that are said to be left alone are.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(super) fn judge(facts: &Facts<'_>, piece: &Piece<'_>, found: &mut Vec<Violat
     let present = piece.group.present.as_ref().unwrap_or(&nothing);
     let by_node = present.unit == RecutUnit::Node || piece.pool.strategy == Strategy::Single;
     judge_left(piece, present, by_node, found);
-    judge_evictions(piece, present, found);
+    judge_evictions(facts, piece, present, found);
     let kept: Vec<&Running> = kept(piece, present).collect();
     for unit in &kept {
         judge_held(piece, unit, found);
@@ -71,18 +71,25 @@ fn judge_left(piece: &Piece<'_>, present: &Present, by_node: bool, found: &mut V
     }
 }
 
-fn judge_evictions(piece: &Piece<'_>, present: &Present, found: &mut Vec<Violation>) {
+fn judge_evictions(facts: &Facts<'_>, piece: &Piece<'_>, present: &Present, found: &mut Vec<Violation>) {
     let evicts = &piece.planned.evicts;
     for (i, &index) in evicts.iter().enumerate() {
         match present.running.get(index) {
             Some(_) if evicts[..i].contains(&index) => {
                 found.push(Violation::EvictedTwice { node: piece.place(), unit: index });
             }
-            Some(unit) if unit.stays => {
-                let unit = unit.name.clone().unwrap_or_else(|| format!("number {index}"));
-                found.push(Violation::EvictsStaying { node: piece.place(), unit });
+            Some(unit) => {
+                let name = || unit.name.clone().unwrap_or_else(|| format!("number {index}"));
+                if unit.stays {
+                    found.push(Violation::EvictsStaying { node: piece.place(), unit: name() });
+                }
+                let budgets = facts.problem.budgets.iter();
+                let refuses = budgets.filter(|budget| budget.allowed == 0 && budget.demands.contains(&unit.demand));
+                for budget in refuses {
+                    let budget = budget.full_name();
+                    found.push(Violation::EvictsBudgeted { node: piece.place(), unit: name(), budget });
+                }
             }
-            Some(_) => {}
             None => {
                 let running = present.running.len();
                 found.push(Violation::UnknownRunning { node: piece.place(), unit: index, running });

@@ -292,6 +292,16 @@ pub enum Violation {
         /// The unit.
         unit: String,
     },
+    /// The plan evicts a unit although a disruption budget lets none of its demand go.
+    #[error("{node}: the plan evicts running unit {unit}, but disruption budget `{budget}` allows none")]
+    EvictsBudgeted {
+        /// The nodes.
+        node: NodePlace,
+        /// The unit.
+        unit: String,
+        /// The budget.
+        budget: String,
+    },
     /// A running unit that stays loses what it holds.
     #[error("{place}: a running unit stays, but what it holds is not there any more (evict it, or leave that)")]
     RunningLost {
@@ -476,6 +486,7 @@ impl Violation {
             Violation::UnknownRunning { .. } => "plan-unknown-running",
             Violation::EvictedTwice { .. } => "evicted-twice",
             Violation::EvictsStaying { .. } => "evicts-staying",
+            Violation::EvictsBudgeted { .. } => "evicts-budgeted",
             Violation::RunningLost { .. } => "running-lost",
             Violation::RecutUnderRunning { .. } => "recut-under-running",
             Violation::RunningNotServed { .. } => "running-not-served",

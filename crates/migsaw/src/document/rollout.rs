@@ -8,7 +8,7 @@ use crate::document::API_VERSION;
 use crate::plan::Plan;
 use crate::present::Present;
 use crate::problem::Problem;
-use crate::rollout::{Rollout, Step, Times};
+use crate::rollout::{Again, Hop, Next, OverBudget, Rollout, Step, Times};
 
 /// What `kind` says in a rollout.
 pub const KIND: &str = "Rollout";
@@ -26,7 +26,8 @@ pub struct RolloutDocument {
     pub kind: String,
     /// What goes on at the same time, one after the other.
     pub waves: Vec<WaveForm>,
-    /// No order that leaves as few pods without a place has fewer waves.
+    /// No order that leaves as few pods without a place, goes as little beyond disruption budgets, and lets as few
+    /// pods wait on slices that are not theirs, has fewer waves.
     pub fewest_waves: usize,
     /// Whether no order leaves fewer pods without a place, those of the highest priority first.
     pub kindest: bool,
@@ -59,6 +60,60 @@ pub struct StepForm {
     /// Those of them that have nowhere to go when they are evicted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub homeless: Vec<EvictionForm>,
+    /// Those of them that wait for their slice on another one, which the plan does not use, or not yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<HopForm>,
+    /// Pods that wait on this node for their slice since an earlier wave, and are evicted again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<AgainForm>,
+    /// The disruption budgets that the step goes beyond. The Eviction API refuses evictions until pods that replace
+    /// those gone before are ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over_budget: Vec<OverBudgetForm>,
+}
+
+/// A pod that waits for its slice on another node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Hop")]
+pub struct HopForm {
+    /// The pod.
+    pub pod: EvictionForm,
+    /// The node that has a free slice for it. Which one it takes is the scheduler's choice.
+    pub waits_on: String,
+}
+
+/// A pod that is evicted once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Again")]
+pub struct AgainForm {
+    /// The pod as it is called in the scenario; the one that replaced it may have another name.
+    pub pod: EvictionForm,
+    /// The node on which it runs in the scenario.
+    pub from: String,
+    /// The node on which it waits next; left out if its slice is there, or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_on: Option<String>,
+    /// Whether it has nowhere to go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub homeless: bool,
+}
+
+/// A disruption budget that a step goes beyond.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "OverBudget")]
+pub struct OverBudgetForm {
+    /// The budget's name.
+    pub name: String,
+    /// The budget's namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// How many pods may be down at one time, besides those that are down today.
+    pub allowed: u64,
+    /// Pods evicted beyond that.
+    pub pods: u64,
 }
 
 impl RolloutDocument {
@@ -73,17 +128,39 @@ impl RolloutDocument {
             let group = of_node.expect("every node is planned");
             configurations.distinct[configurations.of_nodes[group]].name.clone()
         };
+        let present = |pool: usize, node: u32| -> Option<&Present> {
+            let mut groups = problem.fleet.pools[pool].node_ranges();
+            groups.find(|(range, _)| range.contains(&node)).and_then(|(_, group)| group.present.as_ref())
+        };
+        let again = |again: &Again| AgainForm {
+            pod: eviction(problem, present(again.pool, again.node), again.unit),
+            from: problem.fleet.pools[again.pool].node_name(again.node),
+            waits_on: match again.next {
+                Next::Waits { pool, node } => Some(problem.fleet.pools[pool].node_name(node)),
+                Next::Slot | Next::Homeless => None,
+            },
+            homeless: again.next == Next::Homeless,
+        };
+        let over_budget = |over: &OverBudget| {
+            let budget = &problem.budgets[over.budget];
+            let (name, namespace) = (budget.name.clone(), budget.namespace.clone());
+            OverBudgetForm { name, namespace, allowed: budget.allowed, pods: over.units }
+        };
         let step = |step: &Step| {
-            let pool = &problem.fleet.pools[step.pool];
-            let mut groups = pool.node_ranges();
-            let group = groups.find(|(range, _)| range.contains(&step.node));
-            let present: Option<&Present> = group.and_then(|(_, group)| group.present.as_ref());
+            let present = present(step.pool, step.node);
             let named = |units: &[usize]| units.iter().map(|&unit| eviction(problem, present, unit)).collect();
+            let hop = |hop: &Hop| HopForm {
+                pod: eviction(problem, present, hop.unit),
+                waits_on: problem.fleet.pools[hop.pool].node_name(hop.node),
+            };
             StepForm {
-                node: pool.node_name(step.node),
+                node: problem.fleet.pools[step.pool].node_name(step.node),
                 config: step.recut.then(|| config(step)),
                 evicts: named(&step.evicts),
                 homeless: named(&step.homeless),
+                hops: step.hops.iter().map(hop).collect(),
+                again: step.again.iter().map(again).collect(),
+                over_budget: step.over_budget.iter().map(over_budget).collect(),
             }
         };
         RolloutDocument {

@@ -310,7 +310,7 @@ fn unit_fits(demand: &Demand, pool: &Pool) -> bool {
     let nodes = vec![NodeGroup::idle(names)];
     let one = Demand { count: 1, eligible: Eligibility::default(), ..demand.clone() };
     let pool = Pool { nodes, taints: Vec::new(), cost_per_gpu: None, ..pool.clone() };
-    let problem = Problem { fleet: Fleet { pools: vec![pool] }, demands: vec![one] };
+    let problem = Problem { fleet: Fleet { pools: vec![pool] }, demands: vec![one], ..Problem::default() };
     let decisions = Decisions::default();
     let compiled = Compiled::new(&problem, &decisions);
     let node = Template { members: vec![(0, 0, 1)], strategy: problem.fleet.pools[0].strategy };

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::outcome::Plan;
+use crate::budget::Budget;
 use crate::problem::Problem;
 
 /// A problem in the order of its names, and where its parts were.
@@ -37,6 +38,11 @@ impl ByName<'_> {
             for running in groups.filter_map(|group| group.present.as_mut()).flat_map(|present| &mut present.running) {
                 running.demand = sorted_index[running.demand];
             }
+            let moved = |budget: &Budget| Budget {
+                demands: budget.demands.iter().map(|&demand| sorted_index[demand]).collect(),
+                ..budget.clone()
+            };
+            sorted.budgets = problem.budgets.iter().map(moved).collect();
             Cow::Owned(sorted)
         };
         ByName { problem, pools: pool_order, demands: demand_order }

@@ -9,17 +9,84 @@
 //! What a plan serves of a demand on other nodes than today are slots for its pods that wait and its pods that
 //! are evicted. A slot is there from the beginning where its instance is there and free, else from the end of its
 //! node's step on. Pods that wait take slots before evicted ones, since the scheduler does not hold them back.
-//! A pod that is evicted while no slot of its demand is left is *homeless* until one is: that is what an order
-//! avoids, those of the highest priority first, and only then it has few waves. Pods that the plan does not serve
+//!
+//! A pod that is evicted while no slot of its demand is left may find another free slice that fits it: a *place*.
+//! Places are the instances that the plan does not use: on nodes without a step at any time, on others from their
+//! step on; and those free instances of today that are there until their node's step. A pod on a place waits there
+//! for its slot, which is kept for it: it *hops*. If the node's step comes, it is evicted again, and goes to its slot,
+//! to another place, or nowhere. On a place that lasts it may stay as long as nobody moves it.
+//!
+//! A pod that finds neither slot nor place is *homeless* until one of them is there. Pods that the plan does not serve
 //! any more have no home to wait for and do not count.
 //!
-//! With few steps every order is tried and the best is proven; with many, each wave takes the steps that leave
-//! nobody homeless and free most, and the number of waves has the bound that steps and limit give.
+//! Which place a pod takes is the scheduler's choice and nobody else's. What is said of places is what comes of one
+//! rule: pods of the highest priority choose first, then those of the first demand, and each takes a place that lasts
+//! before one that does not, then one on the first node. Hops are only followed for pods that ask for one instance
+//! by its profile and have no limit per node. Pods that wait from the start take no places: a free slice of today that
+//! fits them they would hold already.
 //!
-//! What is left out: a second hop over a slice that the plan does not use, and `PodDisruptionBudget`s, which the
-//! Eviction API keeps.
+//! # Disruption budgets
+//!
+//! The Eviction API refuses what a `PodDisruptionBudget` forbids. A pod is down from its eviction until the wave
+//! ends if it has a slot or a place; one that is homeless is down until it has one, and one that the plan does not
+//! serve any more for good, since the pod that replaces it stays pending. A wave of several steps evicts no more than
+//! every budget allows beside those that are down already. A step that needs more all alone is a wave of its own: the
+//! API then lets its pods go one after the other, as the pods that replace them become ready, which works only if
+//! they have somewhere to go.
+//!
+//! # The model
+//!
+//! Steps `S`; demands `d` with priority `p(d)`; budgets `b`, each for demands `D(b)`, allowing `a(b)` units; places
+//! `q`, each for `c(q)` units of the demands `D(q)`, some until a step. Of a step `s` is known what it evicts and what
+//! slots it brings, `e(s, d)` and `g(s, d)`; of a demand how many slots there are today, how many units wait, and how
+//! many running ones the plan does not serve any more. An order is a partition of `S` into waves `W(1), …, W(k)` of at
+//! most `maxUnavailable` steps. The state before `W(i)`, for each demand:
+//!
+//! ```text
+//! v(d)     slots that are there and free           w(d)     units that wait
+//! l(d)     units still to be lost                  m(d)     units that are lost
+//! o(d)     units that are homeless                 t(q, d)  units on a place
+//! ```
+//!
+//! and what the wave does, demand by demand, those of the highest priority first:
+//!
+//! ```text
+//! evicted   n(d) = Σ(s in W(i)) e(s, d) + Σ(q until a step in W(i)) t(q, d)
+//! lost      min(n(d), l(d)), of the others
+//! slots     as many as v(d), of the others
+//! hops      u(q, d): to places q in their order that are there and not on a node of W(i), with
+//!           d in D(q) and Σ(d) (t(q, d) + u(q, d)) <= c(q); the others are
+//! homeless  h(i, d)
+//! over      x(i, b) = min(N, max(0, N + Σ(d in D(b)) (o(d) + m(d)) - a(b))),  N = Σ(d in D(b)) n(d)
+//! ```
+//!
+//! At its end its slots and places are there; units that wait take slots, then homeless ones take slots and places.
+//!
+//! ```text
+//! minimise, one after the other:
+//!   Σ(i; d with p(d) = p) h(i, d)   for each priority p, the highest first
+//!   Σ(i, b) x(i, b)
+//!   Σ(i, q, d) u(q, d)
+//!   k
+//! subject to
+//!   x(i, b) = 0 where W(i) has several steps
+//! ```
+//!
+//! What is still to come depends on the state alone, so with few steps the best way to every state is found, and with
+//! it the best of all orders. With many, each wave takes the steps that harm nobody and free most. Where every step
+//! harms somebody, steps wait for each other's slots in circles, which are strongly connected components of the graph
+//! from each step over the demands that lack slots to the steps that bring them. Only a circle that waits for no other
+//! has to be broken, at the step that does the least harm. Of up to 40 steps each is then moved to wherever it does less,
+//! until no single move helps. The number of waves has the bound that steps and limit give.
 
+mod exact;
+mod greedy;
+mod harm;
+mod improve;
 mod order;
+mod places;
+mod report;
+mod state;
 mod steps;
 
 use crate::plan::Plan;
@@ -60,7 +127,7 @@ impl Default for Times {
 pub struct Rollout {
     /// What goes on at the same time, one after the other.
     pub waves: Vec<Wave>,
-    /// No order that leaves as few pods homeless has fewer waves.
+    /// No order that is as kind to pods and to disruption budgets, with as few hops, has fewer waves.
     pub fewest_waves: usize,
     /// Whether no order leaves fewer pods homeless, those of the highest priority first.
     pub is_kindest: bool,
@@ -86,13 +153,70 @@ pub struct Step {
     pub evicts: Vec<usize>,
     /// Those of them that have nowhere to go when they are evicted.
     pub homeless: Vec<usize>,
+    /// Those of them that have to wait for their slot on a slice that the plan does not use, or not yet.
+    pub hops: Vec<Hop>,
+    /// Units that wait here for their slot since an earlier wave, and are evicted again.
+    pub again: Vec<Again>,
+    /// The disruption budgets that it goes beyond, which is then the only step of its wave. The Eviction API lets
+    /// its pods go one after the other, as the ones that replace them become ready.
+    pub over_budget: Vec<OverBudget>,
+}
+
+/// A unit that waits for its slot on another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hop {
+    /// The unit: an index into what runs on the step's node.
+    pub unit: usize,
+    /// Index of the pool in which it can wait.
+    pub pool: usize,
+    /// Index of the node in that pool.
+    pub node: u32,
+}
+
+/// A unit that is evicted once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// Index of the pool in which it ran before the first wave.
+    pub pool: usize,
+    /// Index of the node in that pool.
+    pub node: u32,
+    /// The unit: an index into what runs on that node.
+    pub unit: usize,
+    /// Where it goes.
+    pub next: Next,
+}
+
+/// Where a unit goes that is evicted once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// To a slot of its demand.
+    Slot,
+    /// To another slice that the plan does not use, or not yet.
+    Waits {
+        /// Index of the pool.
+        pool: usize,
+        /// Index of the node in the pool.
+        node: u32,
+    },
+    /// Nowhere.
+    Homeless,
+}
+
+/// A disruption budget that a step goes beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverBudget {
+    /// Index of the budget in the problem.
+    pub budget: usize,
+    /// Units evicted beyond it.
+    pub units: u64,
 }
 
 impl Rollout {
     /// The order of steps from what runs today to the plan.
     ///
     /// # Complexity
-    /// Every order of up to eight steps is tried; beyond, the square of the steps.
+    /// Every order of up to eight steps is tried. Up to 40, every move of one step is, until none helps: each round
+    /// takes the cube of the steps. Beyond, the square of the steps.
     ///
     /// # Panics
     /// If the plan is not one for the problem, as [`crate::check::check`] judges.
@@ -112,8 +236,18 @@ impl Rollout {
         self.waves.iter().map(wave).sum()
     }
 
-    /// Units that have nowhere to go when they are evicted.
+    /// How often a unit has nowhere to go when it is evicted.
     pub fn homeless(&self) -> usize {
-        self.waves.iter().flat_map(|wave| &wave.steps).map(|step| step.homeless.len()).sum()
+        self.count(|step| step.homeless.len(), |next| *next == Next::Homeless)
+    }
+
+    /// How often a unit waits for its slot on a slice that the plan does not use, or not yet.
+    pub fn hops(&self) -> usize {
+        self.count(|step| step.hops.len(), |next| matches!(next, Next::Waits { .. }))
+    }
+
+    fn count(&self, first: impl Fn(&Step) -> usize, again: impl Fn(&Next) -> bool) -> usize {
+        let steps = self.waves.iter().flat_map(|wave| &wave.steps);
+        steps.map(|step| first(step) + step.again.iter().filter(|unit| again(&unit.next)).count()).sum()
     }
 }

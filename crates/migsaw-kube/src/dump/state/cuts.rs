@@ -181,7 +181,7 @@ fn cut_by(entry: &Entry, model: &Arc<Model>, gpus: u32) -> Option<Gpus> {
 fn layouts(model: &Arc<Model>, gpus: u32, totals: &Instances) -> Option<Vec<Layout>> {
     let demands = totals.iter().map(|(profile, &n)| Demand::of_profile(profile.to_string(), profile.clone(), n));
     let fleet = Fleet { pools: vec![Pool::new("n", Arc::clone(model), 1, gpus)] };
-    let problem = Problem { fleet, demands: demands.collect() };
+    let problem = Problem { fleet, demands: demands.collect(), ..Problem::default() };
     let planned = plan(&problem, &Options { depth: Depth::ServedAndCost, ..Options::default() }).ok()?;
     let served = planned.served(problem.demands.len());
     let all_served = problem.demands.iter().zip(served).all(|(demand, served)| demand.count == served);

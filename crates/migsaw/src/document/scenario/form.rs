@@ -27,6 +27,28 @@ pub struct ScenarioDocument {
     /// as empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub state: Vec<StateForm>,
+    /// How many pods may be down at one time, as `PodDisruptionBudget`s say it. Pods that none may be down of are
+    /// not moved; the steps of a rollout keep to the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disruption_budgets: Vec<BudgetForm>,
+}
+
+/// How many pods of some demands together may be down at one time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "DisruptionBudget")]
+pub struct BudgetForm {
+    /// The name, unique within its namespace.
+    pub name: String,
+    /// Kubernetes namespace or tenant; `demands` are looked for in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The demands it is for, by name; with `NAMESPACE/` before it where the name alone leaves a doubt.
+    #[schemars(length(min = 1))]
+    pub demands: Vec<String>,
+    /// How many of their pods may be down at one time, besides those that are down today. With 0 none is moved.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub allowed: u64,
 }
 
 /// What runs on a node today.

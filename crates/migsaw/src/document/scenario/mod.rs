@@ -9,6 +9,7 @@
 //! JSON is read as well. Unknown fields are refused, and a field without a value counts as left out. All
 //! problems of a file are reported at once, each with its line.
 
+mod budget;
 mod demand;
 mod form;
 mod pinned;
@@ -23,9 +24,9 @@ mod write;
 mod tests;
 
 pub use form::{
-    AtLeastForm, DemandForm, EffectForm, GpuForm, HeldForm, NodesForm, OperatorForm, PinnedForm, PodForm, PoolForm,
-    RecutForm, RequirementForm, ScenarioDocument, StateForm, StrategyForm, TaintForm, TermForm, TolerationForm,
-    TolerationOperatorForm,
+    AtLeastForm, BudgetForm, DemandForm, EffectForm, GpuForm, HeldForm, NodesForm, OperatorForm, PinnedForm, PodForm,
+    PoolForm, RecutForm, RequirementForm, ScenarioDocument, StateForm, StrategyForm, TaintForm, TermForm,
+    TolerationForm, TolerationOperatorForm,
 };
 pub use read::parse;
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
-use super::form::{DemandForm, PoolForm, ScenarioDocument, StateForm};
+use super::form::{BudgetForm, DemandForm, PoolForm, ScenarioDocument, StateForm};
 use super::salvage::{Salvaged, salvage};
-use super::{demand, pool, state};
+use super::{budget, demand, pool, state};
 use crate::demand::{Demand, Request};
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::header;
@@ -59,8 +59,10 @@ fn convert(document: &Node, catalog: &Catalog) -> Result<Problem, Diagnostics> {
     let pools = items(document, &POOLS, &mut found);
     let demands = items(document, &DEMANDS, &mut found);
     let states = items(document, &STATES, &mut found);
+    let budgets = items(document, &BUDGETS, &mut found);
     let fleet_is_whole = matches!(document.get("fleet").map(|node| &node.value), Some(Value::List(_)));
-    let problem = assemble(pools, demands, &states, fleet_is_whole, catalog, &mut found);
+    let items = Items { pools, demands, states, budgets };
+    let problem = assemble(items, fleet_is_whole, catalog, &mut found);
     found.locate(document);
     found.into_result()?;
     Ok(problem)
@@ -88,14 +90,32 @@ impl ScenarioDocument {
             form: Form::Right(form.clone()),
             namespace: None,
         });
-        let states: Vec<Item<StateForm>> = states.collect();
-        let problem = assemble(pools.collect(), demands.collect(), &states, true, catalog, &mut found);
+        let budgets = self.disruption_budgets.iter().map(|form| Item {
+            name: Some(form.name.clone()),
+            namespace: form.namespace.clone(),
+            form: Form::Right(form.clone()),
+        });
+        let items = Items {
+            pools: pools.collect(),
+            demands: demands.collect(),
+            states: states.collect(),
+            budgets: budgets.collect(),
+        };
+        let problem = assemble(items, true, catalog, &mut found);
         found.into_result()?;
         Ok(problem)
     }
 }
 
-/// A pool or demand: its form if that is right, what is left of it if not, and the name in any case.
+/// All items of a scenario.
+struct Items {
+    pools: Vec<Item<PoolForm>>,
+    demands: Vec<Item<DemandForm>>,
+    states: Vec<Item<StateForm>>,
+    budgets: Vec<Item<BudgetForm>>,
+}
+
+/// An item: its form if that is right, what is left of it if not, and the name in any case.
 struct Item<T> {
     form: Form<T>,
     name: Option<String>,
@@ -142,6 +162,12 @@ const POOLS: List =
 const DEMANDS: List =
     List { field: "demand", name: "name", stand_ins: r#"{"name": "", "count": 0}"#, judged_last: None };
 const STATES: List = List { field: "state", name: "node", stand_ins: r#"{"node": ""}"#, judged_last: None };
+const BUDGETS: List = List {
+    field: "disruptionBudgets",
+    name: "name",
+    stand_ins: r#"{"name": "", "demands": [], "allowed": 0}"#,
+    judged_last: None,
+};
 
 /// The items of a list.
 fn items<T: DeserializeOwned>(document: &Node, list: &List, found: &mut Diagnostics) -> Vec<Item<T>> {
@@ -178,9 +204,7 @@ fn items<T: DeserializeOwned>(document: &Node, list: &List, found: &mut Diagnost
 /// Converts the items and judges the whole. What could not be converted takes part by its name, so that
 /// nothing is reported that only follows from another problem.
 fn assemble(
-    pools: Vec<Item<PoolForm>>,
-    demands: Vec<Item<DemandForm>>,
-    states: &[Item<StateForm>],
+    Items { pools, demands, states, budgets }: Items,
     fleet_is_whole: bool,
     catalog: &Catalog,
     found: &mut Diagnostics,
@@ -213,6 +237,17 @@ fn assemble(
         _ => None,
     });
     let entries = state::apply(&right.collect::<Vec<_>>(), &mut problem, found);
+    for (index, item) in budgets.into_iter().enumerate() {
+        let path = Path::root().key("disruptionBudgets").index(index);
+        // It speaks of demands, so it can be judged only where they are right.
+        let converted = item.form.convert(found, |form, found| {
+            if broken.is_empty() { budget::convert(form, &problem, &path, found) } else { None }
+        });
+        if converted.is_none() {
+            broken.insert(Subject::Budget(index));
+        }
+        problem.budgets.push(converted.unwrap_or_else(|| budget::stand_in(item.name, item.namespace)));
+    }
     let pool_broken = broken.iter().any(|subject| matches!(subject, Subject::Pool(_)));
     for (subject, input) in problem.validate() {
         let follows_from_another = match &input {
@@ -220,7 +255,8 @@ fn assemble(
             InputProblem::UnknownPool { .. } => !all_pools_named,
             InputProblem::DuplicatePool { .. }
             | InputProblem::DuplicateNode { .. }
-            | InputProblem::DuplicateDemand { .. } => false,
+            | InputProblem::DuplicateDemand { .. }
+            | InputProblem::DuplicateBudget { .. } => false,
             _ => broken.contains(&subject),
         };
         if !follows_from_another {
@@ -282,6 +318,14 @@ fn place_of(subject: &Subject, input: &InputProblem, problem: &Problem) -> Path 
                 InputProblem::OutOfRange { what, .. } if what.contains("nodes") => path.key("nodes"),
                 InputProblem::OutOfRange { .. } => path.key("gpus"),
                 InputProblem::Pinned { .. } | InputProblem::PinnedTooMany { .. } => path.key("pinned"),
+                _ => path,
+            }
+        }
+        Subject::Budget(index) => {
+            let path = Path::root().key("disruptionBudgets").index(index);
+            match input {
+                InputProblem::DuplicateBudget { .. } | InputProblem::EmptyName { .. } => path.key("name"),
+                InputProblem::OutOfRange { .. } => path.key("allowed"),
                 _ => path,
             }
         }

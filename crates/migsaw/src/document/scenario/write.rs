@@ -20,6 +20,7 @@ impl ScenarioDocument {
             fleet: problem.fleet.pools.iter().map(pool_form).collect(),
             demand: problem.demands.iter().map(demand_form).collect(),
             state: super::state::forms(problem),
+            disruption_budgets: super::budget::forms(problem),
         }
     }
 

@@ -153,7 +153,8 @@ impl Builder<'_> {
             let is_whole = here.count() == unit.holds.len();
             let spans = (!is_whole).then_some((node, index));
             let (flow, level) = (self.flow_of[unit.demand], self.level(unit));
-            kinds.entry(UnitKind { flow, level, stays: unit.stays, takes, at, spans }).or_default().push(index);
+            let stays = self.compiled.problem.must_stay(unit);
+            kinds.entry(UnitKind { flow, level, stays, takes, at, spans }).or_default().push(index);
         }
         let (kinds, running): (Vec<UnitKind>, Vec<Vec<usize>>) = kinds.into_iter().unzip();
         let each: Vec<(UnitKind, usize)> = kinds.iter().cloned().zip(running.iter().map(Vec::len)).collect();

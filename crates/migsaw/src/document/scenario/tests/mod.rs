@@ -1,3 +1,4 @@
+mod budget;
 mod demands;
 mod fleet;
 mod state;
