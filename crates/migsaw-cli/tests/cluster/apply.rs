@@ -4,6 +4,8 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
+use migsaw_control_plane::Workload;
+
 use crate::site::{NAMESPACE, Pace, SEVENTHS, Site};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,5 +58,25 @@ async fn an_interrupt_ends_at_a_safe_point() {
     said.assert(1, &["stopping", "not begun", "stopped: 1 node as planned so far"]);
     assert_eq!(site.held().await, Vec::<String>::new());
     site.applied(&["--max-unavailable", "3"]).await.assert(0, &["going on with rollout", "done: 2 nodes"]);
+    site.assert_finished().await;
+}
+
+/// A node has twice as many pods as the budget allows to be away: they go as those that replace them become ready.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apply_waits_for_a_budget() {
+    let running =
+        Workload { namespace: NAMESPACE, name: "llm", profile: "1g.10gb", replicas: 80, max_unavailable: Some(10) };
+    let waiting = Workload { name: "train", profile: "3g.40gb", replicas: 32, max_unavailable: None, ..running };
+    let Some(site) = Site::with(4, running, waiting, Pace::default()).await else { return };
+    let applied = site.applied(&["--max-unavailable", "2"]).await;
+    applied.assert(
+        0,
+        &[
+            "over budget:  10 pods more than research/llm allows (10)",
+            "wave 2 of 2",
+            "not yet evicted",
+            "done: 2 nodes",
+        ],
+    );
     site.assert_finished().await;
 }

@@ -10,7 +10,7 @@ use crate::site::{NAMESPACE, Pace, Site};
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_nodes_are_changed_five_at_a_time() {
     let running =
-        Workload { namespace: NAMESPACE, name: "llm", profile: "1g.10gb", replicas: 1500, max_unavailable: Some(60) };
+        Workload { namespace: NAMESPACE, name: "llm", profile: "1g.10gb", replicas: 1500, max_unavailable: Some(200) };
     let waiting = Workload { name: "train", profile: "3g.40gb", replicas: 300, max_unavailable: None, ..running };
     let Some(site) = Site::with(50, running, waiting, Pace::default()).await else { return };
     let mut child = site.apply(&["--max-unavailable", "5"]).spawn().unwrap();

@@ -1,12 +1,13 @@
 //! What is done to nodes and pods: each act one request, and one that may be repeated.
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, Taint};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::pods::PodName;
 use super::record::StepRecord;
+use super::step::NodeSeen;
 use super::{MANAGER, MARK};
 use crate::cluster::{is_absent, is_conflict};
 use crate::gpu_operator::{LABEL, STATE};
@@ -29,25 +30,46 @@ pub(super) enum Evicted {
 
 impl Hands {
     /// Marks and cordons a node.
-    pub(super) async fn cordon(&self, step: &StepRecord, id: &str) -> kube::Result<()> {
+    pub(super) async fn cordon(&self, step: &StepRecord, id: &str) -> kube::Result<bool> {
         let patch = json!({"metadata": {"annotations": {MARK: id}}, "spec": {"unschedulable": true}});
         self.patch(step, patch).await
     }
 
-    /// Takes mark and cordon away together.
-    pub(super) async fn uncordon(&self, step: &StepRecord) -> kube::Result<()> {
+    /// Takes mark, cordon and reservation away together.
+    pub(super) async fn uncordon(&self, step: &StepRecord, node: &NodeSeen) -> kube::Result<bool> {
         let patch = json!({"metadata": {"annotations": {MARK: null}}, "spec": {"unschedulable": null}});
-        self.patch(step, patch).await
+        if node.is_reserved {
+            self.patch(step, with_taints(patch, node, None)).await
+        } else {
+            self.patch(step, patch).await
+        }
+    }
+
+    /// Makes pods prefer other nodes.
+    pub(super) async fn reserve(&self, step: &StepRecord, node: &NodeSeen, id: &str) -> kube::Result<bool> {
+        let taint = Taint {
+            key: MARK.to_owned(),
+            value: Some(id.to_owned()),
+            effect: "PreferNoSchedule".to_owned(),
+            time_added: None,
+        };
+        self.patch(step, with_taints(json!({"metadata": {}, "spec": {}}), node, Some(taint))).await
+    }
+
+    /// Takes the reservation away.
+    pub(super) async fn release(&self, step: &StepRecord, node: &NodeSeen) -> kube::Result<bool> {
+        self.patch(step, with_taints(json!({"metadata": {}, "spec": {}}), node, None)).await
     }
 
     /// Tells MIG Manager what to make of a node. The state goes with it: that of the last change would be taken
     /// for this one's.
-    pub(super) async fn label(&self, step: &StepRecord, config: &str) -> kube::Result<()> {
+    pub(super) async fn label(&self, step: &StepRecord, config: &str) -> kube::Result<bool> {
         self.patch(step, json!({"metadata": {"labels": {LABEL: config, STATE: null}}})).await
     }
 
-    /// The uid makes the API server refuse if the node is another one by now.
-    async fn patch(&self, step: &StepRecord, mut patch: Value) -> kube::Result<()> {
+    /// Whether the node is that one still, and unchanged where the patch goes by what it was; if not, the next look
+    /// at it tells. The uid makes the API server refuse a node that is another one by now.
+    async fn patch(&self, step: &StepRecord, mut patch: Value) -> kube::Result<bool> {
         patch["metadata"]["uid"] = json!(step.uid);
         let params = PatchParams {
             dry_run: self.is_rehearsal,
@@ -56,9 +78,8 @@ impl Hands {
         };
         let nodes: Api<Node> = Api::all(self.client.clone());
         match nodes.patch(&step.node, &params, &Patch::Merge(&patch)).await {
-            // A node that is gone, or another by now, is seen at the next look.
-            Err(error) if !self.is_rehearsal && (is_absent(&error) || is_conflict(&error)) => Ok(()),
-            result => result.map(|_| ()),
+            Err(error) if !self.is_rehearsal && (is_absent(&error) || is_conflict(&error)) => Ok(false),
+            result => result.map(|_| true),
         }
     }
 
@@ -90,4 +111,14 @@ impl Hands {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Adds the node's taints to a patch, with another reservation or none. They go as a whole, so only if the node is
+/// as it was seen.
+fn with_taints(mut patch: Value, node: &NodeSeen, reservation: Option<Taint>) -> Value {
+    let others = node.taints.iter().filter(|taint| taint.key != MARK);
+    let taints: Vec<Taint> = others.cloned().chain(reservation).collect();
+    patch["spec"]["taints"] = json!(taints);
+    patch["metadata"]["resourceVersion"] = json!(node.version);
+    patch
 }

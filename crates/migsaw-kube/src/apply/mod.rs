@@ -4,6 +4,9 @@
 //! its label `nvidia.com/mig.config` changes once, MIG Manager cuts it, its new slices are seen in `allocatable`,
 //! and it is uncordoned. Nodes of a wave go on together; the next wave begins when all of them are done.
 //!
+//! Nodes of later waves are *reserved* from the beginning, by a taint with effect `PreferNoSchedule`: what is evicted
+//! goes elsewhere if it can, so that it is not evicted again when their turn comes.
+//!
 //! # What survives
 //!
 //! Nothing is remembered here that is not in the cluster. The [`Record`], a `ConfigMap`, says what is to become of
@@ -53,5 +56,5 @@ pub use trouble::Trouble;
 
 /// Who writes, as the API server's managed fields name it.
 pub const MANAGER: &str = "migsaw";
-/// The annotation of nodes that are cordoned for a rollout: its id.
+/// The annotation of nodes that are cordoned for a rollout, and the taint of those that will be: its id.
 pub const MARK: &str = "migsaw.io/rollout";

@@ -92,6 +92,7 @@ impl World {
             is_cordoned: self.is_cordoned,
             mark: self.is_cordoned.then(|| ID.to_owned()),
             offers: offered(self.offers),
+            ..NodeSeen::default()
         };
         let name = PodName { namespace: "n".to_owned(), name: "p".to_owned(), uid: "1".to_owned() };
         let holder = Holder { name, is_ending: self.pod == Pod::Ends, stays: None };

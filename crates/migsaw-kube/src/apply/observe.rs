@@ -62,13 +62,17 @@ pub(super) async fn holders_on(client: &Client, node: &str, patience: Duration) 
 impl NodeSeen {
     pub(super) fn of(node: &Node) -> NodeSeen {
         let label = |key: &str| node.labels().get(key).cloned();
+        let taints = node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default();
         NodeSeen {
             uid: node.uid().unwrap_or_default(),
             config: label(LABEL),
             state: label(STATE),
             is_cordoned: node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false),
             mark: node.annotations().get(MARK).cloned(),
+            is_reserved: taints.iter().any(|taint| taint.key == MARK),
             offers: offers(node),
+            taints,
+            version: node.resource_version(),
         }
     }
 }

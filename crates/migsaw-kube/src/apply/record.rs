@@ -74,7 +74,10 @@ pub struct StepRecord {
     /// those that stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evicts: Vec<PodName>,
-    /// The pods that stay while the node is cut: on GPUs that do not change.
+    /// Whether pods of other nodes wait here for a place of their own, and have to leave too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clears: bool,
+    /// The pods that stay while the others leave.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stays: Vec<PodName>,
 }
@@ -154,7 +157,9 @@ impl<'a> Target<'a> {
             to: step.recut.then(|| config.clone()),
             becomes: if step.recut { advertised(pool, &self.plan.nodes[entry]) } else { BTreeMap::new() },
             evicts: of(&evicted),
-            stays: if step.recut && knows_gpus { of(&left) } else { Vec::new() },
+            clears: !step.again.is_empty(),
+            // Where it is not known on which GPU a pod is, nobody can stay on a node that is cut.
+            stays: if step.recut && !knows_gpus { Vec::new() } else { of(&left) },
         }
     }
 }

@@ -59,9 +59,9 @@ pub async fn rehearse(
                 Ok(Evicted::NotNow(message)) => {
                     let message = format!("cannot evict pod {pod}: {message}");
                     refusals.push(Refusal { node: step.node.clone(), message, is_for_now: true });
-                    Ok(())
+                    Ok(true)
                 }
-                Ok(Evicted::Yes) => Ok(()),
+                Ok(Evicted::Yes) => Ok(true),
                 Err(error) => Err(error),
             };
             note(&mut refusals, &step.node, refused(format!("evict pod {pod}")), refusal)?;
@@ -75,10 +75,10 @@ fn note(
     refusals: &mut Vec<Refusal>,
     node: &str,
     failed: impl FnOnce(kube::Error) -> ClusterError,
-    result: kube::Result<()>,
+    result: kube::Result<bool>,
 ) -> Result<(), ClusterError> {
     match result.map_err(failed) {
-        Ok(()) => Ok(()),
+        Ok(_) => Ok(()),
         Err(error @ (ClusterError::Forbidden { .. } | ClusterError::Refused { .. })) => {
             refusals.push(Refusal { node: node.to_owned(), message: error.to_string(), is_for_now: false });
             Ok(())

@@ -1,5 +1,6 @@
 //! Takes a rollout's steps.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use kube::{Api, ResourceExt as _};
 use serde_json::json;
 use tokio::time::sleep;
 
+use super::MANAGER;
 use super::act::Hands;
 use super::config_map::{PublishError, Published, Publishing, publish};
 use super::events::Events;
@@ -21,11 +23,10 @@ use super::outcome::{NodeEnd, Outcome};
 use super::progress::Progress;
 use super::record::{Phase, Record, RecordError, StepRecord, Target};
 use super::settings::{Job, Settings};
-use super::step::Aim;
+use super::step::{Aim, NodeSeen};
 use super::take::Herald;
-use super::{MANAGER, MARK};
 use crate::cluster::{Cluster, ClusterError, patiently, refused};
-use crate::gpu_operator::{LABEL, plan_config};
+use crate::gpu_operator::plan_config;
 
 /// Why nothing more is done. What was begun is in the cluster, and can be gone on with.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +118,9 @@ impl Applier {
         };
         let published = publish(&self.hands.client, config, publishing).await?;
         record.config_changed = published.has_changed.then(Timestamp::now);
+        // What a rollout has left that is forgotten by now.
+        let reserved = self.marked(None).await?.into_iter().filter(|(_, id)| id.is_empty());
+        self.let_go(reserved.collect()).await?;
         self.write(&record).await?;
         Ok((record, published))
     }
@@ -141,6 +145,10 @@ impl Applier {
     /// If somebody else has taken over, or the API server is away for longer than there is patience.
     pub async fn run(&self, record: &Record) -> Result<Outcome, ApplyError> {
         self.await_config(record).await;
+        // Those of the first wave are cordoned at once.
+        let later = record.waves.iter().skip(1).flatten();
+        let reserved = iter(later).map(|step| self.reserve(step, &record.id)).buffer_unordered(TOGETHER);
+        reserved.try_collect::<()>().await?;
         let mut outcome = Outcome::default();
         for (wave, number) in record.waves.iter().zip(1..) {
             let herald =
@@ -164,16 +172,7 @@ impl Applier {
     /// # Errors
     /// As [`Applier::run`].
     pub async fn abort(&self, record: Option<&Record>) -> Result<Outcome, ApplyError> {
-        let herald = Herald { applier: self, wave: None, has_spoken: AtomicBool::new(false) };
-        let steps = self.marked(record).await?;
-        let ends = iter(steps.iter())
-            .map(|(step, id)| async {
-                let end = self.take(step, id, Aim::LetGo, &herald).await?;
-                Ok::<_, ApplyError>((step.node.clone(), end))
-            })
-            .buffer_unordered(TOGETHER)
-            .try_collect()
-            .await?;
+        let ends = self.let_go(self.marked(record).await?).await?;
         let mut outcome = Outcome { nodes: ends, is_complete: false };
         outcome.is_complete = !outcome.nodes.values().any(|end| matches!(end, NodeEnd::Stuck(_)));
         if let Some(record) = record.filter(|_| outcome.is_complete) {
@@ -182,20 +181,40 @@ impl Applier {
         Ok(outcome)
     }
 
-    /// The nodes that are marked, with what the record says of them, and the mark.
+    /// Lets nodes go, and says what became of those that were cordoned: one that was only reserved is nothing to
+    /// speak of.
+    async fn let_go(&self, marked: Vec<(StepRecord, String)>) -> Result<BTreeMap<String, NodeEnd>, ApplyError> {
+        let herald = Herald { applier: self, wave: None, has_spoken: AtomicBool::new(false) };
+        iter(marked.iter())
+            .map(|(step, id)| async {
+                let end = self.take(step, id, Aim::LetGo, &herald).await?;
+                Ok((!id.is_empty()).then(|| (step.node.clone(), end)))
+            })
+            .buffer_unordered(TOGETHER)
+            .try_filter_map(async |end| Ok(end))
+            .try_collect()
+            .await
+    }
+
+    /// The nodes that are marked or reserved, with what the record says of them, and the mark.
     async fn marked(&self, record: Option<&Record>) -> Result<Vec<(StepRecord, String)>, ApplyError> {
         let nodes: Api<Node> = Api::all(self.hands.client.clone());
         let every = ListParams::default();
-        let all = patiently(self.settings.patience.api, || nodes.list_metadata(&every)).await;
+        let all = patiently(self.settings.patience.api, || nodes.list(&every)).await;
         let mut marked = Vec::new();
         for node in all.map_err(refused("list nodes"))? {
-            let Some(id) = node.annotations().get(MARK).cloned() else { continue };
+            let seen = NodeSeen::of(&node);
+            let id = match seen.mark {
+                Some(id) => id,
+                None if seen.is_reserved => String::new(),
+                None => continue,
+            };
             let of_record = record.filter(|record| record.id == id);
             let known = of_record.and_then(|record| record.steps().find(|step| step.node == node.name_any()));
             let step = known.cloned().unwrap_or_else(|| StepRecord {
                 node: node.name_any(),
-                uid: node.uid().unwrap_or_default(),
-                from: node.labels().get(LABEL).cloned(),
+                uid: seen.uid,
+                from: seen.config,
                 ..StepRecord::default()
             });
             marked.push((step, id));

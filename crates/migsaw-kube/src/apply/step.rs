@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Taint;
+
 use super::pods::{Holder, PodName};
 use super::record::StepRecord;
 use super::trouble::Trouble;
@@ -18,7 +20,7 @@ pub(super) enum Aim {
 }
 
 /// How a node is seen to be.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Seen {
     /// `None` if it is not there.
     pub(super) node: Option<NodeSeen>,
@@ -26,15 +28,20 @@ pub(super) struct Seen {
     pub(super) holders: Vec<Holder>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct NodeSeen {
     pub(super) uid: String,
     pub(super) config: Option<String>,
     pub(super) state: Option<String>,
     pub(super) is_cordoned: bool,
     pub(super) mark: Option<String>,
+    /// Whether it is reserved: by the taint that keeps pods away from nodes whose turn will come.
+    pub(super) is_reserved: bool,
     /// What it offers of NVIDIA's resources.
     pub(super) offers: BTreeMap<String, u64>,
+    /// Its taints, and the version they are of, for those who change them.
+    pub(super) taints: Vec<Taint>,
+    pub(super) version: Option<String>,
 }
 
 /// What to do next.
@@ -54,7 +61,10 @@ pub(super) enum Next {
     AwaitCut(Option<String>),
     /// The slices are to be offered; what differs.
     AwaitSlices(Vec<String>),
+    /// Which takes the reservation away too.
     Uncordon,
+    /// Take the reservation away, and nothing else.
+    Release,
     /// It cannot be done.
     Refuse(Trouble),
 }
@@ -66,7 +76,7 @@ pub(super) fn next(step: &StepRecord, id: &str, aim: Aim, seen: &Seen) -> Next {
     match aim {
         Aim::Forward if is_ours => forward(step, node, seen),
         Aim::Forward => begin(step, node, seen),
-        _ if !is_ours => Next::Done,
+        _ if !is_ours => done(node),
         Aim::LetGo if step.to.is_some() && node.config == step.to => await_slices(node, &step.becomes),
         Aim::LetGo | Aim::Back => back(step, node),
     }
@@ -78,12 +88,16 @@ fn begin(step: &StepRecord, node: &NodeSeen, seen: &Seen) -> Next {
     if step.to.is_some() && step.to == step.from {
         return Next::Refuse(Trouble::SameLabel);
     }
-    let is_done = match &step.to {
-        Some(to) => node.config.as_ref() == Some(to) && node.state.as_deref() == Some("success"),
-        None => leaving.is_empty(),
+    let is_done = if step.to.is_some() {
+        node.config == step.to && node.state.as_deref() == Some("success")
+    } else {
+        // Who has come to a node that is not cut anew since it was done is none of ours: that it was to be cleared is
+        // known by its reservation.
+        let is_evicted = !seen.holders.iter().any(|holder| step.evicts.contains(&holder.name));
+        is_evicted && !(step.clears && node.is_reserved)
     };
     if is_done {
-        return Next::Done;
+        return done(node);
     }
     if let Some(id) = &node.mark {
         return Next::Refuse(Trouble::OtherRollout { id: id.clone() });
@@ -98,6 +112,16 @@ fn begin(step: &StepRecord, node: &NodeSeen, seen: &Seen) -> Next {
         Some(trouble) => Next::Refuse(trouble),
         None => Next::Cordon,
     }
+}
+
+fn done(node: &NodeSeen) -> Next {
+    if node.is_reserved { Next::Release } else { Next::Done }
+}
+
+/// Whether a node is to be kept free until its turn comes: nothing is done to it yet.
+pub(super) fn is_to_be_reserved(step: &StepRecord, id: &str, seen: &Seen) -> bool {
+    let is_reserved = seen.node.as_ref().is_some_and(|node| node.is_reserved);
+    !is_reserved && next(step, id, Aim::Forward, seen) == Next::Cordon
 }
 
 /// A node that is cordoned by us.
@@ -167,9 +191,12 @@ fn differing(wanted: &BTreeMap<String, u64>, offered: &BTreeMap<String, u64>) ->
 
 /// The pods that have to leave the node.
 fn leaving<'a>(step: &StepRecord, seen: &'a Seen) -> Vec<&'a Holder> {
-    let leaves = |holder: &&Holder| match step.to {
-        Some(_) => !step.stays.contains(&holder.name),
-        None => step.evicts.contains(&holder.name),
+    let leaves = |holder: &&Holder| {
+        if step.to.is_some() || step.clears {
+            !step.stays.contains(&holder.name)
+        } else {
+            step.evicts.contains(&holder.name)
+        }
     };
     seen.holders.iter().filter(leaves).collect()
 }
@@ -203,6 +230,7 @@ mod tests {
             to: Some("new".to_owned()),
             becomes: BTreeMap::from([("nvidia.com/mig-1g.10gb".to_owned(), 14)]),
             evicts: vec![pod("p")],
+            clears: false,
             stays: vec![pod("s")],
         }
     }
@@ -215,6 +243,7 @@ mod tests {
             is_cordoned: marked,
             mark: marked.then(|| ID.to_owned()),
             offers: offers(7),
+            ..NodeSeen::default()
         };
         Seen { node: Some(node), holders: Vec::new() }
     }
@@ -243,6 +272,7 @@ mod tests {
         let slices = Next::AwaitSlices(vec!["nvidia.com/mig-1g.10gb 7 of 14".to_owned()]);
         let cordoned = |seen| changed(seen, |node| node.is_cordoned = true);
         let full = |seen| changed(seen, |node| node.offers = offers(14));
+        let reserved = |seen| changed(seen, |node| node.is_reserved = true);
         let bare = Some("no controller");
         let stays = Next::Refuse(Trouble::PodStays { pod: pod("p"), why: "no controller" });
         for (what, seen, expected) in [
@@ -283,6 +313,7 @@ mod tests {
             ("cut", seen(true, "new", "success"), slices),
             ("offered", full(seen(true, "new", "success")), Next::Uncordon),
             ("uncordoned in the end", full(seen(false, "new", "success")), Next::Done),
+            ("cut by others, reserved", reserved(seen(false, "new", "success")), Next::Release),
             ("labelled, not marked", seen(false, "new", "pending"), Next::Cordon),
         ] {
             assert_eq!(next(&step(), ID, Aim::Forward, &seen), expected, "{what}");
@@ -307,11 +338,27 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_pods_hop_over_loses_all_but_those_that_stay() {
+        let step = StepRecord { to: None, clears: true, ..step() };
+        let guests = with(seen(true, "any", ""), &[("s", false, None), ("hopped", false, None)]);
+        assert_eq!(next(&step, ID, Aim::Forward, &guests), Next::Evict(vec![pod("hopped")]));
+        let left = with(seen(true, "any", ""), &[("s", false, None)]);
+        assert_eq!(next(&step, ID, Aim::Forward, &left), Next::Uncordon);
+        // Its own pods are gone; before its turn it waits for those that hop, after it everybody may come.
+        let before = changed(with(seen(false, "any", ""), &[("hopped", false, None)]), |node| node.is_reserved = true);
+        assert_eq!(next(&step, ID, Aim::Forward, &before), Next::Cordon);
+        let after = with(seen(false, "any", ""), &[("new", false, None)]);
+        assert_eq!(next(&step, ID, Aim::Forward, &after), Next::Done);
+    }
+
+    #[test]
     fn what_was_begun_is_let_go_or_taken_back() {
         let full = |seen| changed(seen, |node| node.offers = offers(14));
+        let reserved = |seen| changed(seen, |node| node.is_reserved = true);
         for (what, seen, let_go, back) in [
             ("not there", Seen::default(), Next::Gone, Next::Gone),
             ("not marked", seen(false, "old", "success"), Next::Done, Next::Done),
+            ("reserved", reserved(seen(false, "old", "success")), Next::Release, Next::Release),
             ("drained", seen(true, "old", "success"), Next::Uncordon, Next::Uncordon),
             ("labelled", seen(true, "new", ""), cut(""), label("old")),
             ("failed", seen(true, "new", "failed"), cut("failed"), label("old")),

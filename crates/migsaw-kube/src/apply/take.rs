@@ -11,7 +11,7 @@ use super::outcome::NodeEnd;
 use super::progress::{Doing, Progress};
 use super::record::StepRecord;
 use super::run::{Applier, ApplyError};
-use super::step::{Aim, Next, Seen, next};
+use super::step::{Aim, Next, Seen, is_to_be_reserved, next};
 use super::trouble::Trouble;
 use crate::cluster::{patiently, refused};
 
@@ -65,18 +65,19 @@ impl Applier {
                 }
                 continue;
             }
+            let Some(node) = &seen.node else { return Ok(NodeEnd::Gone) };
             match next {
                 Next::Done => return Ok(way.end()),
                 Next::Gone => return Ok(NodeEnd::Gone),
                 Next::Refuse(_) => unreachable!("a refusal is trouble"),
                 Next::Cordon => {
-                    let is_begun = seen.node.as_ref().is_some_and(|node| node.mark.is_some());
-                    if !is_begun && self.settings.stop.load(Ordering::Relaxed) {
+                    if node.mark.is_none() && self.settings.stop.load(Ordering::Relaxed) {
                         return Ok(NodeEnd::NotBegun);
                     }
-                    self.act(step, "cordon", || self.hands.cordon(step, id)).await?;
-                    herald.tell(&step.node, Doing::Cordoned);
-                    self.events.cordoned(step, id).await;
+                    if self.act(step, "cordon", || self.hands.cordon(step, id)).await? {
+                        herald.tell(&step.node, Doing::Cordoned);
+                        self.events.cordoned(step, id).await;
+                    }
                 }
                 Next::Evict(pods) => {
                     if is_new {
@@ -101,9 +102,10 @@ impl Applier {
                     sleep(self.settings.patience.poll).await;
                 }
                 Next::Label(config) => {
-                    self.act(step, "label", || self.hands.label(step, &config)).await?;
-                    herald.tell(&step.node, Doing::Labelled(config.clone()));
-                    self.events.labelled(step, &config).await;
+                    if self.act(step, "label", || self.hands.label(step, &config)).await? {
+                        herald.tell(&step.node, Doing::Labelled(config.clone()));
+                        self.events.labelled(step, &config).await;
+                    }
                 }
                 Next::AwaitPods(pods) => {
                     if is_new {
@@ -123,23 +125,37 @@ impl Applier {
                     }
                     sleep(self.settings.patience.poll).await;
                 }
+                // That it is done is seen at the next look.
                 Next::Uncordon => {
-                    self.act(step, "uncordon", || self.hands.uncordon(step)).await?;
-                    herald.tell(&step.node, Doing::Uncordoned);
-                    self.events.uncordoned(step, way.aim == Aim::Forward).await;
-                    return Ok(way.end());
+                    if self.act(step, "uncordon", || self.hands.uncordon(step, node)).await? {
+                        herald.tell(&step.node, Doing::Uncordoned);
+                        self.events.uncordoned(step, way.aim == Aim::Forward).await;
+                    }
                 }
+                Next::Release => drop(self.act(step, "release", || self.hands.release(step, node)).await?),
             }
         }
     }
 
-    /// Writes to a node, if it is still on us to write.
-    async fn act<F: Future<Output = kube::Result<()>>>(
+    /// Makes pods prefer other nodes to one whose turn will come.
+    pub(super) async fn reserve(&self, step: &StepRecord, id: &str) -> Result<(), ApplyError> {
+        loop {
+            let seen = look(&self.hands.client, &step.node, self.settings.patience.api).await;
+            let seen = seen.map_err(refused(format!("look at node {}", step.node)))?;
+            let Some(node) = seen.node.as_ref().filter(|_| is_to_be_reserved(step, id, &seen)) else { return Ok(()) };
+            if self.act(step, "reserve", || self.hands.reserve(step, node, id)).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes to a node, if it is still on us to write. Whether it was written: not if the node has changed.
+    async fn act<F: Future<Output = kube::Result<bool>>>(
         &self,
         step: &StepRecord,
         what: &str,
         act: impl FnMut() -> F,
-    ) -> Result<(), ApplyError> {
+    ) -> Result<bool, ApplyError> {
         self.lease.allows().await?;
         let done = patiently(self.settings.patience.api, act).await;
         Ok(done.map_err(refused(format!("{what} node {}", step.node)))?)

@@ -26,7 +26,7 @@ async fn main() -> Result<()> {
         name: "llm",
         profile: "1g.10gb",
         replicas: nodes * 20,
-        max_unavailable: Some(10),
+        max_unavailable: Some(nodes * 10),
     };
     let waiting = Workload { name: "train", profile: "3g.40gb", replicas: nodes * 4, max_unavailable: None, ..running };
     running.create(&client).await?;
