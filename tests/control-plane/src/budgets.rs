@@ -1,7 +1,7 @@
 //! Watches that budgets hold.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::TryStreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
@@ -10,25 +10,40 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use tokio::task::JoinHandle;
 
-/// The least number of ready pods of each `app` there has ever been, from when all were ready.
+/// What has been seen of the pods of each `app`.
 pub struct BudgetWatch {
     task: JoinHandle<()>,
-    least: Arc<Mutex<BTreeMap<String, usize>>>,
+    counts: Arc<Mutex<Counts>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    least: BTreeMap<String, usize>,
+    gone: BTreeMap<String, usize>,
 }
 
 impl BudgetWatch {
     /// Counts the pods of a namespace by their label `app` until it is dropped.
     pub fn start(client: Client, namespace: &str) -> BudgetWatch {
-        let least: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
+        let counts: Arc<Mutex<Counts>> = Arc::default();
         let pods: Api<Pod> = Api::namespaced(client, namespace);
-        let task = tokio::spawn(count(pods, Arc::clone(&least)));
-        BudgetWatch { task, least }
+        let task = tokio::spawn(count(pods, Arc::clone(&counts)));
+        BudgetWatch { task, counts }
     }
 
-    /// The least number of ready pods of each `app` so far.
+    /// The least number of ready pods of each `app` so far, from when this was started.
     pub fn least(&self) -> BTreeMap<String, usize> {
-        self.least.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.counts).least.clone()
     }
+
+    /// How many pods of each `app` have gone.
+    pub fn gone(&self) -> BTreeMap<String, usize> {
+        lock(&self.counts).gone.clone()
+    }
+}
+
+fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for BudgetWatch {
@@ -37,7 +52,7 @@ impl Drop for BudgetWatch {
     }
 }
 
-async fn count(pods: Api<Pod>, least: Arc<Mutex<BTreeMap<String, usize>>>) {
+async fn count(pods: Api<Pod>, counts: Arc<Mutex<Counts>>) {
     let mut ready: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
     let mut events = Box::pin(watcher(pods, watcher::Config::default()).default_backoff());
     let mut is_listed = false;
@@ -58,14 +73,15 @@ async fn count(pods: Api<Pod>, least: Arc<Mutex<BTreeMap<String, usize>>>) {
             }
             Event::Delete(pod) => {
                 ready.entry(app(&pod)).or_default().remove(&pod.name_any());
+                *lock(&counts).gone.entry(app(&pod)).or_default() += 1;
             }
             Event::InitDone => is_listed = true,
         }
         if is_listed {
-            let mut least = least.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut counts = lock(&counts);
             for (app, pods) in &ready {
                 let now = pods.values().filter(|ready| **ready).count();
-                let known = least.entry(app.clone()).or_insert(now);
+                let known = counts.least.entry(app.clone()).or_insert(now);
                 *known = now.min(*known);
             }
         }

@@ -26,6 +26,11 @@ async fn fifty_nodes_are_changed_five_at_a_time() {
     };
     let (stdout, stderr) = (stdout.await.unwrap(), stderr.await.unwrap());
     assert!(status.success(), "{stdout}\n{stderr}");
+    let evicted = stdout.lines().find_map(|line| line.split_once(" waves, ")?.1.split_once(" pods evicted"));
+    let evicted: usize = evicted.unwrap().0.parse().unwrap();
+    let gone = site.budgets.gone()[site.running.name];
+    // Which node a pod goes to is the scheduler's choice; those whose turn will come it takes last.
+    assert!((evicted..=evicted + evicted / 50).contains(&gone), "{gone} pods went, not {evicted}");
     assert!((1..=5).contains(&most), "{most} nodes were away");
     site.assert_finished().await;
 }

@@ -62,7 +62,7 @@ impl Site {
             name: "llm",
             profile: "1g.10gb",
             replicas: nodes * 20,
-            max_unavailable: Some(45),
+            max_unavailable: Some(nodes * 11),
         };
         let waiting =
             Workload { name: "train", profile: "3g.40gb", replicas: nodes * 8, max_unavailable: None, ..running };
