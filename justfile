@@ -38,6 +38,7 @@ features:
     cargo check -p migsaw
     cargo check -p migsaw --features highs
     cargo check -p migsaw-kube
+    cargo check -p migsaw-kube --features client --all-targets
     cargo check -p migsaw-report
     cargo check -p migsaw-cli
     cargo check -p migsaw-cli --features highs

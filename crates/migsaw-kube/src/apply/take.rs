@@ -44,16 +44,16 @@ impl Applier {
     ) -> Result<NodeEnd, ApplyError> {
         let mut way = Way { aim, trouble: None };
         let mut clock = Clock::start();
-        let mut said_not_now = None;
+        let mut not_now: Option<String> = None;
         loop {
             let seen = look(&self.hands.client, &step.node, self.settings.patience.api).await;
             let seen = seen.map_err(refused(format!("look at node {}", step.node)))?;
             let next = next(step, id, way.aim, &seen);
-            let is_new = clock.is_new(&next);
+            let is_new = clock.begins(&next);
             let too_long = self.limit(&next).is_some_and(|limit| clock.elapsed() > limit);
             let trouble = match &next {
                 Next::Refuse(trouble) => Some(trouble.clone()),
-                next if too_long => trouble_of(next, said_not_now.take()),
+                next if too_long => trouble_of(next, not_now.take()),
                 _ => None,
             };
             if let Some(trouble) = trouble {
@@ -83,22 +83,21 @@ impl Applier {
                     if is_new {
                         herald.tell(&step.node, Doing::Evicting(pods.len()));
                     }
-                    let mut not_now = None;
+                    let mut refusal = None;
                     for pod in &pods {
                         let action = format!("evict pod {pod}");
                         self.lease.allows().await?;
                         match patiently(self.settings.patience.api, || self.hands.evict(pod)).await {
                             Ok(Evicted::Yes) => {}
-                            Ok(Evicted::NotNow(message)) => not_now = Some(format!("{pod}: {message}")),
+                            Ok(Evicted::NotNow(message)) => refusal = Some(format!("{pod}: {message}")),
                             Err(error) => return Err(refused(action)(error).into()),
                         }
                     }
-                    if let Some(message) = not_now {
-                        if said_not_now.as_ref() != Some(&message) {
-                            herald.tell(&step.node, Doing::NotNow(message.clone()));
-                        }
-                        said_not_now = Some(message);
+                    // The first one says it all; the others differ by the pod.
+                    if let (None, Some(message)) = (&not_now, &refusal) {
+                        herald.tell(&step.node, Doing::NotNow(message.clone()));
                     }
+                    not_now = refusal.or(not_now);
                     sleep(self.settings.patience.poll).await;
                 }
                 Next::Label(config) => {
@@ -240,8 +239,8 @@ impl Clock {
         Clock { since: Instant::now(), phase: (0, 0, None) }
     }
 
-    /// Whether this is not what it was at the last look.
-    fn is_new(&mut self, next: &Next) -> bool {
+    /// Takes note of what is next. Whether it is something else than at the last look, and not only less of it.
+    fn begins(&mut self, next: &Next) -> bool {
         let phase = match next {
             Next::Evict(pods) => (1, pods.len(), None),
             Next::AwaitPods(pods) => (2, pods.len(), None),
@@ -249,8 +248,8 @@ impl Clock {
             Next::AwaitSlices(_) => (4, 0, None),
             _ => (0, 0, None),
         };
-        let is_new = phase != self.phase;
-        if is_new {
+        let is_new = (phase.0, &phase.2) != (self.phase.0, &self.phase.2);
+        if phase != self.phase {
             *self = Clock { since: Instant::now(), phase };
         }
         is_new
