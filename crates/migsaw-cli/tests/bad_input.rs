@@ -131,7 +131,7 @@ fn metrics_that_are_none_are_refused() {
     let empty = tempfile::tempdir().unwrap();
     check(&plan(empty.path().to_str().unwrap()), &["empty-folder"], &[".prom"]);
     check(&migsaw(&["plan", "--from", "-", "--running", "--dcgm", "-"]), &["stdin-twice"], &[]);
-    check(&migsaw(&["plan", "--from", &dump, "--dcgm", "x"]), &["usage"], &["--running"]);
+    check(&migsaw(&["plan", "--from", &dump, "--dcgm", "x"]), &["flag-without-running"], &["--running"]);
 }
 
 #[test]
@@ -176,6 +176,9 @@ fn contradicting_arguments_are_refused() {
     check(&migsaw(&["check", "-f", "-", "-"]), &["stdin-twice"], &[]);
     check(&migsaw(&["plan", "--from", "-", "-"]), &["stdin-twice"], &[]);
     check(&migsaw(&["plan", &inference, "-n", "team-a"]), &["usage"], &["--from"]);
+    check(&migsaw(&["plan", &inference, "--running"]), &["flag-without-dump"], &["--from or --live"]);
+    check(&migsaw(&["plan", &inference, "--live"]), &["scenario-and-dump"], &["only one of them"]);
+    check(&migsaw(&["apply", &inference]), &["apply-scenario"], &["acts on the live cluster"]);
     check(&migsaw(&["plam"]), &["usage"], &["'plan'"]);
     check(&migsaw(&["plan", &example("dump.json")]), &["looks-like-a-dump"], &["--from"]);
 }
@@ -214,4 +217,30 @@ fn the_process_fails_with_the_same_code() {
         .stdout("")
         .stderr(predicates::str::starts_with("error[unreadable]"));
     binary().args(["plan", "-f", "-"]).write_stdin("{").assert().code(2).stdout("");
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing").display().to_string();
+    check(
+        &migsaw(&["diff", "--kubeconfig", &missing]),
+        &["cluster-config"],
+        &["missing", "kubectl config get-contexts"],
+    );
+    let kubeconfig = common::file(
+        &folder,
+        "config",
+        "apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]
+users: [{name: u, user: {token: t}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+current-context: c
+",
+    );
+    let other = ["abort", "--kubeconfig", &kubeconfig, "--context", "nowhere"];
+    check(&migsaw(&other), &["cluster-config"], &["nowhere"]);
+    let away = ["abort", "--kubeconfig", &kubeconfig];
+    check(&migsaw(&away), &["cluster-unreachable"], &["Lease gpu-operator/migsaw-apply", "kubectl get nodes"]);
 }
