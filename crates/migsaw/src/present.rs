@@ -60,6 +60,12 @@ impl Present {
         self.gpus.get(gpu)?.as_ref()
     }
 
+    /// Whether nobody has to cut it: a dynamic DRA driver makes instances when pods come, and takes those away that
+    /// nobody holds.
+    pub fn is_cut_by_driver(&self) -> bool {
+        self.unit == RecutUnit::Instance
+    }
+
     /// Indices of what runs on a GPU.
     pub fn on_gpu(&self, gpu: usize) -> impl Iterator<Item = usize> + '_ {
         let is_there = move |running: &Running| running.holds.iter().any(|held| usize::from(held.gpu) == gpu);

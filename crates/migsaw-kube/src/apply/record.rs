@@ -147,19 +147,19 @@ impl<'a> Target<'a> {
             let is_one = |pod: &&PodName| names.contains(&(pod.namespace.as_str(), pod.name.as_str()));
             facts.holders.iter().filter(is_one).cloned().collect::<Vec<PodName>>()
         };
-        let knows_gpus = present.unit != RecutUnit::Node;
+        let is_cut = step.recut && !present.is_cut_by_driver();
         let config = &self.configurations.distinct[self.configurations.of_nodes[entry]].name;
         StepRecord {
             node,
             uid: facts.uid.clone(),
             from: facts.config.clone(),
             offers: facts.offers.clone(),
-            to: step.recut.then(|| config.clone()),
-            becomes: if step.recut { advertised(pool, &self.plan.nodes[entry]) } else { BTreeMap::new() },
+            to: is_cut.then(|| config.clone()),
+            becomes: if is_cut { advertised(pool, &self.plan.nodes[entry]) } else { BTreeMap::new() },
             evicts: of(&evicted),
             clears: !step.again.is_empty(),
             // Where it is not known on which GPU a pod is, nobody can stay on a node that is cut.
-            stays: if step.recut && !knows_gpus { Vec::new() } else { of(&left) },
+            stays: if is_cut && present.unit == RecutUnit::Node { Vec::new() } else { of(&left) },
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use migsaw::fleet::Strategy;
 use migsaw::plan::Plan;
-use migsaw::present::RecutUnit;
+use migsaw::present::Present;
 use migsaw::problem::Problem;
 
 use crate::yaml::quoted;
@@ -45,7 +45,7 @@ impl NodeLabels {
                 let from = range.start.max(group.nodes.start);
                 let to = range.end.min(group.nodes.end);
                 let here = (from..to).map(|index| listed.names.get(index - range.start));
-                let is_by_driver = listed.present.as_ref().is_some_and(|present| present.unit == RecutUnit::Instance);
+                let is_by_driver = listed.present.as_ref().is_some_and(Present::is_cut_by_driver);
                 if is_by_driver && pool.strategy == Strategy::Mixed {
                     by_driver.extend(here);
                     continue;

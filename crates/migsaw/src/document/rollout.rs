@@ -51,7 +51,8 @@ pub struct WaveForm {
 pub struct StepForm {
     /// The node's name.
     pub node: String,
-    /// What its label `nvidia.com/mig.config` becomes; left out if no GPU gets other instances.
+    /// What its label `nvidia.com/mig.config` becomes; left out if no GPU gets other instances, or if a DRA driver
+    /// makes them itself when pods come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
     /// The pods that are evicted.
@@ -155,7 +156,7 @@ impl RolloutDocument {
             };
             StepForm {
                 node: problem.fleet.pools[step.pool].node_name(step.node),
-                config: step.recut.then(|| config(step)),
+                config: (step.recut && !present.is_some_and(Present::is_cut_by_driver)).then(|| config(step)),
                 evicts: named(&step.evicts),
                 homeless: named(&step.homeless),
                 hops: step.hops.iter().map(hop).collect(),
@@ -171,5 +172,42 @@ impl RolloutDocument {
             kindest: rollout.is_kindest,
             seconds: rollout.seconds(times),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::scenario;
+    use crate::geometry::Catalog;
+    use crate::plan::{Options, plan};
+    use crate::rollout::Limits;
+
+    /// A node of which one instance is in use, and a demand for which the rest has to be cut anew.
+    fn steps(recut: &str) -> Vec<StepForm> {
+        let text = format!(
+            "apiVersion: migsaw.io/v1alpha1
+kind: Scenario
+fleet: [{{pool: p, model: A30, nodes: 1, gpusPerNode: 1}}]
+demand:
+- {{name: small, profile: 1g.6gb, count: 1}}
+- {{name: large, profile: 2g.12gb, count: 1}}
+state:
+- {{node: p-0, recut: {recut}, gpus: ['1g.6gb@0,1g.6gb@1,1g.6gb@2,1g.6gb@3'], pods: [{{demand: small, on: [{{gpu: 0, profile: 1g.6gb, start: 0}}]}}]}}
+"
+        );
+        let problem = scenario::parse(&text, &Catalog::builtin()).map_err(|found| format!("{found:?}")).unwrap();
+        let plan = plan(&problem, &Options::default()).unwrap();
+        let rollout = Rollout::new(&problem, &plan, Limits::default());
+        let document = RolloutDocument::new(&problem, &plan, &rollout, Times::default());
+        document.waves.into_iter().flat_map(|wave| wave.steps).collect()
+    }
+
+    #[test]
+    fn what_a_driver_cuts_gets_no_label() {
+        let by_manager = steps("gpu");
+        assert!(by_manager.iter().all(|step| step.config.is_some()) && by_manager.len() == 1, "{by_manager:?}");
+        let by_driver = steps("instance");
+        assert!(by_driver.iter().all(|step| step.config.is_none()) && by_driver.len() == 1, "{by_driver:?}");
     }
 }
