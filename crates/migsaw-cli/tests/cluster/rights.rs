@@ -20,6 +20,9 @@ async fn the_shipped_rights_are_enough() {
     applied.assert(0, &["done: 2 nodes"]);
     site.assert_finished().await;
     site.aborted(&[]).await.assert(0, &["nothing was half-done"]);
+    site.be(site.plane.kubeconfig().to_owned());
+    let elsewhere = site.aborted(&["--operator-namespace", "nowhere"]).await;
+    elsewhere.assert(2, &["error[cluster-refused]", "namespaces \"nowhere\" not found", "--operator-namespace"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -217,6 +217,7 @@ impl Shared {
         let seconds = self.times.duration.as_millis().div_ceil(1000).max(1);
         let seconds = i32::try_from(seconds).unwrap_or(i32::MAX);
         let params = PostParams { field_manager: Some(super::MANAGER.to_owned()), ..PostParams::default() };
+        let was_there = object.is_some();
         let written = match object {
             None => {
                 let lease = json!({"metadata": {"name": NAME, "namespace": self.namespace}, "spec": {
@@ -242,7 +243,9 @@ impl Shared {
         };
         match written {
             Ok(_) => Ok(true),
-            Err(error) if is_conflict(&error) || is_absent(&error) => Ok(false),
+            Err(error) if is_conflict(&error) => Ok(false),
+            // It was deleted in between. Where it was to be created it is the namespace that is missing.
+            Err(error) if is_absent(&error) && was_there => Ok(false),
             Err(error) => Err(refused(format!("write Lease {}/{NAME}", self.namespace))(error)),
         }
     }
