@@ -10,14 +10,14 @@
 //! # What survives
 //!
 //! Nothing is remembered here that is not in the cluster. The [`Record`], a `ConfigMap`, says what is to become of
-//! each node; what has become of it is read off the node each time ([`next`](step::next)), and every act is one
+//! each node; what has become of it is read off the node each time (the module `step`), and every act is one
 //! that may be done twice. So this may be killed at any instant and run again. A node is marked with the rollout's
 //! id by the very patch that cordons it, and the mark goes with the patch that uncordons it: what is cordoned by
 //! this is known as such.
 //!
 //! # Who acts
 //!
-//! One applier at a time, by a [`Lease`](lease); before each write it is made sure that it is still held.
+//! One applier at a time, by a Lease; before each write it is made sure that it is still held.
 //!
 //! # What goes wrong
 //!
