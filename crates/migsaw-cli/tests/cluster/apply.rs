@@ -6,7 +6,7 @@ use kube::{Api, ResourceExt as _};
 
 use migsaw_control_plane::Workload;
 
-use crate::site::{NAMESPACE, Pace, SEVENTHS, Site};
+use crate::site::{NAMESPACE, Pace, SEVENTHS, Site, sevenths};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_apply_does_what_diff_says() {
@@ -67,7 +67,7 @@ async fn an_apply_waits_for_a_budget() {
     let running =
         Workload { namespace: NAMESPACE, name: "llm", profile: "1g.10gb", replicas: 80, max_unavailable: Some(1) };
     let waiting = Workload { name: "train", profile: "3g.40gb", replicas: 32, max_unavailable: None, ..running };
-    let Some(site) = Site::with(4, running, waiting, Pace::default()).await else { return };
+    let Some(site) = Site::with(sevenths(4), vec![running], vec![waiting], Pace::default()).await else { return };
     let applied = site.applied(&["--max-unavailable", "2"]).await;
     applied.assert(
         0,

@@ -29,7 +29,7 @@ async fn a_killed_apply_goes_on() {
         let (more, less) = if rollouts % 2 == 0 { ("train", "spare") } else { ("spare", "train") };
         if rollouts > 0 {
             site.scale(less, 0).await;
-            site.scale(more, site.waiting.replicas).await;
+            site.scale(more, site.waiting[0].replicas).await;
         }
         rollouts += 1;
         loop {

@@ -47,8 +47,8 @@ pub(crate) struct Site {
     pub(crate) plane: ControlPlane,
     pub(crate) manager: MigManager,
     pub(crate) budgets: BudgetWatch,
-    pub(crate) running: Workload<'static>,
-    pub(crate) waiting: Workload<'static>,
+    pub(crate) running: Vec<Workload<'static>>,
+    pub(crate) waiting: Vec<Workload<'static>>,
     kubeconfig: PathBuf,
     _kubelet: Kubelet,
     _turn: MutexGuard<'static, ()>,
@@ -66,34 +66,39 @@ impl Site {
         };
         let waiting =
             Workload { name: "train", profile: "3g.40gb", replicas: nodes * 8, max_unavailable: None, ..running };
-        Site::with(nodes, running, waiting, pace).await
+        Site::with(sevenths(nodes), vec![running], vec![waiting], pace).await
     }
 
     pub(crate) async fn with(
-        nodes: u32,
-        running: Workload<'static>,
-        waiting: Workload<'static>,
+        nodes: Vec<GpuNode>,
+        running: Vec<Workload<'static>>,
+        waiting: Vec<Workload<'static>>,
         pace: Pace,
     ) -> Option<Site> {
         let turn = TURN.lock().await;
         let plane = ControlPlane::start().await.unwrap()?;
         let client = plane.client();
-        for node in 1..=nodes {
-            let node = GpuNode::h100(name(node), SEVENTHS, &[("nvidia.com/mig-1g.10gb", 56)]);
+        for node in nodes {
             node.create(&client).await.unwrap();
         }
         let kubelet = Kubelet::start(client.clone(), pace.ending);
         let manager = MigManager::start(client.clone(), "migsaw-mig-config", pace.cutting);
         plane.create_namespace(NAMESPACE).await.unwrap();
-        running.create(&client).await.unwrap();
-        running.await_running(&client, running.replicas).await.unwrap();
+        for workload in &running {
+            workload.create(&client).await.unwrap();
+        }
+        for workload in &running {
+            workload.await_running(&client, workload.replicas).await.unwrap();
+        }
         let budgets = BudgetWatch::start(client.clone(), NAMESPACE);
-        waiting.create(&client).await.unwrap();
         let kubeconfig = plane.kubeconfig().to_owned();
         let site = Site { plane, manager, budgets, running, waiting, kubeconfig, _kubelet: kubelet, _turn: turn };
-        // Until they exist, nobody can plan for them.
-        while site.pods(site.waiting.name).await.len() < waiting.replicas as usize {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        for workload in &site.waiting {
+            workload.create(&site.client()).await.unwrap();
+            // Until they exist, nobody can plan for them.
+            while site.pods(workload.name).await.len() < workload.replicas as usize {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
         Some(site)
     }
@@ -177,8 +182,9 @@ impl Site {
     /// Everything is as a finished rollout leaves it: all pods run, no node is held, no pod held slices of a node
     /// that was cut, and no budget was ever broken.
     pub(crate) async fn assert_finished(&self) {
-        self.running.await_running(&self.client(), self.running.replicas).await.unwrap();
-        self.waiting.await_running(&self.client(), self.waiting.replicas).await.unwrap();
+        for workload in self.running.iter().chain(&self.waiting) {
+            workload.await_running(&self.client(), workload.replicas).await.unwrap();
+        }
         assert_eq!(self.held().await, Vec::<String>::new());
         self.assert_unbroken();
         let diff = self.run(&["diff", "--live"]).await;
@@ -188,9 +194,11 @@ impl Site {
     /// No pod held slices of a node that was cut, and no budget was ever broken.
     pub(crate) fn assert_unbroken(&self) {
         assert_eq!(self.manager.busy(), Vec::<String>::new());
-        let least = self.budgets.least()[self.running.name];
-        let promised = self.running.replicas - self.running.max_unavailable.unwrap_or(self.running.replicas);
-        assert!(least >= promised as usize, "{least} of {promised} pods were ready");
+        for workload in &self.running {
+            let least = self.budgets.least()[workload.name];
+            let promised = workload.replicas.saturating_sub(workload.max_unavailable.unwrap_or(workload.replicas));
+            assert!(least >= promised as usize, "{least} of {promised} pods of {} were ready", workload.name);
+        }
     }
 
     /// Whatever is cordoned is marked, and the other way round.
@@ -205,7 +213,7 @@ impl Site {
     pub(crate) async fn scale(&self, name: &'static str, replicas: u32) {
         let deployments: Api<Deployment> = Api::namespaced(self.client(), NAMESPACE);
         if deployments.get_opt(name).await.unwrap().is_none() {
-            let workload = Workload { name, profile: "2g.20gb", replicas, ..self.waiting };
+            let workload = Workload { name, profile: "2g.20gb", replicas, ..self.waiting[0] };
             workload.create(&self.client()).await.unwrap();
         }
         let patch = json!({"spec": {"replicas": replicas}});
@@ -223,9 +231,11 @@ impl Site {
 
     /// Waits until all pods of a workload run that waits at first, and those that ran do again.
     pub(crate) async fn await_bound(&self, name: &'static str) {
-        let workload = Workload { name, ..self.waiting };
-        workload.await_running(&self.client(), self.waiting.replicas).await.unwrap();
-        self.running.await_running(&self.client(), self.running.replicas).await.unwrap();
+        let workload = Workload { name, ..self.waiting[0] };
+        workload.await_running(&self.client(), workload.replicas).await.unwrap();
+        for workload in &self.running {
+            workload.await_running(&self.client(), workload.replicas).await.unwrap();
+        }
     }
 
     /// Waits until a child has said something on stderr.
@@ -246,6 +256,11 @@ impl Site {
 fn acting<'a>(first: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     let lease = ["--lease", "3s"].iter().filter(|_| !more.contains(&"--lease"));
     first.iter().chain(&["--poll", "50ms"]).chain(lease).chain(more).copied().collect()
+}
+
+/// Nodes whose GPUs are all cut into sevenths.
+pub(crate) fn sevenths(nodes: u32) -> Vec<GpuNode> {
+    (1..=nodes).map(|node| GpuNode::h100(name(node), SEVENTHS, &[("nvidia.com/mig-1g.10gb", 56)])).collect()
 }
 
 /// A node's name.
