@@ -108,6 +108,33 @@ fn what_a_node_offers_is_how_it_is_cut() {
 }
 
 #[test]
+fn the_labels_of_feature_discovery_count_while_the_device_plugin_is_away() {
+    let counts = |counts: &[(&str, u32)]| {
+        let label = |(profile, n): &(&str, u32)| format!("nvidia.com/mig-{profile}.count: \"{n}\"");
+        counts.iter().map(label).collect::<Vec<_>>().join(", ")
+    };
+    let told = format!("nvidia.com/mig.config: all-2g.12gb, {}", counts(&[("1g.6gb", 8)]));
+    check(
+        &[
+            node("a", &counts(&[("1g.6gb", 4), ("2g.12gb", 2)]), "nvidia.com/mig-1g.6gb: 0"),
+            node("b", &counts(&[("1g.6gb", 8)]), "nvidia.com/mig-2g.12gb: 4"),
+            node("c", &told, ""),
+            node("d", &counts(&[("1g.6gb", 8)]), "nvidia.com/mig-1g.6gb: 8"),
+        ],
+        &[
+            "a: ? 2g.12gb@0,2g.12gb@2 1g.6gb@0,1g.6gb@1,1g.6gb@2,1g.6gb@3 | ",
+            "b: 2g.12gb@0,2g.12gb@2 2g.12gb@0,2g.12gb@2 | ",
+            "c: 1g.6gb@0,1g.6gb@1,1g.6gb@2,1g.6gb@3 1g.6gb@0,1g.6gb@1,1g.6gb@2,1g.6gb@3 | ",
+            "d: 1g.6gb@0,1g.6gb@1,1g.6gb@2,1g.6gb@3 1g.6gb@0,1g.6gb@1,1g.6gb@2,1g.6gb@3 | ",
+        ],
+        &[
+            "state-assumed node c: offers other instances than its nvidia.com/mig.config says: what it offers was taken",
+            "state-assumed node b: offers other instances than the labels of GPU feature discovery count: what it offers counts",
+        ],
+    );
+}
+
+#[test]
 fn what_mig_manager_was_told_says_which_gpu() {
     let config = "- kind: ConfigMap
   metadata: {name: custom, namespace: gpu-operator}

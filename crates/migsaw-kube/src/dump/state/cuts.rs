@@ -45,6 +45,12 @@ impl<'a> Cuts<'a> {
         let object = format!("node {}", node.name);
         let offered = self.offered(node, fleet_node);
         let told = self.told(node, fleet_node);
+        let (by_plugin, by_labels) = (in_capacity(node), in_labels(node));
+        if !by_plugin.is_empty() && !by_labels.is_empty() && by_plugin != by_labels {
+            let message =
+                "offers other instances than the labels of GPU feature discovery count: what it offers counts";
+            warnings.add(WarningCode::StateAssumed, &object, message);
+        }
         match (told, offered) {
             (Some(told), offered) if agrees(&told, offered.as_ref(), node, fleet_node) => {
                 Some(Cut { gpus: told, in_any_order: false })
@@ -116,16 +122,14 @@ impl<'a> Cuts<'a> {
                 Some(vec![Some(layout); gpus as usize])
             }
             (Strategy::Mixed, _) => {
-                let mut totals = Instances::new();
-                for (resource, &n) in node.capacity.iter().filter(|(_, n)| **n > 0) {
-                    if let Some(profile) = ProfileName::from_resource(resource) {
-                        *totals.entry(profile).or_insert(0) += n;
-                    }
-                }
+                let by_plugin = in_capacity(node);
+                let whole = node.capacity.get(GPU).copied().unwrap_or(0);
+                // While the device plugin restarts a node offers nothing; the labels stay.
+                let is_away = by_plugin.is_empty() && whole == 0;
+                let totals = if is_away { in_labels(node) } else { by_plugin };
                 if totals.is_empty() {
                     return Some(off());
                 }
-                let whole = node.capacity.get(GPU).copied().unwrap_or(0);
                 let cut = gpus.checked_sub(u32::try_from(whole).ok()?).filter(|&cut| cut > 0)?;
                 let layouts = self.split(model, cut, totals)?;
                 let mut all: Gpus = layouts.into_iter().map(Some).collect();
@@ -147,6 +151,30 @@ impl<'a> Cuts<'a> {
     }
 }
 
+/// The instances that the device plugin offers.
+fn in_capacity(node: &Node) -> Instances {
+    let offered = node.capacity.iter().map(|(resource, &n)| (resource.as_str(), n));
+    instances(offered)
+}
+
+/// The instances that GPU feature discovery counts, in labels like `nvidia.com/mig-1g.10gb.count`.
+fn in_labels(node: &Node) -> Instances {
+    let count =
+        |(key, value): (&'_ String, &String)| Some((key.strip_suffix(".count")?.to_owned(), value.parse().ok()?));
+    let counted: Vec<(String, u64)> = node.labels.iter().filter_map(count).collect();
+    instances(counted.iter().map(|(resource, n)| (resource.as_str(), *n)))
+}
+
+fn instances<'a>(resources: impl Iterator<Item = (&'a str, u64)>) -> Instances {
+    let mut totals = Instances::new();
+    for (resource, n) in resources.filter(|(_, n)| *n > 0) {
+        if let Some(profile) = ProfileName::from_resource(resource) {
+            *totals.entry(profile).or_insert(0) += n;
+        }
+    }
+    totals
+}
+
 /// Whether what MIG Manager was told is what the node offers, as far as it says.
 fn agrees(told: &Gpus, offered: Option<&Gpus>, node: &Node, fleet_node: &FleetNode) -> bool {
     let total = |cut: &Gpus| {
@@ -156,9 +184,8 @@ fn agrees(told: &Gpus, offered: Option<&Gpus>, node: &Node, fleet_node: &FleetNo
         }
         total
     };
-    // While its device plugin restarts a node offers nothing.
-    let offers_nothing = node.capacity.values().all(|&n| n == 0);
-    offers_nothing || offered.is_some_and(|offered| total(offered) == total(told))
+    let says_nothing = node.capacity.values().all(|&n| n == 0) && in_labels(node).is_empty();
+    says_nothing || offered.is_some_and(|offered| total(offered) == total(told))
 }
 
 /// What an entry makes of a node's GPUs; `None` if it leaves one open or cannot be created.
