@@ -75,6 +75,9 @@ pub(crate) fn not_applied(error: &ApplyError, namespace: &str) -> Failure {
         ApplyError::Held(_) => {
             problem("apply-held").help("wait for it to end; if it is gone, its Lease runs out by itself")
         }
+        ApplyError::Unplanned { .. } => problem("pods-not-planned").help(
+            "they hold slices of nodes that are to be cut; what was said when the cluster was read tells why they are not planned; if they have only just come, run it again",
+        ),
         ApplyError::Record(_) => {
             problem("rollout-record").help(format!("kubectl -n {namespace} get configmap migsaw-rollout -o yaml"))
         }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use migsaw_control_plane::OPERATOR;
 use serde_json::json;
 
-use crate::site::{Pace, Said, Site};
+use crate::site::{NAMESPACE, Pace, Said, Site, name};
 
 async fn write_lease(site: &Site, holder: &str, renewed: &str) {
     let leases: Api<Lease> = Api::namespaced(site.client(), OPERATOR);
@@ -109,4 +110,28 @@ async fn a_config_map_that_mig_manager_does_not_read_is_refused() {
     name("migsaw-mig-config").await;
     site.applied(&["--max-unavailable", "2"]).await.assert(0, &["done: 1 node"]);
     site.assert_finished().await;
+}
+
+/// A pod that runs where its node selector would not put it again: no plan counts it, so no apply may evict it.
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_the_plan_does_not_know_are_not_evicted() {
+    let Some(site) = Site::new(4, Pace::default()).await else { return };
+    let pods: Api<Pod> = Api::namespaced(site.client(), NAMESPACE);
+    // Somebody has to own them who is there, or they are collected as garbage; who it is makes no difference.
+    let maps: Api<ConfigMap> = Api::namespaced(site.client(), NAMESPACE);
+    let map = serde_json::from_value(json!({"metadata": {"name": "odd"}})).unwrap();
+    let uid = maps.create(&PostParams::default(), &map).await.unwrap().metadata.uid;
+    let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "odd", "uid": uid, "controller": true});
+    for node in 1..=4 {
+        let pod = json!({"metadata": {"name": format!("odd-{node}"), "ownerReferences": [owner]}, "spec": {
+            "nodeName": name(node), "nodeSelector": {"zone": "elsewhere"},
+            "containers": [{"name": "main", "image": "main", "resources": {"limits": {"nvidia.com/mig-1g.10gb": "1"}}}]}});
+        pods.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
+    }
+    let before = site.versions().await;
+    for flags in [[].as_slice(), &["--dry-run", "server"]] {
+        let said = site.applied(flags).await;
+        said.assert(2, &["warning[running-misplaced]", "error[pods-not-planned]", "research/odd-"]);
+    }
+    assert_eq!(site.versions().await, before);
 }

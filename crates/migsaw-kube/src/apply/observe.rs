@@ -24,7 +24,7 @@ pub(super) struct NodeFacts {
     pub(super) uid: String,
     pub(super) config: Option<String>,
     pub(super) offers: BTreeMap<String, u64>,
-    /// The pods on it that hold slices.
+    /// The pods on it that hold slices and are not told to end.
     pub(super) holders: Vec<PodName>,
 }
 
@@ -36,7 +36,8 @@ pub(super) async fn facts_of(
 ) -> Result<BTreeMap<String, NodeFacts>, ClusterError> {
     let facts = iter(nodes).map(|name| async move {
         let seen = look(client, &name, patience).await.map_err(refused(format!("look at node {name}")))?;
-        let holders = seen.holders.into_iter().map(|holder| holder.name).collect();
+        let staying = seen.holders.into_iter().filter(|holder| !holder.is_ending);
+        let holders = staying.map(|holder| holder.name).collect();
         let facts = seen.node.map(|NodeSeen { uid, config, offers, .. }| NodeFacts { uid, config, offers, holders });
         Ok(facts.map(|facts| (name, facts)))
     });

@@ -199,6 +199,19 @@ impl Record {
         self.waves.iter().flatten()
     }
 
+    /// The pods on nodes that are to be cut of which the plan knows nothing, with their nodes: because it could not be
+    /// told how the node is cut, or because they could not be placed again where they are, or because they have only
+    /// just come.
+    pub(super) fn unplanned(&self, facts: &BTreeMap<String, NodeFacts>) -> Vec<(String, PodName)> {
+        let of_step = |step: &StepRecord| {
+            let holders = facts.get(&step.node).filter(|_| step.to.is_some()).map(|facts| facts.holders.clone());
+            let is_known = |pod: &PodName| step.evicts.contains(pod) || step.stays.contains(pod);
+            let unknown = holders.unwrap_or_default().into_iter().filter(move |pod| !is_known(pod));
+            unknown.map(|pod| (step.node.clone(), pod)).collect::<Vec<(String, PodName)>>()
+        };
+        self.steps().flat_map(of_step).collect()
+    }
+
     /// The same rollout, so far.
     pub(super) fn in_phase(self, phase: Phase) -> Record {
         Record { phase, ..self }

@@ -44,6 +44,7 @@ pub async fn rehearse(
     let facts = facts_of(&client, target.nodes(), patience.api).await?;
     let record = Record::new(&target, &facts, "rehearsal", jiff::Timestamp::now());
     record.write()?;
+    ApplyError::of_unplanned(record.unplanned(&facts))?;
     let hands = Hands { client, is_rehearsal: true };
     let mut refusals = Vec::new();
     for step in record.steps() {

@@ -20,6 +20,7 @@ use super::events::Events;
 use super::lease::{Held, Lease, LeaseError};
 use super::observe::{TOGETHER, facts_of};
 use super::outcome::{NodeEnd, Outcome};
+use super::pods::PodName;
 use super::progress::Progress;
 use super::record::{Phase, Record, RecordError, StepRecord, Target};
 use super::settings::{Job, Settings};
@@ -41,9 +42,30 @@ pub enum ApplyError {
     /// The rollout's record.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// Pods would be evicted of which the plan knows nothing.
+    #[error("the plan does not know of {}", listed(.pods))]
+    Unplanned {
+        /// The pods, with their nodes.
+        pods: Vec<(String, PodName)>,
+    },
     /// The cluster does not do what was asked.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+}
+
+/// The first of some pods, with their nodes.
+fn listed(pods: &[(String, PodName)]) -> String {
+    let mut names: Vec<String> = pods.iter().take(3).map(|(node, pod)| format!("pod {pod} on {node}")).collect();
+    if pods.len() > names.len() {
+        names.push(format!("{} more", pods.len() - names.len()));
+    }
+    names.join(", ")
+}
+
+impl ApplyError {
+    pub(super) fn of_unplanned(pods: Vec<(String, PodName)>) -> Result<(), ApplyError> {
+        if pods.is_empty() { Ok(()) } else { Err(ApplyError::Unplanned { pods }) }
+    }
 }
 
 impl From<LeaseError> for ApplyError {
@@ -105,8 +127,9 @@ impl Applier {
         let target = Target::new(job.problem, job.plan, job.rollout);
         let facts = facts_of(&self.hands.client, target.nodes(), patience).await?;
         let mut record = Record::new(&target, &facts, &self.settings.by, Timestamp::now());
-        // Too large is known before anything is written.
+        // What is in the way is known before anything is written.
         record.write()?;
+        ApplyError::of_unplanned(record.unplanned(&facts))?;
         self.lease.allows().await?;
         let config = plan_config(job.problem, job.plan, Some(job.catalog));
         let publishing = Publishing {

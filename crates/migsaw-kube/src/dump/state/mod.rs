@@ -2,8 +2,8 @@
 //!
 //! A node's cut is what MIG Manager was told, if its `nvidia.com/mig.config` names an entry that is known (of the
 //! node's own ConfigMap, of another in the dump, or one that the operator ships) and what the node offers agrees.
-//! Else it is what the node offers, or GPU feature discovery counts: so many instances of each profile, on GPUs that could hold them. Which GPU a
-//! pod is on is not said by either, so nodes are what must be idle to be cut anew.
+//! Else it is what the node offers, or GPU feature discovery counts: so many instances of each profile, on GPUs that
+//! could hold them. Which GPU a pod is on is not said by any of these, so nodes are what must be idle to be cut anew.
 //!
 //! Better is a [`Sight`]: what is seen of every GPU of a node, and of the pods on it. Where it is complete, agrees
 //! with what the node offers and knows every pod, GPUs are what must be idle, or instances where a driver makes and
