@@ -72,6 +72,11 @@ pub(crate) fn not_applied(error: &ApplyError, namespace: &str) -> Failure {
     let problem = |code: &str| Problem::new(code, error.to_string());
     Failure::from(match error {
         ApplyError::Cluster(error) | ApplyError::Publish(PublishError::Cluster(error)) => return wrong(error),
+        ApplyError::Stopped => problem("stopped"),
+        ApplyError::Meanwhile { .. } => problem("rollout-meanwhile").help("run it again: it then goes on with that one"),
+        ApplyError::Changed { .. } => {
+            problem("cluster-changed").help("nothing was changed; run it again, and it is planned anew")
+        }
         ApplyError::Held(_) => {
             problem("apply-held").help("wait for it to end; if it is gone, its Lease runs out by itself")
         }

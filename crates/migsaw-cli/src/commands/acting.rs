@@ -1,8 +1,8 @@
 //! What `apply` and `abort` have in common: acting on a cluster while saying what happens.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,7 +14,7 @@ use migsaw_report::{clean, counted};
 
 use crate::Answer;
 use crate::args::{AccessArgs, ActingArgs, Format};
-use crate::budget::{forget_interrupt, heed_interrupts, interrupted};
+use crate::budget::{heed_interrupts, interrupted};
 use crate::cluster::{Connection, not_applied};
 use crate::io::Io;
 use crate::output::{self, say};
@@ -32,7 +32,8 @@ pub(super) fn settings(access: &AccessArgs, acting: &ActingArgs, roll_back: bool
         lease: LeaseTimes::of(acting.lease.max(SHORTEST_LEASE)),
         patience: patience(acting),
         roll_back,
-        stop: Arc::new(AtomicBool::new(false)),
+        stop: Arc::default(),
+        cordoned: Arc::default(),
         progress: Arc::new(|_| {}),
     }
 }
@@ -64,10 +65,10 @@ pub(super) fn acting<T: Send, F: Future<Output = Result<T, ApplyError>>>(
     io: &mut Io<'_>,
     act: impl FnOnce(Settings) -> F + Send,
 ) -> Result<T> {
-    forget_interrupt();
     heed_interrupts();
     let namespace = settings.namespace.clone();
-    let (stop, (told, hears)) = (Arc::clone(&settings.stop), channel());
+    let (stop, cordoned) = (Arc::clone(&settings.stop), Arc::clone(&settings.cordoned));
+    let (told, hears) = channel();
     let settings = Settings { progress: telling(told), ..settings };
     let runtime = &connection.runtime;
     let result = std::thread::scope(|scope| {
@@ -86,7 +87,21 @@ pub(super) fn acting<T: Send, F: Future<Output = Result<T, ApplyError>>>(
         acting.join()
     });
     match result {
-        Ok(result) => Ok(result.map_err(|error| not_applied(&error, &namespace))?),
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(error)) => {
+            let cordoned = cordoned.lock().unwrap_or_else(PoisonError::into_inner);
+            if !cordoned.is_empty() {
+                let nodes: Vec<String> = cordoned.iter().map(|node| clean(node).into_owned()).collect();
+                let nodes = nodes.join(", ");
+                say(
+                    io,
+                    &format!(
+                        "still cordoned: {nodes}; `migsaw apply` goes on, `migsaw abort` takes back what is half-done"
+                    ),
+                );
+            }
+            Err(not_applied(&error, &namespace).into())
+        }
         Err(panic) => std::panic::resume_unwind(panic),
     }
 }
@@ -111,6 +126,7 @@ pub(super) async fn with_lease<T>(
 fn line(progress: &Progress) -> String {
     let time = Timestamp::now().strftime("%H:%M:%SZ");
     let text = match progress {
+        Progress::AwaitingLease { holder } => format!("waiting for the Lease of {}", clean(holder)),
         Progress::AwaitingConfig(left) => {
             format!("waiting {} s until MIG Managers have seen the new ConfigMap", left.as_secs().max(1))
         }

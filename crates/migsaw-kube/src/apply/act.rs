@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::pods::PodName;
 use super::record::StepRecord;
-use super::step::NodeSeen;
+use super::step::{Mark, NodeSeen};
 use super::{MANAGER, MARK};
 use crate::cluster::{is_absent, is_conflict};
 use crate::gpu_operator::{LABEL, STATE};
@@ -30,19 +30,21 @@ pub(super) enum Evicted {
 
 impl Hands {
     /// Marks and cordons a node.
-    pub(super) async fn cordon(&self, step: &StepRecord, id: &str) -> kube::Result<bool> {
-        let patch = json!({"metadata": {"annotations": {MARK: id}}, "spec": {"unschedulable": true}});
-        self.patch(step, patch).await
+    pub(super) async fn cordon(&self, step: &StepRecord, node: &NodeSeen, id: &str) -> kube::Result<bool> {
+        // One that was cordoned already, and uncordoned by somebody else, keeps what its mark says.
+        let mark = node.mark.as_ref().filter(|mark| mark.is_labelled);
+        let mark = mark.map_or_else(|| id.to_owned(), |mark| Mark::labelled(&mark.id));
+        self.patch(step, node, json!({"metadata": {"annotations": {MARK: mark}}, "spec": {"unschedulable": true}}))
+            .await
     }
 
     /// Takes mark, cordon and reservation away together.
     pub(super) async fn uncordon(&self, step: &StepRecord, node: &NodeSeen) -> kube::Result<bool> {
-        let patch = json!({"metadata": {"annotations": {MARK: null}}, "spec": {"unschedulable": null}});
+        let mut patch = json!({"metadata": {"annotations": {MARK: null}}, "spec": {"unschedulable": null}});
         if node.is_reserved {
-            self.patch(step, with_taints(patch, node, None)).await
-        } else {
-            self.patch(step, patch).await
+            patch["spec"]["taints"] = taints(node, None);
         }
+        self.patch(step, node, patch).await
     }
 
     /// Makes pods prefer other nodes.
@@ -53,24 +55,30 @@ impl Hands {
             effect: "PreferNoSchedule".to_owned(),
             time_added: None,
         };
-        self.patch(step, with_taints(json!({"metadata": {}, "spec": {}}), node, Some(taint))).await
+        self.patch(step, node, json!({"metadata": {}, "spec": {"taints": taints(node, Some(taint))}})).await
     }
 
     /// Takes the reservation away.
     pub(super) async fn release(&self, step: &StepRecord, node: &NodeSeen) -> kube::Result<bool> {
-        self.patch(step, with_taints(json!({"metadata": {}, "spec": {}}), node, None)).await
+        self.patch(step, node, json!({"metadata": {}, "spec": {"taints": taints(node, None)}})).await
     }
 
     /// Tells MIG Manager what to make of a node. The state goes with it: that of the last change would be taken
     /// for this one's.
-    pub(super) async fn label(&self, step: &StepRecord, config: &str) -> kube::Result<bool> {
-        self.patch(step, json!({"metadata": {"labels": {LABEL: config, STATE: null}}})).await
+    pub(super) async fn label(&self, step: &StepRecord, node: &NodeSeen, id: &str, config: &str) -> kube::Result<bool> {
+        let annotations = json!({MARK: Mark::labelled(id)});
+        let labels = json!({LABEL: config, STATE: null});
+        self.patch(step, node, json!({"metadata": {"annotations": annotations, "labels": labels}})).await
     }
 
-    /// Whether the node is that one still, and unchanged where the patch goes by what it was; if not, the next look
-    /// at it tells. The uid makes the API server refuse a node that is another one by now.
-    async fn patch(&self, step: &StepRecord, mut patch: Value) -> kube::Result<bool> {
+    /// Whether the node is still as it was seen; if not, the next look at it tells. The uid makes the API server refuse
+    /// a node that is another one by now, the version one that somebody has changed since: what is decided by what
+    /// was seen is done to that only.
+    async fn patch(&self, step: &StepRecord, node: &NodeSeen, mut patch: Value) -> kube::Result<bool> {
         patch["metadata"]["uid"] = json!(step.uid);
+        if !self.is_rehearsal {
+            patch["metadata"]["resourceVersion"] = json!(node.version);
+        }
         let params = PatchParams {
             dry_run: self.is_rehearsal,
             field_manager: Some(MANAGER.to_owned()),
@@ -113,12 +121,8 @@ impl Hands {
     }
 }
 
-/// Adds the node's taints to a patch, with another reservation or none. They go as a whole, so only if the node is
-/// as it was seen.
-fn with_taints(mut patch: Value, node: &NodeSeen, reservation: Option<Taint>) -> Value {
+/// The node's taints, with another reservation or none: they go as a whole.
+fn taints(node: &NodeSeen, reservation: Option<Taint>) -> Value {
     let others = node.taints.iter().filter(|taint| taint.key != MARK);
-    let taints: Vec<Taint> = others.cloned().chain(reservation).collect();
-    patch["spec"]["taints"] = json!(taints);
-    patch["metadata"]["resourceVersion"] = json!(node.version);
-    patch
+    json!(others.cloned().chain(reservation).collect::<Vec<Taint>>())
 }

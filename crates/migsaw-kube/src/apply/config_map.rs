@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap as ConfigMapObject, Node};
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt as _};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::MANAGER;
-use crate::cluster::{ClusterError, patiently, refused};
+use crate::cluster::{ClusterError, in_pages, patiently, refused};
 use crate::gpu_operator::{ConfigMap, LABEL};
 use crate::mig_parted::Config;
 
@@ -21,6 +22,8 @@ pub struct Published {
     pub name: String,
     /// Whether it says something new.
     pub has_changed: bool,
+    /// When it was changed last, by whomever, by the API server's clock.
+    pub changed: Option<Timestamp>,
     /// Whether the `ClusterPolicy` that names it could be seen.
     pub is_policy_known: bool,
 }
@@ -102,14 +105,16 @@ pub(super) async fn publish(
     };
     let data = |map: &ConfigMapObject| map.data.clone();
     let has_changed = before.as_ref().map(data) != Some(data(&after));
-    Ok(Published { name: name.to_owned(), has_changed, is_policy_known })
+    let writes = after.metadata.managed_fields.iter().flatten();
+    let changed = writes.filter_map(|entry| entry.time.as_ref().map(|time| time.0)).max();
+    Ok(Published { name: name.to_owned(), has_changed, changed, is_policy_known })
 }
 
 /// The configurations that nodes are labelled with.
 async fn labels_in_use(client: &Client, patience: Duration) -> Result<BTreeSet<String>, ClusterError> {
     let nodes: Api<Node> = Api::all(client.clone());
-    let labelled = ListParams::default().labels(LABEL);
-    let found = patiently(patience, || nodes.list_metadata(&labelled)).await.map_err(refused("list nodes"))?;
+    let found = in_pages(patience, async |page| nodes.list_metadata(&page.labels(LABEL)).await).await;
+    let found = found.map_err(refused("list nodes"))?;
     Ok(found.iter().filter_map(|node| node.labels().get(LABEL).cloned()).collect())
 }
 

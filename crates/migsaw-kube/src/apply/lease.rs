@@ -5,18 +5,21 @@
 //! renewal was longer ago than the renew deadline, which is shorter. So two never act together, however far their
 //! clocks are apart, as long as they run equally fast.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease as LeaseObject;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::progress::Progress;
+use super::settings::Settings;
 use crate::cluster::{ClusterError, is_absent, is_conflict, refused};
 
 /// The Lease's name.
@@ -67,12 +70,19 @@ fn decide(holder: Option<&str>, holds_for: Duration, unchanged_for: Duration, me
 
 /// Somebody else is at it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{holder}` is applying a plan to this cluster (Lease {namespace}/{NAME})")]
+#[error("{} (Lease {namespace}/{NAME})", shown(.holder))]
 pub struct Held {
-    /// Who.
+    /// Who; empty if that is not known any more.
     pub holder: String,
     /// The Lease's namespace.
     pub namespace: String,
+}
+
+fn shown(holder: &str) -> String {
+    match holder {
+        "" => "somebody else has taken the Lease, and given it back".to_owned(),
+        holder => format!("`{holder}` is applying a plan to this cluster"),
+    }
 }
 
 /// Why there is no Lease.
@@ -82,6 +92,9 @@ pub(crate) enum LeaseError {
     Held(#[from] Held),
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// Nobody wants it any more.
+    #[error("stopped before anything was changed")]
+    Stopped,
 }
 
 /// A Lease that is held, renewed until this is released or dropped.
@@ -95,7 +108,11 @@ struct Shared {
     namespace: String,
     me: String,
     times: LeaseTimes,
+    /// How long renewals may fail.
+    patience: Duration,
     state: Mutex<State>,
+    /// Why the last renewal failed.
+    failure: Mutex<Option<ClusterError>>,
 }
 
 #[derive(Debug, Clone)]
@@ -108,28 +125,34 @@ enum State {
 
 impl Lease {
     /// Takes the Lease, waiting as long as a holder that is gone can have left it unrenewed.
-    pub(crate) async fn take(
-        client: Client,
-        namespace: &str,
-        me: &str,
-        times: LeaseTimes,
-    ) -> Result<Lease, LeaseError> {
+    pub(crate) async fn take(client: Client, settings: &Settings) -> Result<Lease, LeaseError> {
+        let Settings { namespace, by: me, lease: times, .. } = settings;
         let leases: Api<LeaseObject> = Api::namespaced(client, namespace);
         let shared = Shared {
             leases,
-            namespace: namespace.to_owned(),
-            me: me.to_owned(),
-            times,
+            namespace: namespace.clone(),
+            me: me.clone(),
+            times: *times,
+            patience: settings.patience.api,
             state: Mutex::new(State::Renewed(Instant::now())),
+            failure: Mutex::default(),
         };
         let begun = Instant::now();
         let mut seen: Option<(String, Instant)> = None;
         loop {
+            if settings.stop.load(Ordering::Relaxed) {
+                return Err(LeaseError::Stopped);
+            }
             let (object, holder, holds_for) = shared.look().await?;
             let record = format!("{:?}", object.as_ref().map(|object| &object.metadata.resource_version));
             let since = match &seen {
                 Some((known, since)) if *known == record => *since,
-                _ => seen.insert((record, Instant::now())).1,
+                known => {
+                    if let (None, Some(holder)) = (known, holder.as_ref().filter(|h| !h.is_empty() && *h != me)) {
+                        (settings.progress)(Progress::AwaitingLease { holder: holder.clone() });
+                    }
+                    seen.insert((record, Instant::now())).1
+                }
             };
             if decide(holder.as_deref(), holds_for, since.elapsed(), me) == Decision::Take {
                 if shared.write(object, Some(me)).await? {
@@ -139,7 +162,7 @@ impl Lease {
             }
             if begun.elapsed() > holds_for + times.retry * 2 {
                 let holder = holder.unwrap_or_default();
-                return Err(Held { holder, namespace: namespace.to_owned() }.into());
+                return Err(Held { holder, namespace: namespace.clone() }.into());
             }
             sleep(times.retry.min(Duration::from_secs(1))).await;
         }
@@ -148,16 +171,41 @@ impl Lease {
         Ok(Lease { shared, renewing })
     }
 
+    /// Has the API server check whether it could be made.
+    pub(crate) async fn rehearse(client: Client, namespace: &str) -> Result<(), ClusterError> {
+        let leases: Api<LeaseObject> = Api::namespaced(client, namespace);
+        let lease =
+            LeaseObject { metadata: ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() }, spec: None };
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        match leases.create(&params, &lease).await {
+            Err(error) if is_conflict(&error) => Ok(()),
+            result => result.map(|_| ()).map_err(refused(format!("write Lease {namespace}/{NAME}"))),
+        }
+    }
+
     /// Waits until acting is allowed: at once while the Lease is held, else until it has been renewed.
-    pub(crate) async fn allows(&self) -> Result<(), Held> {
+    pub(crate) async fn allows(&self) -> Result<(), LeaseError> {
         loop {
             match &*self.shared.state() {
                 State::Renewed(at) if at.elapsed() < self.shared.times.renew_deadline => return Ok(()),
-                State::Renewed(_) => {}
-                State::Lost(held) => return Err(held.clone()),
+                State::Renewed(at) => {
+                    let mut failure = self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                    let is_final =
+                        matches!(*failure, Some(ClusterError::Forbidden { .. } | ClusterError::Refused { .. }));
+                    let is_hopeless = is_final || at.elapsed() > self.shared.patience;
+                    if let Some(failure) = failure.take_if(|_| is_hopeless) {
+                        return Err(failure.into());
+                    }
+                }
+                State::Lost(held) => return Err(held.clone().into()),
             }
             sleep(self.shared.times.retry.min(Duration::from_millis(200))).await;
         }
+    }
+
+    /// How long a write may take that was allowed: it has to be over before another can take the Lease.
+    pub(crate) fn longest_write(&self) -> Duration {
+        self.shared.times.duration.saturating_sub(self.shared.times.renew_deadline)
     }
 
     /// Gives it back, so that the next need not wait.
@@ -182,16 +230,29 @@ async fn renew(shared: Arc<Shared>) {
     loop {
         sleep(shared.times.retry).await;
         let begun = Instant::now();
-        let Ok((object, holder, _)) = shared.look().await else { continue };
-        // Without a holder somebody has had it in between and given it back.
-        let holder = holder.unwrap_or_default();
-        if holder != shared.me {
-            *shared.state() = State::Lost(Held { holder, namespace: shared.namespace.clone() });
-            return;
-        }
-        if let Ok(true) = shared.write(object, Some(&shared.me)).await {
-            *shared.state() = State::Renewed(begun);
-        }
+        let renewed = match shared.look().await {
+            // Deleted: whoever makes it anew first has it.
+            Ok((None, ..)) => shared.write(None, Some(&shared.me)).await,
+            Ok((object, holder, _)) => {
+                // Without a holder somebody has had it in between and given it back.
+                let holder = holder.unwrap_or_default();
+                if holder != shared.me {
+                    *shared.state() = State::Lost(Held { holder, namespace: shared.namespace.clone() });
+                    return;
+                }
+                shared.write(object, Some(&shared.me)).await
+            }
+            Err(error) => Err(error),
+        };
+        let failure = match renewed {
+            Ok(true) => {
+                *shared.state() = State::Renewed(begun);
+                None
+            }
+            Ok(false) => None,
+            Err(error) => Some(error),
+        };
+        *shared.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 }
 

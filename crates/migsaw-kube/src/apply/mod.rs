@@ -50,7 +50,7 @@ pub use pods::PodName;
 pub use progress::{Doing, Progress};
 pub use record::{Phase, Record, RecordError, StepRecord};
 pub use rehearse::{Refusal, rehearse};
-pub use run::{Applier, ApplyError};
+pub use run::{Applier, ApplyError, Facts, unfinished};
 pub use settings::{Job, Patience, Settings};
 pub use trouble::Trouble;
 

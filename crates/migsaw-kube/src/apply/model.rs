@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::pods::{Holder, PodName};
 use super::record::StepRecord;
-use super::step::{Aim, Next, NodeSeen, Seen, next};
+use super::step::{Aim, Mark, Next, NodeSeen, Seen, next};
 
 const ID: &str = "r";
 
@@ -40,6 +40,8 @@ struct World {
     manager: Manager,
     offers: Cut,
     is_cordoned: bool,
+    /// Whether its mark says that its label was changed.
+    is_labelled: bool,
     pod: Pod,
     aim: u8,
 }
@@ -74,6 +76,7 @@ impl World {
         manager: Manager::Success,
         offers: Cut::Old,
         is_cordoned: false,
+        is_labelled: false,
         pod: Pod::Runs,
         aim: 0,
     };
@@ -90,7 +93,7 @@ impl World {
             config: Some(if self.label == Cut::New { "new" } else { "old" }.to_owned()),
             state: state.map(str::to_owned),
             is_cordoned: self.is_cordoned,
-            mark: self.is_cordoned.then(|| ID.to_owned()),
+            mark: self.is_cordoned.then(|| Mark { id: ID.to_owned(), is_labelled: self.is_labelled }),
             offers: offered(self.offers),
             ..NodeSeen::default()
         };
@@ -106,17 +109,21 @@ impl World {
     /// What the world is after our next act; checks that it may be done.
     fn acted(mut self) -> World {
         match self.next() {
-            Next::Cordon => self.is_cordoned = true,
+            Next::Cordon => (self.is_cordoned, self.is_labelled) = (true, false),
             Next::Evict(_) => self.pod = Pod::Ends,
             Next::Label(to) => {
                 assert!(self.is_cordoned, "{self:?}: labelled, but not cordoned");
                 assert_eq!(self.pod, Pod::Gone, "{self:?}: labelled under a pod");
                 self.label = if to == "new" { Cut::New } else { Cut::Old };
                 self.manager = Manager::Unaware;
+                self.is_labelled = true;
             }
             Next::Uncordon => {
-                assert_eq!(self.manager, Manager::Success, "{self:?}: uncordoned before MIG Manager is done");
-                assert_eq!(self.offers, self.label, "{self:?}: uncordoned before the slices are there");
+                // Before its label is changed nobody is at work on it.
+                if self.is_labelled {
+                    assert_eq!(self.manager, Manager::Success, "{self:?}: uncordoned before MIG Manager is done");
+                    assert_eq!(self.offers, self.label, "{self:?}: uncordoned before the slices are there");
+                }
                 let is_right = AIMS[usize::from(self.aim)] != Aim::Forward || self.label == Cut::New;
                 assert!(is_right, "{self:?}: uncordoned too early");
                 self.is_cordoned = false;

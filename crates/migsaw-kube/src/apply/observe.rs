@@ -10,7 +10,7 @@ use kube::{Api, Client, ResourceExt as _};
 
 use super::MARK;
 use super::pods::{Holder, PodName, holders};
-use super::step::{NodeSeen, Seen};
+use super::step::{Mark, NodeSeen, Seen};
 use crate::cluster::{ClusterError, patiently, refused};
 use crate::dump::GPU;
 use crate::gpu_operator::{LABEL, STATE};
@@ -69,7 +69,7 @@ impl NodeSeen {
             config: label(LABEL),
             state: label(STATE),
             is_cordoned: node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false),
-            mark: node.annotations().get(MARK).cloned(),
+            mark: node.annotations().get(MARK).map(|mark| Mark::parse(mark)),
             is_reserved: taints.iter().any(|taint| taint.key == MARK),
             offers: offers(node),
             taints,

@@ -8,6 +8,11 @@ use super::trouble::Trouble;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
+    /// Somebody holds the Lease, or has left it unreleased: it is waited for that it runs out.
+    AwaitingLease {
+        /// Who.
+        holder: String,
+    },
     /// The `ConfigMap` is new, and MIG Managers have to see it first.
     AwaitingConfig(Duration),
     /// A wave begins.

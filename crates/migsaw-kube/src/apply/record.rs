@@ -8,8 +8,10 @@ use migsaw::present::{Present, RecutUnit};
 use migsaw::problem::Problem;
 use migsaw::rollout::{Rollout, Step};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::MANAGER;
 use super::observe::NodeFacts;
 use super::pods::PodName;
 use crate::gpu_operator::{ConfigMap, advertised};
@@ -31,7 +33,7 @@ pub struct Record {
     pub begun: Timestamp,
     /// How far it is.
     pub phase: Phase,
-    /// When the configurations changed for it; left out if they did not.
+    /// When the configurations were changed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_changed: Option<Timestamp>,
     /// What goes on at the same time, one after the other.
@@ -96,7 +98,7 @@ pub enum RecordError {
     },
     /// It is larger than Kubernetes stores.
     #[error(
-        "the rollout's record would have {bytes} bytes, but Kubernetes stores at most {most} (plan fewer nodes at a time)"
+        "the rollout's record would have {bytes} bytes, but Kubernetes stores at most {most} (cordon nodes that are not to be changed now, so that they are not planned)"
     )]
     TooLarge {
         /// Its size.
@@ -167,6 +169,8 @@ impl<'a> Target<'a> {
 impl Record {
     /// The `ConfigMap` it lies in, in the operator's namespace.
     pub const NAME: &'static str = "migsaw-rollout";
+    /// Its key in there.
+    pub(super) const KEY: &'static str = "rollout.json";
 
     /// The record of a rollout that begins now.
     ///
@@ -217,14 +221,21 @@ impl Record {
         Record { phase, ..self }
     }
 
-    /// The text that lies in the `ConfigMap`.
-    pub(super) fn write(&self) -> Result<String, RecordError> {
-        let text = serde_json::to_string_pretty(self).expect("a record has no keys but strings");
+    /// The `ConfigMap`, for server-side apply.
+    pub(super) fn manifest(&self) -> Result<Value, RecordError> {
+        let text = serde_json::to_string(self).expect("a record has no keys but strings");
         let (bytes, most) = (text.len(), ConfigMap::MAX_BYTES);
-        if bytes > most { Err(RecordError::TooLarge { bytes, most }) } else { Ok(text) }
+        if bytes > most {
+            return Err(RecordError::TooLarge { bytes, most });
+        }
+        Ok(json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": Record::NAME, "labels": {"app.kubernetes.io/managed-by": MANAGER}},
+            "data": {Record::KEY: text},
+        }))
     }
 
-    /// Reads what [`Record::write`] wrote.
+    /// Reads what lies in the `ConfigMap`.
     pub(super) fn read(text: &str) -> Result<Record, RecordError> {
         let unreadable = |reason: String| RecordError::Unreadable { name: Record::NAME.to_owned(), reason };
         let record: Record = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;

@@ -1,13 +1,19 @@
 //! What the API server would refuse of a rollout, without any of it being done.
 
+use k8s_openapi::api::core::v1::ConfigMap as ConfigMapObject;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use migsaw::geometry::Catalog;
 
+use super::MANAGER;
 use super::act::{Evicted, Hands};
 use super::config_map::{Published, Publishing, publish};
+use super::lease::Lease;
 use super::observe::facts_of;
 use super::record::{Record, Target};
 use super::run::ApplyError;
 use super::settings::{Job, Patience};
+use super::step::NodeSeen;
 use crate::cluster::{Cluster, ClusterError, patiently, refused};
 use crate::gpu_operator::plan_config;
 
@@ -43,14 +49,20 @@ pub async fn rehearse(
     let target = Target::new(job.problem, job.plan, job.rollout);
     let facts = facts_of(&client, target.nodes(), patience.api).await?;
     let record = Record::new(&target, &facts, "rehearsal", jiff::Timestamp::now());
-    record.write()?;
     ApplyError::of_unplanned(record.unplanned(&facts))?;
+    let maps: Api<ConfigMapObject> = Api::namespaced(client.clone(), namespace);
+    let (manifest, params) =
+        (Patch::Apply(record.manifest()?), PatchParams { dry_run: true, ..PatchParams::apply(MANAGER).force() });
+    let written = patiently(patience.api, || maps.patch(Record::NAME, &params, &manifest)).await;
+    written.map_err(refused(format!("write ConfigMap {namespace}/{}", Record::NAME)))?;
+    Lease::rehearse(client.clone(), namespace).await?;
     let hands = Hands { client, is_rehearsal: true };
     let mut refusals = Vec::new();
     for step in record.steps() {
-        let mut tried = vec![("cordon", patiently(patience.api, || hands.cordon(step, &record.id)).await)];
+        let node = NodeSeen::default();
+        let mut tried = vec![("cordon", patiently(patience.api, || hands.cordon(step, &node, &record.id)).await)];
         if let Some(to) = &step.to {
-            tried.push(("label", patiently(patience.api, || hands.label(step, to)).await));
+            tried.push(("label", patiently(patience.api, || hands.label(step, &node, &record.id, to)).await));
         }
         for (what, result) in tried {
             note(&mut refusals, &step.node, refused(format!("{what} node {}", step.node)), result)?;

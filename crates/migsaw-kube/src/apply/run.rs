@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use futures::stream::{StreamExt as _, TryStreamExt as _, iter};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap as ConfigMapObject, Node};
-use kube::api::{ListParams, Patch, PatchParams};
-use kube::{Api, ResourceExt as _};
-use serde_json::json;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, ResourceExt as _};
 use tokio::time::sleep;
 
 use super::MANAGER;
@@ -18,7 +17,7 @@ use super::act::Hands;
 use super::config_map::{PublishError, Published, Publishing, publish};
 use super::events::Events;
 use super::lease::{Held, Lease, LeaseError};
-use super::observe::{TOGETHER, facts_of};
+use super::observe::{NodeFacts, TOGETHER, facts_of};
 use super::outcome::{NodeEnd, Outcome};
 use super::pods::PodName;
 use super::progress::Progress;
@@ -26,7 +25,7 @@ use super::record::{Phase, Record, RecordError, StepRecord, Target};
 use super::settings::{Job, Settings};
 use super::step::{Aim, NodeSeen};
 use super::take::Herald;
-use crate::cluster::{Cluster, ClusterError, patiently, refused};
+use crate::cluster::{Cluster, ClusterError, in_pages, patiently, refused};
 use crate::gpu_operator::plan_config;
 
 /// Why nothing more is done. What was begun is in the cluster, and can be gone on with.
@@ -36,6 +35,21 @@ pub enum ApplyError {
     /// Somebody else is at it.
     #[error(transparent)]
     Held(#[from] Held),
+    /// It was stopped before anything was changed.
+    #[error("stopped before anything was changed")]
+    Stopped,
+    /// Somebody else has begun a rollout in between.
+    #[error("rollout {id} was begun in between")]
+    Meanwhile {
+        /// Its id.
+        id: String,
+    },
+    /// The nodes are not any more what the plan was made for.
+    #[error("the cluster has changed since it was planned: {}", .nodes.join(", "))]
+    Changed {
+        /// The nodes that have.
+        nodes: Vec<String>,
+    },
     /// The `ConfigMap` with the configurations.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -73,6 +87,7 @@ impl From<LeaseError> for ApplyError {
         match error {
             LeaseError::Held(held) => held.into(),
             LeaseError::Cluster(error) => error.into(),
+            LeaseError::Stopped => ApplyError::Stopped,
         }
     }
 }
@@ -92,7 +107,7 @@ impl Applier {
     /// [`ApplyError::Held`] if somebody else is applying, or the cluster does not give it.
     pub async fn start(cluster: &Cluster, settings: Settings) -> Result<Applier, ApplyError> {
         let client = cluster.client.clone();
-        let lease = Lease::take(client.clone(), &settings.namespace, &settings.by, settings.lease).await?;
+        let lease = Lease::take(client.clone(), &settings).await?;
         let events = Events::new(client.clone(), &settings.by);
         Ok(Applier { hands: Hands { client, is_rehearsal: false }, settings, lease, events })
     }
@@ -107,12 +122,7 @@ impl Applier {
     /// # Errors
     /// If its record cannot be read.
     pub async fn unfinished(&self) -> Result<Option<Record>, ApplyError> {
-        let maps: Api<ConfigMapObject> = Api::namespaced(self.hands.client.clone(), &self.settings.namespace);
-        let found = patiently(self.settings.patience.api, || maps.get_opt(Record::NAME)).await;
-        let found = found.map_err(refused(format!("read ConfigMap {}/{}", self.settings.namespace, Record::NAME)))?;
-        let text = found.and_then(|map| map.data?.remove(RECORD_KEY));
-        let record = text.map(|text| Record::read(&text)).transpose()?;
-        Ok(record.filter(|record| record.phase == Phase::Running))
+        read_unfinished(&self.hands.client, &self.settings.namespace, self.settings.patience.api).await
     }
 
     /// Puts the configurations and the rollout's record in place. Nothing else is changed yet.
@@ -122,13 +132,21 @@ impl Applier {
     ///
     /// # Panics
     /// If plan and rollout are not ones for the problem.
-    pub async fn begin(&self, job: Job<'_>) -> Result<(Record, Published), ApplyError> {
+    pub async fn begin(&self, job: Job<'_>, planned: &Facts) -> Result<(Record, Published), ApplyError> {
         let patience = self.settings.patience.api;
+        if let Some(record) = self.unfinished().await? {
+            return Err(ApplyError::Meanwhile { id: record.id });
+        }
         let target = Target::new(job.problem, job.plan, job.rollout);
         let facts = facts_of(&self.hands.client, target.nodes(), patience).await?;
+        let changed: Vec<String> =
+            target.nodes().into_iter().filter(|node| facts.get(node) != planned.0.get(node)).collect();
+        if !changed.is_empty() {
+            return Err(ApplyError::Changed { nodes: changed });
+        }
         let mut record = Record::new(&target, &facts, &self.settings.by, Timestamp::now());
         // What is in the way is known before anything is written.
-        record.write()?;
+        record.manifest()?;
         ApplyError::of_unplanned(record.unplanned(&facts))?;
         self.lease.allows().await?;
         let config = plan_config(job.problem, job.plan, Some(job.catalog));
@@ -140,25 +158,20 @@ impl Applier {
             patience,
         };
         let published = publish(&self.hands.client, config, publishing).await?;
-        record.config_changed = published.has_changed.then(Timestamp::now);
+        record.config_changed = published.changed;
         // What a rollout has left that is forgotten by now.
         let reserved = self.marked(None).await?.into_iter().filter(|(_, id)| id.is_empty());
         self.let_go(reserved.collect()).await?;
-        self.write(&record).await?;
+        self.save(&record).await?;
         Ok((record, published))
     }
 
-    async fn write(&self, record: &Record) -> Result<(), ApplyError> {
-        self.lease.allows().await?;
+    async fn save(&self, record: &Record) -> Result<(), ApplyError> {
         let maps: Api<ConfigMapObject> = Api::namespaced(self.hands.client.clone(), &self.settings.namespace);
-        let patch = Patch::Apply(json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": Record::NAME, "labels": {"app.kubernetes.io/managed-by": MANAGER}},
-            "data": {RECORD_KEY: record.write()?},
-        }));
+        let patch = Patch::Apply(record.manifest()?);
         let params = PatchParams::apply(MANAGER).force();
-        let written = patiently(self.settings.patience.api, || maps.patch(Record::NAME, &params, &patch));
-        written.await.map_err(refused(format!("write ConfigMap {}/{}", self.settings.namespace, Record::NAME)))?;
+        let action = format!("write ConfigMap {}/{}", self.settings.namespace, Record::NAME);
+        self.guarded(&action, || maps.patch(Record::NAME, &params, &patch)).await?;
         Ok(())
     }
 
@@ -177,14 +190,15 @@ impl Applier {
             let herald =
                 Herald { applier: self, wave: Some((number, record.waves.len())), has_spoken: AtomicBool::new(false) };
             let steps = wave.iter().map(|step| self.take(step, &record.id, Aim::Forward, &herald));
-            let ends = try_join_all(steps).await?;
+            // Nodes that were begun come to their end, whatever becomes of the others.
+            let ends = join_all(steps).await.into_iter().collect::<Result<Vec<NodeEnd>, ApplyError>>()?;
             let is_good = ends.iter().all(NodeEnd::is_good);
             outcome.nodes.extend(wave.iter().map(|step| step.node.clone()).zip(ends));
             if !is_good {
                 return Ok(outcome);
             }
         }
-        self.write(&record.clone().in_phase(Phase::Finished)).await?;
+        self.save(&record.clone().in_phase(Phase::Finished)).await?;
         outcome.is_complete = true;
         Ok(outcome)
     }
@@ -199,7 +213,7 @@ impl Applier {
         let mut outcome = Outcome { nodes: ends, is_complete: false };
         outcome.is_complete = !outcome.nodes.values().any(|end| matches!(end, NodeEnd::Stuck(_)));
         if let Some(record) = record.filter(|_| outcome.is_complete) {
-            self.write(&record.clone().in_phase(Phase::Aborted)).await?;
+            self.save(&record.clone().in_phase(Phase::Aborted)).await?;
         }
         Ok(outcome)
     }
@@ -222,13 +236,12 @@ impl Applier {
     /// The nodes that are marked or reserved, with what the record says of them, and the mark.
     async fn marked(&self, record: Option<&Record>) -> Result<Vec<(StepRecord, String)>, ApplyError> {
         let nodes: Api<Node> = Api::all(self.hands.client.clone());
-        let every = ListParams::default();
-        let all = patiently(self.settings.patience.api, || nodes.list(&every)).await;
         let mut marked = Vec::new();
+        let all = in_pages(self.settings.patience.api, async |page| nodes.list(&page).await).await;
         for node in all.map_err(refused("list nodes"))? {
             let seen = NodeSeen::of(&node);
             let id = match seen.mark {
-                Some(id) => id,
+                Some(mark) => mark.id,
                 None if seen.is_reserved => String::new(),
                 None => continue,
             };
@@ -260,5 +273,33 @@ impl Applier {
     }
 }
 
-/// The record's key in its `ConfigMap`.
-const RECORD_KEY: &str = "rollout.json";
+/// The rollout that was begun last, if it is not at its end.
+///
+/// # Errors
+/// If its record cannot be read.
+pub async fn unfinished(cluster: &Cluster, namespace: &str, patience: Duration) -> Result<Option<Record>, ApplyError> {
+    read_unfinished(&cluster.client, namespace, patience).await
+}
+
+async fn read_unfinished(client: &Client, namespace: &str, patience: Duration) -> Result<Option<Record>, ApplyError> {
+    let maps: Api<ConfigMapObject> = Api::namespaced(client.clone(), namespace);
+    let found = patiently(patience, || maps.get_opt(Record::NAME)).await;
+    let found = found.map_err(refused(format!("read ConfigMap {namespace}/{}", Record::NAME)))?;
+    let text = found.and_then(|map| map.data?.remove(Record::KEY));
+    let record = text.map(|text| Record::read(&text)).transpose()?;
+    Ok(record.filter(|record| record.phase == Phase::Running))
+}
+
+/// What the nodes of a plan are when it is made, to tell later whether they are that still.
+pub struct Facts(BTreeMap<String, NodeFacts>);
+
+impl Facts {
+    /// Looks at the nodes to which something is to happen.
+    ///
+    /// # Errors
+    /// If the API server is away, or refuses it.
+    pub async fn look(cluster: &Cluster, job: Job<'_>, patience: Duration) -> Result<Facts, ApplyError> {
+        let target = Target::new(job.problem, job.plan, job.rollout);
+        Ok(Facts(facts_of(&cluster.client, target.nodes(), patience).await?))
+    }
+}

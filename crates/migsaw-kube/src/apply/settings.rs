@@ -1,7 +1,8 @@
 //! What to apply, and how.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use migsaw::geometry::Catalog;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub roll_back: bool,
     /// Set it, and no further node is begun.
     pub stop: Arc<AtomicBool>,
+    /// The nodes that are cordoned by this, for those who want to say so if it ends with an error.
+    pub cordoned: Arc<Mutex<BTreeSet<String>>>,
     /// Hears what happens.
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
 }

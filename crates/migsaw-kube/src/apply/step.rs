@@ -34,7 +34,7 @@ pub(super) struct NodeSeen {
     pub(super) config: Option<String>,
     pub(super) state: Option<String>,
     pub(super) is_cordoned: bool,
-    pub(super) mark: Option<String>,
+    pub(super) mark: Option<Mark>,
     /// Whether it is reserved: by the taint that keeps pods away from nodes whose turn will come.
     pub(super) is_reserved: bool,
     /// What it offers of NVIDIA's resources.
@@ -42,6 +42,29 @@ pub(super) struct NodeSeen {
     /// Its taints, and the version they are of, for those who change them.
     pub(super) taints: Vec<Taint>,
     pub(super) version: Option<String>,
+}
+
+/// What a node is marked with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// The rollout's id.
+    pub(super) id: String,
+    /// Whether the label has been changed since the node was cordoned.
+    pub(super) is_labelled: bool,
+}
+
+impl Mark {
+    const LABELLED: &str = "/labelled";
+
+    pub(super) fn parse(text: &str) -> Mark {
+        let labelled = text.strip_suffix(Mark::LABELLED);
+        Mark { id: labelled.unwrap_or(text).to_owned(), is_labelled: labelled.is_some() }
+    }
+
+    /// The mark of a node whose label is changed for a rollout.
+    pub(super) fn labelled(id: &str) -> String {
+        format!("{id}{}", Mark::LABELLED)
+    }
 }
 
 /// What to do next.
@@ -72,7 +95,7 @@ pub(super) enum Next {
 /// Decides what to do next.
 pub(super) fn next(step: &StepRecord, id: &str, aim: Aim, seen: &Seen) -> Next {
     let Some(node) = seen.node.as_ref().filter(|node| node.uid == step.uid) else { return Next::Gone };
-    let is_ours = node.mark.as_deref() == Some(id);
+    let is_ours = node.mark.as_ref().is_some_and(|mark| mark.id == id);
     match aim {
         Aim::Forward if is_ours => forward(step, node, seen),
         Aim::Forward => begin(step, node, seen),
@@ -85,25 +108,27 @@ pub(super) fn next(step: &StepRecord, id: &str, aim: Aim, seen: &Seen) -> Next {
 /// A node that is not marked: nothing is done to it yet, or everything.
 fn begin(step: &StepRecord, node: &NodeSeen, seen: &Seen) -> Next {
     let leaving = leaving(step, seen);
-    if step.to.is_some() && step.to == step.from {
-        return Next::Refuse(Trouble::SameLabel);
-    }
     let is_done = if step.to.is_some() {
-        node.config == step.to && node.state.as_deref() == Some("success")
+        // A label that does not change says nothing about how the node is cut.
+        let is_cut = step.to != step.from || differing(&step.becomes, &node.offers).is_empty();
+        node.config == step.to && node.state.as_deref() == Some("success") && is_cut
     } else {
         // Who has come to a node that is not cut anew since it was done is none of ours: that it was to be cleared is
         // known by its reservation.
         let is_evicted = !seen.holders.iter().any(|holder| step.evicts.contains(&holder.name));
         is_evicted && !(step.clears && node.is_reserved)
     };
-    if is_done {
-        return done(node);
-    }
-    if let Some(id) = &node.mark {
-        return Next::Refuse(Trouble::OtherRollout { id: id.clone() });
+    if let Some(mark) = &node.mark {
+        return Next::Refuse(Trouble::OtherRollout { id: mark.id.clone() });
     }
     if node.is_cordoned {
         return Next::Refuse(Trouble::Cordoned);
+    }
+    if is_done {
+        return done(node);
+    }
+    if step.to.is_some() && step.to == step.from {
+        return Next::Refuse(Trouble::SameLabel);
     }
     if step.to.is_some() && node.config != step.from && node.config != step.to {
         return Next::Refuse(Trouble::Relabelled { found: node.config.clone() });
@@ -152,18 +177,27 @@ fn forward(step: &StepRecord, node: &NodeSeen, seen: &Seen) -> Next {
 
 /// A node that is cordoned by us and is to be what it was.
 fn back(step: &StepRecord, node: &NodeSeen) -> Next {
-    let Some(to) = &step.to else { return Next::Uncordon };
-    if node.config.as_ref() == Some(to) {
+    let is_labelled = node.mark.as_ref().is_some_and(|mark| mark.is_labelled);
+    if !is_labelled && (step.to.is_none() || node.config != step.to) {
+        return if node.config == step.from { Next::Uncordon } else { await_manager(node) };
+    }
+    if step.to.is_some() && node.config == step.to {
         return match &step.from {
             Some(from) => Next::Label(from.clone()),
             None => Next::Refuse(Trouble::NoWayBack),
         };
     }
-    if node.config != step.from {
-        return Next::Refuse(Trouble::Relabelled { found: node.config.clone() });
+    // What somebody else has made of it, or an unknown rollout, is not known: MIG Manager has to be done with it.
+    if step.to.is_some() && node.config == step.from { await_slices(node, &step.offers) } else { await_manager(node) }
+}
+
+/// MIG Manager has to be done, whatever it makes of the node; without a label it has nothing to do.
+fn await_manager(node: &NodeSeen) -> Next {
+    match node.state.as_deref() {
+        Some("success") => Next::Uncordon,
+        None if node.config.is_none() => Next::Uncordon,
+        _ => Next::AwaitCut(node.state.clone()),
     }
-    // Without a label there was no MIG Manager at work: nothing to wait for.
-    if step.from.is_none() { Next::Uncordon } else { await_slices(node, &step.offers) }
 }
 
 /// The label says what it is to say: MIG Manager, then the device plugin, have to follow.
@@ -241,7 +275,7 @@ mod tests {
             config: Some(config.to_owned()),
             state: Some(state.to_owned()).filter(|state| !state.is_empty()),
             is_cordoned: marked,
-            mark: marked.then(|| ID.to_owned()),
+            mark: marked.then(|| Mark { id: ID.to_owned(), is_labelled: config == "new" }),
             offers: offers(7),
             ..NodeSeen::default()
         };
@@ -290,7 +324,7 @@ mod tests {
             ),
             (
                 "marked by others",
-                changed(seen(true, "old", "success"), |node| node.mark = Some("x".to_owned())),
+                changed(seen(true, "old", "success"), |node| node.mark = Some(Mark::parse("x"))),
                 Next::Refuse(Trouble::OtherRollout { id: "x".to_owned() }),
             ),
             ("uncordoned", changed(seen(true, "old", "success"), |node| node.is_cordoned = false), Next::Cordon),
@@ -313,6 +347,7 @@ mod tests {
             ("cut", seen(true, "new", "success"), slices),
             ("offered", full(seen(true, "new", "success")), Next::Uncordon),
             ("uncordoned in the end", full(seen(false, "new", "success")), Next::Done),
+            ("done, its mark removed", cordoned(full(seen(false, "new", "success"))), Next::Refuse(Trouble::Cordoned)),
             ("cut by others, reserved", reserved(seen(false, "new", "success")), Next::Release),
             ("labelled, not marked", seen(false, "new", "pending"), Next::Cordon),
         ] {
@@ -355,6 +390,7 @@ mod tests {
     fn what_was_begun_is_let_go_or_taken_back() {
         let full = |seen| changed(seen, |node| node.offers = offers(14));
         let reserved = |seen| changed(seen, |node| node.is_reserved = true);
+        let labelled = |seen| changed(seen, |node| node.mark = Some(Mark::parse(&Mark::labelled(ID))));
         for (what, seen, let_go, back) in [
             ("not there", Seen::default(), Next::Gone, Next::Gone),
             ("not marked", seen(false, "old", "success"), Next::Done, Next::Done),
@@ -362,8 +398,12 @@ mod tests {
             ("drained", seen(true, "old", "success"), Next::Uncordon, Next::Uncordon),
             ("labelled", seen(true, "new", ""), cut(""), label("old")),
             ("failed", seen(true, "new", "failed"), cut("failed"), label("old")),
-            ("taken back", seen(true, "old", ""), cut(""), cut("")),
-            ("taken back, failed", seen(true, "old", "failed"), cut("failed"), cut("failed")),
+            ("drained, failed before", seen(true, "old", "failed"), Next::Uncordon, Next::Uncordon),
+            ("taken back", labelled(seen(true, "old", "")), cut(""), cut("")),
+            ("taken back, failed", labelled(seen(true, "old", "failed")), cut("failed"), cut("failed")),
+            ("taken back, done", labelled(seen(true, "old", "success")), Next::Uncordon, Next::Uncordon),
+            ("relabelled", labelled(seen(true, "mine", "pending")), cut("pending"), cut("pending")),
+            ("relabelled, done", labelled(seen(true, "mine", "success")), Next::Uncordon, Next::Uncordon),
             ("offered", full(seen(true, "new", "success")), Next::Uncordon, label("old")),
         ] {
             assert_eq!(next(&step(), ID, Aim::LetGo, &seen), let_go, "{what}");
@@ -379,5 +419,7 @@ mod tests {
         let step = StepRecord { from: Some("new".to_owned()), ..step() };
         let refused = Next::Refuse(Trouble::SameLabel);
         assert_eq!(next(&step, ID, Aim::Forward, &seen(false, "new", "success")), refused);
+        let cut_anew = changed(seen(false, "new", "success"), |node| node.offers = offers(14));
+        assert_eq!(next(&step, ID, Aim::Forward, &cut_anew), Next::Done);
     }
 }

@@ -1,19 +1,23 @@
 //! Takes one node to where it is to go: looks, decides, acts, and looks again.
 
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::act::Evicted;
+use super::lease::LeaseError;
 use super::observe::look;
 use super::outcome::NodeEnd;
+use super::pods::PodName;
 use super::progress::{Doing, Progress};
 use super::record::StepRecord;
 use super::run::{Applier, ApplyError};
-use super::step::{Aim, Next, Seen, is_to_be_reserved, next};
+use super::step::{Aim, Next, NodeSeen, Seen, is_to_be_reserved, next};
 use super::trouble::Trouble;
-use crate::cluster::{patiently, refused};
+use crate::cluster::{ClusterError, Transient, patiently, refused};
 
 /// Says that a wave begins when its first act is due: waves of which nothing is left are passed over in silence.
 pub(super) struct Herald<'a> {
@@ -33,6 +37,29 @@ impl Herald<'_> {
     }
 }
 
+/// How long after a node was cordoned pods may still come to it that were on their way.
+const ON_THEIR_WAY: Duration = Duration::from_secs(10);
+
+/// Why something was not done.
+enum NotDone {
+    /// The API server refuses it: something is wrong with this node.
+    Refused(Trouble),
+    /// Nothing more can be done at all.
+    Over(ApplyError),
+}
+
+/// Why a write did not succeed.
+enum Failed {
+    Lease(LeaseError),
+    Cluster(kube::Error),
+}
+
+impl Transient for Failed {
+    fn is_transient(&self) -> bool {
+        matches!(self, Failed::Cluster(error) if error.is_transient())
+    }
+}
+
 impl Applier {
     /// Takes a node to where it is to go.
     pub(super) async fn take(
@@ -44,120 +71,183 @@ impl Applier {
     ) -> Result<NodeEnd, ApplyError> {
         let mut way = Way { aim, trouble: None };
         let mut clock = Clock::start();
+        let mut guests = Guests::default();
         let mut not_now: Option<String> = None;
         loop {
             let seen = look(&self.hands.client, &step.node, self.settings.patience.api).await;
             let seen = seen.map_err(refused(format!("look at node {}", step.node)))?;
+            let Some(node) = &seen.node else { return Ok(NodeEnd::Gone) };
+            self.note(&step.node, node.is_cordoned && node.mark.as_ref().is_some_and(|mark| mark.id == id));
             let next = next(step, id, way.aim, &seen);
             let is_new = clock.begins(&next);
             let too_long = self.limit(&next).is_some_and(|limit| clock.elapsed() > limit);
             let trouble = match &next {
                 Next::Refuse(trouble) => Some(trouble.clone()),
                 next if too_long => trouble_of(next, not_now.take()),
+                Next::Evict(pods) => guests.late(pods),
                 _ => None,
             };
-            if let Some(trouble) = trouble {
-                herald.tell(&step.node, Doing::Trouble(trouble.clone()));
-                self.events.trouble(step, &trouble).await;
-                match way.turned(trouble, step, id, &seen, self.settings.roll_back) {
-                    Ok(turned) => way = turned,
-                    Err(end) => return Ok(end),
-                }
-                continue;
-            }
-            let Some(node) = &seen.node else { return Ok(NodeEnd::Gone) };
-            match next {
-                Next::Done => return Ok(way.end()),
-                Next::Gone => return Ok(NodeEnd::Gone),
-                Next::Refuse(_) => unreachable!("a refusal is trouble"),
-                Next::Cordon => {
-                    if node.mark.is_none() && self.settings.stop.load(Ordering::Relaxed) {
-                        return Ok(NodeEnd::NotBegun);
-                    }
-                    if self.act(step, "cordon", || self.hands.cordon(step, id)).await? {
-                        herald.tell(&step.node, Doing::Cordoned);
-                        self.events.cordoned(step, id).await;
-                    }
-                }
-                Next::Evict(pods) => {
-                    if is_new {
-                        herald.tell(&step.node, Doing::Evicting(pods.len()));
-                    }
-                    let mut refusal = None;
-                    for pod in &pods {
-                        let action = format!("evict pod {pod}");
-                        self.lease.allows().await?;
-                        match patiently(self.settings.patience.api, || self.hands.evict(pod)).await {
-                            Ok(Evicted::Yes) => {}
-                            Ok(Evicted::NotNow(message)) => refusal = Some(format!("{pod}: {message}")),
-                            Err(error) => return Err(refused(action)(error).into()),
-                        }
-                    }
-                    // The first one says it all; the others differ by the pod.
-                    if let (None, Some(message)) = (&not_now, &refusal) {
-                        herald.tell(&step.node, Doing::NotNow(message.clone()));
-                    }
-                    not_now = refusal.or(not_now);
-                    sleep(self.settings.patience.poll).await;
-                }
-                Next::Label(config) => {
-                    if self.act(step, "label", || self.hands.label(step, &config)).await? {
-                        herald.tell(&step.node, Doing::Labelled(config.clone()));
-                        self.events.labelled(step, &config).await;
-                    }
-                }
-                Next::AwaitPods(pods) => {
-                    if is_new {
-                        herald.tell(&step.node, Doing::AwaitingPods(pods.len()));
-                    }
-                    sleep(self.settings.patience.poll).await;
-                }
-                Next::AwaitCut(state) => {
-                    if is_new {
-                        herald.tell(&step.node, Doing::AwaitingCut(state));
-                    }
-                    sleep(self.settings.patience.poll).await;
-                }
-                Next::AwaitSlices(_) => {
-                    if is_new {
-                        herald.tell(&step.node, Doing::AwaitingSlices);
-                    }
-                    sleep(self.settings.patience.poll).await;
-                }
-                // That it is done is seen at the next look.
-                Next::Uncordon => {
-                    if self.act(step, "uncordon", || self.hands.uncordon(step, node)).await? {
-                        herald.tell(&step.node, Doing::Uncordoned);
-                        self.events.uncordoned(step, way.aim == Aim::Forward).await;
-                    }
-                }
-                Next::Release => drop(self.act(step, "release", || self.hands.release(step, node)).await?),
+            let trouble = match trouble {
+                Some(trouble) => trouble,
+                None => match self.go_on(step, id, &way, node, next, is_new, &mut not_now, herald).await {
+                    Ok(None) => continue,
+                    Ok(Some(end)) => return Ok(end),
+                    Err(NotDone::Refused(trouble)) => trouble,
+                    Err(NotDone::Over(error)) => return Err(error),
+                },
+            };
+            herald.tell(&step.node, Doing::Trouble(trouble.clone()));
+            self.events.trouble(step, &trouble).await;
+            match way.turned(trouble, step, id, &seen, self.settings.roll_back) {
+                Ok(turned) => way = turned,
+                Err(end) => return Ok(end),
             }
         }
     }
 
-    /// Makes pods prefer other nodes to one whose turn will come.
+    /// Does what is next. An end, if that is the last.
+    #[expect(clippy::too_many_arguments, reason = "what is known of one node at one time")]
+    async fn go_on(
+        &self,
+        step: &StepRecord,
+        id: &str,
+        way: &Way,
+        node: &NodeSeen,
+        next: Next,
+        is_new: bool,
+        not_now: &mut Option<String>,
+        herald: &Herald<'_>,
+    ) -> Result<Option<NodeEnd>, NotDone> {
+        let tell = |doing: Doing| herald.tell(&step.node, doing);
+        match next {
+            Next::Done => return Ok(Some(way.end())),
+            Next::Gone => return Ok(Some(NodeEnd::Gone)),
+            Next::Refuse(trouble) => return Err(NotDone::Refused(trouble)),
+            Next::Cordon => {
+                if node.mark.is_none() && self.settings.stop.load(Ordering::Relaxed) {
+                    return Ok(Some(NodeEnd::NotBegun));
+                }
+                if self.act(step, "cordon", || self.hands.cordon(step, node, id)).await? {
+                    self.note(&step.node, true);
+                    tell(Doing::Cordoned);
+                    self.events.cordoned(step, id).await;
+                }
+            }
+            Next::Evict(pods) => {
+                if is_new {
+                    tell(Doing::Evicting(pods.len()));
+                }
+                let mut refusal = None;
+                for pod in &pods {
+                    let evicted = self.write(&format!("evict pod {pod}"), || self.hands.evict(pod)).await?;
+                    if let Evicted::NotNow(message) = evicted {
+                        refusal = Some(format!("{pod}: {message}"));
+                    }
+                }
+                // The first one says it all; the others differ by the pod.
+                if let (None, Some(message)) = (&not_now, &refusal) {
+                    tell(Doing::NotNow(message.clone()));
+                }
+                *not_now = refusal.or(not_now.take());
+                sleep(self.settings.patience.poll).await;
+            }
+            Next::Label(config) => {
+                if self.act(step, "label", || self.hands.label(step, node, id, &config)).await? {
+                    tell(Doing::Labelled(config.clone()));
+                    self.events.labelled(step, &config).await;
+                }
+            }
+            Next::AwaitPods(pods) => self.wait(is_new, || tell(Doing::AwaitingPods(pods.len()))).await,
+            Next::AwaitCut(state) => self.wait(is_new, || tell(Doing::AwaitingCut(state))).await,
+            Next::AwaitSlices(_) => self.wait(is_new, || tell(Doing::AwaitingSlices)).await,
+            // That it is done is seen at the next look.
+            Next::Uncordon => {
+                if self.act(step, "uncordon", || self.hands.uncordon(step, node)).await? {
+                    tell(Doing::Uncordoned);
+                    self.events.uncordoned(step, way.aim == Aim::Forward).await;
+                }
+            }
+            Next::Release => drop(self.act(step, "release", || self.hands.release(step, node)).await?),
+        }
+        Ok(None)
+    }
+
+    async fn wait(&self, is_new: bool, say: impl FnOnce()) {
+        if is_new {
+            say();
+        }
+        sleep(self.settings.patience.poll).await;
+    }
+
+    /// Makes pods prefer other nodes to one whose turn will come. What refuses that refuses more when it comes.
     pub(super) async fn reserve(&self, step: &StepRecord, id: &str) -> Result<(), ApplyError> {
         loop {
             let seen = look(&self.hands.client, &step.node, self.settings.patience.api).await;
             let seen = seen.map_err(refused(format!("look at node {}", step.node)))?;
             let Some(node) = seen.node.as_ref().filter(|_| is_to_be_reserved(step, id, &seen)) else { return Ok(()) };
-            if self.act(step, "reserve", || self.hands.reserve(step, node, id)).await? {
-                return Ok(());
+            match self.act(step, "reserve", || self.hands.reserve(step, node, id)).await {
+                Ok(false) => {}
+                Ok(true) | Err(NotDone::Refused(_)) => return Ok(()),
+                Err(NotDone::Over(error)) => return Err(error),
             }
         }
     }
 
-    /// Writes to a node, if it is still on us to write. Whether it was written: not if the node has changed.
+    /// Takes note of whether a node is cordoned by this.
+    fn note(&self, node: &str, is_cordoned: bool) {
+        let mut cordoned = self.settings.cordoned.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_cordoned {
+            cordoned.insert(node.to_owned());
+        } else {
+            cordoned.remove(node);
+        }
+    }
+
+    /// Writes to a node. Whether it was written: not if the node has changed.
     async fn act<F: Future<Output = kube::Result<bool>>>(
         &self,
         step: &StepRecord,
         what: &str,
-        act: impl FnMut() -> F,
-    ) -> Result<bool, ApplyError> {
-        self.lease.allows().await?;
-        let done = patiently(self.settings.patience.api, act).await;
-        Ok(done.map_err(refused(format!("{what} node {}", step.node)))?)
+        act: impl Fn() -> F,
+    ) -> Result<bool, NotDone> {
+        let written = self.write(&format!("{what} node {}", step.node), act).await?;
+        if !written {
+            // Somebody else is writing to it.
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(written)
+    }
+
+    /// Writes about a node.
+    async fn write<T, F: Future<Output = kube::Result<T>>>(
+        &self,
+        action: &str,
+        write: impl Fn() -> F,
+    ) -> Result<T, NotDone> {
+        self.guarded(action, write).await.map_err(|error| match error {
+            ApplyError::Cluster(error @ (ClusterError::Forbidden { .. } | ClusterError::Refused { .. })) => {
+                NotDone::Refused(Trouble::Refused { message: error.to_string() })
+            }
+            error => NotDone::Over(error),
+        })
+    }
+
+    /// Writes, each time only if it is still on us to write, and never longer than that holds.
+    pub(super) async fn guarded<T, F: Future<Output = kube::Result<T>>>(
+        &self,
+        action: &str,
+        write: impl Fn() -> F,
+    ) -> Result<T, ApplyError> {
+        let attempt = || async {
+            self.lease.allows().await.map_err(Failed::Lease)?;
+            let answer = timeout(self.lease.longest_write(), write()).await;
+            let answer = answer.unwrap_or_else(|_| Err(kube::Error::Service("no answer in time".into())));
+            answer.map_err(Failed::Cluster)
+        };
+        patiently(self.settings.patience.api, attempt).await.map_err(|failed| match failed {
+            Failed::Lease(error) => error.into(),
+            Failed::Cluster(error) => refused(action)(error).into(),
+        })
     }
 
     /// How long a node may stay so.
@@ -191,7 +281,7 @@ impl Way {
         roll_back: bool,
     ) -> Result<Way, NodeEnd> {
         let node = seen.node.as_ref();
-        let is_marked = node.is_some_and(|node| node.mark.as_deref() == Some(id));
+        let is_marked = node.and_then(|node| node.mark.as_ref()).is_some_and(|mark| mark.id == id);
         let is_labelled = step.to.is_some() && node.is_some_and(|node| node.config == step.to);
         match self.aim {
             Aim::Forward if !is_marked => Err(NodeEnd::AsItWas(trouble)),
@@ -257,5 +347,26 @@ impl Clock {
 
     fn elapsed(&self) -> Duration {
         self.since.elapsed()
+    }
+}
+
+/// The pods that a node has had since it was cordoned.
+#[derive(Default)]
+struct Guests {
+    known: BTreeSet<String>,
+    since: Option<Instant>,
+}
+
+impl Guests {
+    /// A pod that came too long after the node was cordoned to have been on its way.
+    fn late(&mut self, pods: &[PodName]) -> Option<Trouble> {
+        let is_late = self.since.get_or_insert_with(Instant::now).elapsed() > ON_THEIR_WAY;
+        for pod in pods {
+            if is_late && !self.known.contains(&pod.uid) {
+                return Some(Trouble::ComesBack { pod: pod.clone() });
+            }
+            self.known.insert(pod.uid.clone());
+        }
+        None
     }
 }

@@ -42,6 +42,16 @@ pub enum Trouble {
         /// The pods.
         pods: Vec<PodName>,
     },
+    /// A pod has come to the node though it is cordoned.
+    ComesBack {
+        /// The pod.
+        pod: PodName,
+    },
+    /// The API server refuses what was to be done.
+    Refused {
+        /// What was tried, and what it says.
+        message: String,
+    },
     /// MIG Manager says that it failed.
     CutFailed,
     /// MIG Manager does not come to an end.
@@ -69,6 +79,8 @@ impl Trouble {
             Trouble::PodStays { .. } => "PodStays",
             Trouble::NotEvicted { .. } => "PodsNotEvicted",
             Trouble::NotEnding { .. } => "PodsNotEnding",
+            Trouble::ComesBack { .. } => "PodsComeBack",
+            Trouble::Refused { .. } => "Refused",
             Trouble::CutFailed => "MigManagerFailed",
             Trouble::CutHangs { .. } => "MigManagerHangs",
             Trouble::NotAdvertised { .. } => "SlicesNotAdvertised",
@@ -85,6 +97,10 @@ impl Trouble {
             Trouble::OtherRollout { .. } => "run `migsaw abort`, then apply again".to_owned(),
             Trouble::Cordoned => format!("kubectl uncordon {node}   # then apply again"),
             Trouble::Relabelled { .. } => "run `migsaw abort`, then plan again from what is there now".to_owned(),
+            Trouble::ComesBack { .. } => {
+                "its toleration of node.kubernetes.io/unschedulable brings it back; take that away, or scale it down, then apply again".to_owned()
+            }
+            Trouble::Refused { .. } => "see to that, then apply again, or `migsaw abort`".to_owned(),
             Trouble::SameLabel => format!(
                 "MIG Manager acts on a change of the label only: {}   # it then applies the label anew",
                 restart("nvidia-mig-manager")
@@ -135,6 +151,8 @@ impl fmt::Display for Trouble {
             Trouble::PodStays { pod, why } => write!(f, "pod {pod} must not be evicted: {why}"),
             Trouble::NotEvicted { pods, message } => write!(f, "cannot evict {}: {message}", listed(pods)),
             Trouble::NotEnding { pods } => write!(f, "these pods were told to end and do not: {}", listed(pods)),
+            Trouble::ComesBack { pod } => write!(f, "pod {pod} came to it although it is cordoned"),
+            Trouble::Refused { message } => f.write_str(message),
             Trouble::CutFailed => f.write_str("MIG Manager says that it failed"),
             Trouble::CutHangs { state: Some(state) } => write!(f, "MIG Manager stays in state `{state}`"),
             Trouble::CutHangs { state: None } => f.write_str("MIG Manager does not react to the new label"),

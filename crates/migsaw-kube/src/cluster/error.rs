@@ -93,16 +93,27 @@ pub(crate) fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
+/// An error after which the same may succeed a little later, or not.
+pub(crate) trait Transient {
+    fn is_transient(&self) -> bool;
+}
+
+impl Transient for kube::Error {
+    fn is_transient(&self) -> bool {
+        is_transient(self)
+    }
+}
+
 /// Asks until there is an answer: for so long, at growing intervals. Only for what may be done twice.
-pub(crate) async fn patiently<T, F: Future<Output = kube::Result<T>>>(
+pub(crate) async fn patiently<T, E: Transient, F: Future<Output = Result<T, E>>>(
     patience: Duration,
     ask: impl FnMut() -> F,
-) -> kube::Result<T> {
+) -> Result<T, E> {
     let intervals = ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(200))
         .with_max_delay(Duration::from_secs(5))
         .with_total_delay(Some(patience))
         .without_max_times()
         .with_jitter();
-    ask.retry(intervals).when(is_transient).await
+    ask.retry(intervals).when(E::is_transient).await
 }

@@ -6,5 +6,6 @@ mod read;
 
 pub use connect::{Access, Cluster};
 pub use error::ClusterError;
-pub(crate) use error::{is_absent, is_conflict, patiently, refused};
+pub(crate) use error::{Transient, is_absent, is_conflict, patiently, refused};
 pub use read::NotRead;
+pub(crate) use read::in_pages;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kube::Client;
+use kube::api::{ListParams, ObjectList};
 use serde::Deserialize;
 
 use super::connect::Cluster;
@@ -110,6 +111,24 @@ async fn read_all(client: &Client, name: &str, path: &str, reader: &mut Reader) 
         next = list.metadata.token.unwrap_or_default();
         if next.is_empty() {
             return Ok(());
+        }
+    }
+}
+
+/// Reads a long list page by page.
+pub(crate) async fn in_pages<K: Clone>(
+    patience: Duration,
+    list: impl AsyncFn(ListParams) -> kube::Result<ObjectList<K>>,
+) -> kube::Result<Vec<K>> {
+    let (mut all, mut next) = (Vec::new(), None::<String>);
+    loop {
+        let mut page = ListParams::default().limit(PAGE);
+        page.continue_token.clone_from(&next);
+        let found = patiently(patience, || list(page.clone())).await?;
+        next = found.metadata.continue_.clone().filter(|token| !token.is_empty());
+        all.extend(found.items);
+        if next.is_none() {
+            return Ok(all);
         }
     }
 }
