@@ -204,13 +204,13 @@ fn rollout_prints_commands() {
     let steps = [
         "# chat-2 can wait on gpu-1 until its own slice is there\ncordoned='gpu-0'\nkubectl cordon gpu-0",
         "evict default chat-0",
-        "gone default chat-0",
+        "evict default chat-2\ngone\n",
         "empty gpu-0",
         "cut gpu-0 migsaw-",
         "is_cut gpu-0",
         "kubectl uncordon gpu-0\ncordoned=\n",
         "kubectl cordon gpu-1",
-        "evict default chat-3\ngone default chat-3\nempty gpu-1\nkubectl taint node gpu-1 migsaw.io/rollout-",
+        "evict default chat-3\ngone\nempty gpu-1\nkubectl taint node gpu-1 migsaw.io/rollout-",
         "by_hand 'a pod of embed on gpu-2'",
     ];
     let places: Vec<Option<usize>> = steps.iter().map(|step| script.find(step)).collect();

@@ -87,7 +87,9 @@ fn evictions(step: &StepForm) -> Vec<String> {
         None => format!("by_hand {}", quoted(&format!("{} on {}", called(eviction), step.node))),
     };
     let mut commands: Vec<String> = step.evicts.iter().map(evict).collect();
-    commands.extend(step.evicts.iter().filter_map(name).map(|name| format!("gone {name}")));
+    if !commands.is_empty() {
+        commands.push("gone".to_owned());
+    }
     if step.config.is_some() || !step.again.is_empty() {
         commands.push(format!("empty {}", shell(&step.node)));
     }
