@@ -50,7 +50,7 @@ fn end(end: EndForm) -> &'static str {
     match end {
         EndForm::StillCordoned => "still cordoned",
         EndForm::RolledBack => "rolled back to what it was",
-        EndForm::AsItWas => "left as it was",
+        EndForm::AsItWas => "left as it is, not cordoned by migsaw",
         EndForm::NotBegun => "not begun",
         EndForm::Gone => "gone from the cluster",
         EndForm::Done => "done",

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use migsaw_control_plane::Fault;
 use serde_json::json;
 
-use crate::site::{LABEL, Pace, SEVENTHS, Said, Site, label};
+use crate::site::{LABEL, NAMESPACE, Pace, SEVENTHS, Said, Site, label};
 
 /// The nodes that are cut anew, as the rollout has them.
 async fn first_cut(site: &Site) -> String {
@@ -100,7 +100,7 @@ async fn somebody_else_changes_a_node() {
     patch(json!({"spec": {"unschedulable": true}})).await;
     let said = site.applied(&["--include-unavailable"]).await;
     if said.code != 0 {
-        said.assert(1, &["somebody else has cordoned it", "left as it was"]);
+        said.assert(1, &["somebody else has cordoned it", "left as it is"]);
         assert_eq!(site.held().await, std::slice::from_ref(&node));
     }
     patch(json!({"spec": {"unschedulable": null}})).await;
@@ -113,4 +113,85 @@ async fn somebody_else_changes_a_node() {
     nodes.patch(&node, &PatchParams::default(), &Patch::Merge(labels)).await.unwrap();
     Said::of(&child.wait_with_output().await.unwrap())
         .assert(1, &["somebody else has changed its label", "all-disabled"]);
+}
+
+/// A pod that comes to a cordoned node all the same, as one does that tolerates it: it is not evicted for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_come_back_end_the_draining() {
+    let Some(site) = Site::new(4, Pace { ending: Duration::from_secs(14), ..Pace::default() }).await else { return };
+    let node = first_cut(&site).await;
+    let mut child = site.apply(&[]).spawn().unwrap();
+    Site::until_said(&mut child, "evicting").await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let pods: Api<Pod> = Api::namespaced(site.client(), NAMESPACE);
+    let pod = json!({"metadata": {"name": "again", "ownerReferences": [site.owner().await]}, "spec": {"nodeName": node,
+        "containers": [{"name": "main", "image": "main", "resources": {"limits": {"nvidia.com/mig-1g.10gb": "1"}}}]}});
+    let pod = serde_json::from_value(pod).unwrap();
+    pods.create(&PostParams::default(), &pod).await.unwrap();
+    let said = Said::of(&child.wait_with_output().await.unwrap());
+    said.assert(1, &["came to it although it is cordoned", "left as it is", "scale it down"]);
+    assert_eq!(site.held().await, Vec::<String>::new());
+    site.assert_unbroken();
+}
+
+const NO_EVICTIONS: &str = "
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: no-evictions}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods/eviction]}]
+  validations: [{expression: 'false', message: 'nobody is evicted today'}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: no-evictions}
+spec: {policyName: no-evictions, validationActions: [Deny]}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evictions_that_are_refused_leave_no_node_cordoned() {
+    let Some(site) = Site::new(4, Pace::default()).await else { return };
+    site.plane.apply_manifest(NO_EVICTIONS).await.unwrap();
+    // It takes a moment until a policy holds; a dry run tells.
+    while site.run(&["apply", "--dry-run", "server"]).await.code == 0 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let said = site.applied(&["--max-unavailable", "2"]).await;
+    said.assert(1, &["nobody is evicted today", "left as it is", "stopped: 0 nodes"]);
+    assert_eq!(site.held().await, Vec::<String>::new());
+    assert_eq!(site.manager.seen(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_relabelled_or_unmarked_while_it_is_cut_is_no_dead_end() {
+    let Some(site) = Site::new(4, Pace { cutting: Duration::from_secs(2), ..Pace::default() }).await else { return };
+    let nodes: Api<Node> = Api::all(site.client());
+    let patch = |node: &str, patch| {
+        let (nodes, node) = (nodes.clone(), node.to_owned());
+        async move { nodes.patch(&node, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap() }
+    };
+    let node = first_cut(&site).await;
+    let mut child = site.apply(&["--lease", "1s"]).spawn().unwrap();
+    Site::until_said(&mut child, "MIG Manager: pending").await;
+    patch(&node, json!({"metadata": {"labels": {LABEL: "all-2g.20gb"}}})).await;
+    let said = Said::of(&child.wait_with_output().await.unwrap());
+    said.assert(1, &["somebody else has changed its label", "left as it is"]);
+    assert_eq!(site.held().await, Vec::<String>::new());
+    site.aborted(&["--lease", "1s"]).await.assert(0, &[]);
+    assert_eq!(site.held().await, Vec::<String>::new());
+
+    let node = first_cut(&site).await;
+    let mut child = site.apply(&["--lease", "1s"]).spawn().unwrap();
+    Site::until_said(&mut child, "MIG Manager: pending").await;
+    child.kill().await.unwrap();
+    patch(&node, json!({"metadata": {"annotations": {crate::site::MARK: null}}})).await;
+    while label(&site.node(&node).await, "nvidia.com/mig.config.state") != "success" {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // It is cordoned, and nobody can tell any more by whom.
+    site.applied(&["--lease", "1s"]).await.assert(1, &["somebody else has cordoned it", "kubectl uncordon"]);
+    patch(&node, json!({"spec": {"unschedulable": null}})).await;
+    site.applied(&["--lease", "1s"]).await.assert(0, &["as planned"]);
+    site.assert_finished().await;
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use migsaw_control_plane::OPERATOR;
 use serde_json::json;
 
@@ -117,11 +117,7 @@ async fn a_config_map_that_mig_manager_does_not_read_is_refused() {
 async fn pods_that_the_plan_does_not_know_are_not_evicted() {
     let Some(site) = Site::new(4, Pace::default()).await else { return };
     let pods: Api<Pod> = Api::namespaced(site.client(), NAMESPACE);
-    // Somebody has to own them who is there, or they are collected as garbage; who it is makes no difference.
-    let maps: Api<ConfigMap> = Api::namespaced(site.client(), NAMESPACE);
-    let map = serde_json::from_value(json!({"metadata": {"name": "odd"}})).unwrap();
-    let uid = maps.create(&PostParams::default(), &map).await.unwrap().metadata.uid;
-    let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "odd", "uid": uid, "controller": true});
+    let owner = site.owner().await;
     for node in 1..=4 {
         let pod = json!({"metadata": {"name": format!("odd-{node}"), "ownerReferences": [owner]}, "spec": {
             "nodeName": name(node), "nodeSelector": {"zone": "elsewhere"},
@@ -134,4 +130,24 @@ async fn pods_that_the_plan_does_not_know_are_not_evicted() {
         said.assert(2, &["warning[running-misplaced]", "error[pods-not-planned]", "research/odd-"]);
     }
     assert_eq!(site.versions().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_is_deleted_is_made_anew_and_waiting_for_one_can_be_stopped() {
+    let Some(site) = Site::new(4, Pace { ending: Duration::from_secs(4), ..Pace::default() }).await else { return };
+    write_lease(&site, "gone", "2026-01-01T00:00:00.000000Z").await;
+    let before = site.versions().await;
+    let mut child = site.apply(&[]).spawn().unwrap();
+    Site::until_said(&mut child, "waiting for the Lease of gone").await;
+    let interrupt = std::process::Command::new("kill").args(["-INT", &child.id().unwrap().to_string()]).status();
+    assert!(interrupt.unwrap().success());
+    Said::of(&child.wait_with_output().await.unwrap()).assert(2, &["error[stopped]", "before anything was changed"]);
+    assert_eq!(site.versions().await, before);
+
+    let mut child = site.apply(&["--max-unavailable", "2"]).spawn().unwrap();
+    Site::until_said(&mut child, "evicting").await;
+    let leases: Api<Lease> = Api::namespaced(site.client(), OPERATOR);
+    leases.delete("migsaw-apply", &DeleteParams::default()).await.unwrap();
+    Said::of(&child.wait_with_output().await.unwrap()).assert(0, &["done: 2 nodes"]);
+    site.assert_finished().await;
 }

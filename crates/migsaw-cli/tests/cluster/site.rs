@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt as _};
 use migsaw_control_plane::{BudgetWatch, ControlPlane, GpuNode, Kubelet, MigManager, OPERATOR, Workload};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -236,6 +236,15 @@ impl Site {
         for workload in &self.running {
             workload.await_running(&self.client(), workload.replicas).await.unwrap();
         }
+    }
+
+    /// A controller for pods that no real one is to have: somebody has to own them who is there, or they are collected
+    /// as garbage; who it is makes no difference.
+    pub(crate) async fn owner(&self) -> Value {
+        let maps: Api<ConfigMap> = Api::namespaced(self.client(), NAMESPACE);
+        let map = serde_json::from_value(json!({"metadata": {"name": "owner"}})).unwrap();
+        let uid = maps.create(&PostParams::default(), &map).await.unwrap().metadata.uid;
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid, "controller": true})
     }
 
     /// Waits until a child has said something on stderr.
