@@ -64,6 +64,24 @@ impl Workload<'_> {
         Ok(own.iter().filter(runs).count())
     }
 
+    /// Waits until its budget lets a pod go: until then a plan leaves all of them where they are.
+    ///
+    /// # Errors
+    /// If it does not within two minutes, far more than that takes.
+    pub async fn await_budget(&self, client: &Client) -> Result<()> {
+        let budgets: Api<PodDisruptionBudget> = Api::namespaced(client.clone(), self.namespace);
+        let least = i32::try_from(self.max_unavailable.unwrap_or(0))?;
+        for _ in 0..1200 {
+            let budget = budgets.get_opt(self.name).await?;
+            let allowed = budget.and_then(|budget| Some(budget.status?.disruptions_allowed));
+            if allowed.unwrap_or(0) >= least {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        bail!("the budget of {} does not allow {least}", self.name)
+    }
+
     /// Waits until so many of its pods run.
     ///
     /// # Errors

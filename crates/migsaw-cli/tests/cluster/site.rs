@@ -89,6 +89,7 @@ impl Site {
         }
         for workload in &running {
             workload.await_running(&client, workload.replicas).await.unwrap();
+            workload.await_budget(&client).await.unwrap();
         }
         let budgets = BudgetWatch::start(client.clone(), NAMESPACE);
         let kubeconfig = plane.kubeconfig().to_owned();

@@ -67,8 +67,9 @@ pub struct Patience {
     /// Until MIG Managers can be taken to have seen a new `ConfigMap`: kubelets bring mounted ones up to date
     /// once a minute.
     pub config: Duration,
-    /// How long `failed` has to stand before it is believed.
-    pub failed: Duration,
+    /// How long a state has to stand before it is believed that may be one of the past: `failed`, and what MIG Manager
+    /// says after somebody else has changed the label.
+    pub settle: Duration,
     /// Between two looks at a node.
     pub poll: Duration,
 }
@@ -82,7 +83,7 @@ impl Default for Patience {
             slices: Duration::from_secs(3 * 60),
             api: Duration::from_secs(5 * 60),
             config: Duration::from_secs(90),
-            failed: Duration::from_secs(10),
+            settle: Duration::from_secs(10),
             poll: Duration::from_secs(2),
         }
     }

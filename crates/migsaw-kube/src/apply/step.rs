@@ -86,6 +86,8 @@ pub(super) enum Next {
     AwaitSlices(Vec<String>),
     /// Which takes the reservation away too.
     Uncordon,
+    /// Uncordon it, once that has been next for a while: its state may be that of the change before.
+    Settle,
     /// Take the reservation away, and nothing else.
     Release,
     /// It cannot be done.
@@ -194,8 +196,8 @@ fn back(step: &StepRecord, node: &NodeSeen) -> Next {
 /// MIG Manager has to be done, whatever it makes of the node; without a label it has nothing to do.
 fn await_manager(node: &NodeSeen) -> Next {
     match node.state.as_deref() {
-        Some("success") => Next::Uncordon,
-        None if node.config.is_none() => Next::Uncordon,
+        Some("success") => Next::Settle,
+        None if node.config.is_none() => Next::Settle,
         _ => Next::AwaitCut(node.state.clone()),
     }
 }
@@ -403,7 +405,7 @@ mod tests {
             ("taken back, failed", labelled(seen(true, "old", "failed")), cut("failed"), cut("failed")),
             ("taken back, done", labelled(seen(true, "old", "success")), Next::Uncordon, Next::Uncordon),
             ("relabelled", labelled(seen(true, "mine", "pending")), cut("pending"), cut("pending")),
-            ("relabelled, done", labelled(seen(true, "mine", "success")), Next::Uncordon, Next::Uncordon),
+            ("relabelled, done", labelled(seen(true, "mine", "success")), Next::Settle, Next::Settle),
             ("offered", full(seen(true, "new", "success")), Next::Uncordon, label("old")),
         ] {
             assert_eq!(next(&step(), ID, Aim::LetGo, &seen), let_go, "{what}");

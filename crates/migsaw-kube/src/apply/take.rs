@@ -80,6 +80,8 @@ impl Applier {
             self.note(&step.node, node.is_cordoned && node.mark.as_ref().is_some_and(|mark| mark.id == id));
             let next = next(step, id, way.aim, &seen);
             let is_new = clock.begins(&next);
+            let is_settled = next == Next::Settle && clock.elapsed() > self.settings.patience.settle;
+            let next = if is_settled { Next::Uncordon } else { next };
             let too_long = self.limit(&next).is_some_and(|limit| clock.elapsed() > limit);
             let trouble = match &next {
                 Next::Refuse(trouble) => Some(trouble.clone()),
@@ -160,6 +162,7 @@ impl Applier {
             Next::AwaitPods(pods) => self.wait(is_new, || tell(Doing::AwaitingPods(pods.len()))).await,
             Next::AwaitCut(state) => self.wait(is_new, || tell(Doing::AwaitingCut(state))).await,
             Next::AwaitSlices(_) => self.wait(is_new, || tell(Doing::AwaitingSlices)).await,
+            Next::Settle => self.wait(is_new, || tell(Doing::AwaitingCut(node.state.clone()))).await,
             // That it is done is seen at the next look.
             Next::Uncordon => {
                 if self.act(step, "uncordon", || self.hands.uncordon(step, node)).await? {
@@ -256,7 +259,7 @@ impl Applier {
         match next {
             Next::Evict(_) => Some(patience.evict),
             Next::AwaitPods(_) => Some(patience.end),
-            Next::AwaitCut(Some(state)) if state == "failed" => Some(patience.failed),
+            Next::AwaitCut(Some(state)) if state == "failed" => Some(patience.settle),
             Next::AwaitCut(_) => Some(patience.cut),
             Next::AwaitSlices(_) => Some(patience.slices),
             _ => None,
@@ -336,6 +339,7 @@ impl Clock {
             Next::AwaitPods(pods) => (2, pods.len(), None),
             Next::AwaitCut(state) => (3, 0, state.clone()),
             Next::AwaitSlices(_) => (4, 0, None),
+            Next::Settle => (5, 0, None),
             _ => (0, 0, None),
         };
         let is_new = (phase.0, &phase.2) != (self.phase.0, &self.phase.2);
