@@ -91,7 +91,7 @@ impl Planned {
 fn planned(args: &ApplyArgs, io: &mut Io<'_>) -> Result<Option<Planned>> {
     let problem = plan::read(&args.target.planning, true, io)?;
     let plan = diff::given_or_best(&problem, &args.target, io)?;
-    let rollout = Rollout::new(&problem, &plan, Limits { max_unavailable: args.max_unavailable });
+    let rollout = Rollout::new(&problem, &plan, Limits { max_unavailable: args.order.max_unavailable });
     let planned = Planned { problem, plan, rollout };
     if args.format == Format::Text {
         let diff = migsaw_report::diff::text(&planned.problem, &planned.plan, io.style());

@@ -13,7 +13,7 @@ use crate::{Answer, output};
 pub(super) fn run(args: &RolloutArgs, io: &mut Io<'_>) -> Result<Answer> {
     let problem = plan::read(&args.target.planning, true, io)?;
     let plan = diff::given_or_best(&problem, &args.target, io)?;
-    let rollout = Rollout::new(&problem, &plan, Limits { max_unavailable: args.max_unavailable });
+    let rollout = Rollout::new(&problem, &plan, Limits { max_unavailable: args.order.max_unavailable });
     let times = Times { evict: args.evict_seconds, recut: args.recut_seconds };
     let document = RolloutDocument::new(&problem, &plan, &rollout, times);
     match args.format {

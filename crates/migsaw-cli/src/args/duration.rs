@@ -1,0 +1,31 @@
+//! Durations, with their unit.
+
+use std::time::Duration;
+
+/// Reads `30s`, `2m`, `1h 30m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: jiff::SignedDuration = match text.trim().parse() {
+        Ok(parsed) => parsed,
+        Err(_) if text.trim().parse::<f64>().is_ok() => {
+            return Err(format!("`{text}` has no unit (expected like 30s or 2m)"));
+        }
+        Err(error) => return Err(format!("{error} (expected like 30s, 2m or 1h30m)")),
+    };
+    Duration::try_from(parsed).map_err(|_| "it must not be negative (expected like 30s or 2m)".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        for (text, seconds) in [("30s", Some(30)), ("2m", Some(120)), ("1h30m", Some(5400)), ("0s", Some(0))] {
+            assert_eq!(duration(text).ok().map(|d| d.as_secs()), seconds, "{text}");
+        }
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for text in ["", "30", "-5s", "soon", "1.5", "9999999999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

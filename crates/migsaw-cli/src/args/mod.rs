@@ -1,0 +1,169 @@
+//! The command line's definition.
+
+mod apply;
+mod check;
+mod diff;
+mod duration;
+mod geometry;
+mod plan;
+mod planning;
+mod problem;
+mod rollout;
+mod validate;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::io::ColorChoice;
+pub(crate) use apply::{AbortArgs, ActingArgs, ApplyArgs, DryRun};
+pub(crate) use check::CheckArgs;
+pub(crate) use diff::DiffArgs;
+use geometry::GEOMETRY_EXAMPLES;
+pub(crate) use geometry::{GeometryCommand, ModelArgs};
+pub(crate) use plan::PlanArgs;
+pub(crate) use planning::{MovingArgs, PlanningArgs, TargetArgs};
+pub(crate) use problem::{AccessArgs, ClusterArgs, GeometryArgs, ProblemArgs};
+pub(crate) use rollout::RolloutArgs;
+pub(crate) use validate::ValidateArgs;
+
+/// Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
+///
+/// Give it a scenario file, or what kubectl prints about your cluster. It answers with the best layout
+/// for every node, proven so, in the form the GPU Operator takes. Only `apply` and `abort` change a cluster.
+#[derive(Debug, Parser)]
+#[command(name = "migsaw", version, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "Display")]
+    pub(crate) color: ColorChoice,
+    /// Draw with ASCII characters only.
+    #[arg(long, global = true, help_heading = "Display")]
+    pub(crate) ascii: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  migsaw plan examples/inference.yaml
+      the best plan for a scenario file
+  kubectl get nodes,pods -A -o json | migsaw plan --from -
+      the same for a cluster, as it is now
+  migsaw plan --from dump.json --out plan/
+      also write the ConfigMap, node labels and plan as files
+  migsaw diff --from dump.json --running
+      what the best plan would change, evicting as few pods as it can
+  migsaw apply
+      do it: drain, cut and uncordon node by node; interrupt it, run it again, it goes on
+  migsaw geometry fits H100-80GB 3g.40gb=1,1g.10gb=3 --pinned 1g.10gb@0
+      does that fit on one GPU beside what is there?
+  migsaw validate mig-parted-config.yaml
+      can every entry be created where it applies?
+
+Exit codes: 0 done, 1 a valid answer that is \"no\", 2 failure.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find the best layout for every node, and prove it
+    Plan(PlanArgs),
+    /// Show what a plan would change, node by node
+    Diff(DiffArgs),
+    /// Put the changes of a plan in an order that keeps pods running
+    Rollout(RolloutArgs),
+    /// Carry a plan out on the live cluster, in waves, resumable
+    Apply(ApplyArgs),
+    /// Take back what an apply has left half-done
+    Abort(AbortArgs),
+    /// Judge a plan, from here or written by hand
+    Check(CheckArgs),
+    /// Ask what a GPU can be cut into
+    #[command(subcommand, after_help = GEOMETRY_EXAMPLES)]
+    Geometry(GeometryCommand),
+    /// Tell whether a mig-parted file's entries can be created
+    Validate(ValidateArgs),
+    /// Print the JSON schema of a document
+    Schema {
+        /// Which document.
+        #[arg(value_enum)]
+        document: SchemaOf,
+    },
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  migsaw completions bash > ~/.local/share/bash-completion/completions/migsaw
+  migsaw completions zsh > \"${fpath[1]}/_migsaw\"
+  migsaw completions fish > ~/.config/fish/completions/migsaw.fish";
+
+/// How to print.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    // For people; no doc comments, which would make three lines of help out of one.
+    #[default]
+    Text,
+    Json,
+    Yaml,
+}
+
+/// Documents with a published schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// What `migsaw plan -f` reads.
+    Scenario,
+    /// What `migsaw plan -o json` writes and `migsaw check` reads.
+    Plan,
+    /// What `migsaw plan --curve -o json` writes.
+    Curve,
+    /// What `migsaw diff -o json` writes.
+    Diff,
+    /// What `migsaw rollout -o json` writes.
+    Rollout,
+    /// What `migsaw apply -o json` writes.
+    Applied,
+}
+
+/// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.
+pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
+    let name = called.and_then(|path| Path::new(path).file_stem()).map(|stem| stem.to_string_lossy());
+    let command = Cli::command();
+    if name.is_some_and(|name| name.starts_with("kubectl-")) {
+        let help = |text: &str| {
+            text.replace("  migsaw ", "  kubectl migsaw ")
+                .replace("| migsaw", "| kubectl migsaw")
+                .replace("&& migsaw", "&& kubectl migsaw")
+                .replace("; migsaw", "; kubectl migsaw")
+        };
+        return renamed(command.bin_name("kubectl migsaw").display_name("kubectl migsaw"), &help);
+    }
+    command
+}
+
+/// Says in all examples how the command was called.
+fn renamed(command: clap::Command, help: &dyn Fn(&str) -> String) -> clap::Command {
+    let examples = command.get_after_help().map(|text| help(&text.to_string()));
+    let command = match examples {
+        Some(text) => command.after_help(text),
+        None => command,
+    };
+    command.mut_subcommands(|sub| renamed(sub, help))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,46 @@
+//! `migsaw plan`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Format;
+use super::planning::PlanningArgs;
+
+#[derive(Debug, Args)]
+#[command(after_help = PLAN_EXAMPLES)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) planning: PlanningArgs,
+    /// Print what more evictions gain, instead of a plan
+    #[arg(long, conflicts_with_all = ["keep_running", "ignore_running", "out"], help_heading = "What runs today")]
+    pub(crate) curve: bool,
+    /// How to print the plan
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
+    /// Also write ConfigMap, node labels and plan into this folder, all of them or none
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  migsaw plan examples/inference.yaml
+  migsaw plan -f scenario.yaml --time-limit 2m -o json | jq .status
+  kubectl get nodes,pods -A -o json > dump.json && migsaw plan --from dump.json --out plan/
+  migsaw plan --from nodes.json manifests/
+  migsaw plan examples/running.yaml --keep-running
+  migsaw plan examples/running.yaml --compact --curve
+
+A scenario file:
+  apiVersion: migsaw.io/v1alpha1
+  kind: Scenario
+  fleet:
+  - {pool: inference, model: H100-80GB, nodes: 8, gpusPerNode: 8}
+  demand:
+  - {name: llm-7b, profile: 1g.10gb, count: 120}
+  - {name: notebooks, atLeast: {memory: 16Gi, compute: 1}, count: 40}
+  - {name: finetune, wholeGpus: 8, count: 2}
+  (`migsaw schema scenario` has every field)
+
+Exit codes: 0 all served, 1 something is not served, 2 failure.";
