@@ -45,5 +45,7 @@ pub mod dcgm;
 pub mod dump;
 pub mod gpu_operator;
 pub mod mig_parted;
+mod names;
+mod stays;
 mod text;
 mod yaml;

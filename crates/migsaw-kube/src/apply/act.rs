@@ -5,12 +5,12 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::pods::PodName;
+use super::MANAGER;
+use super::pods::PodRef;
 use super::record::StepRecord;
 use super::step::{Mark, NodeSeen};
-use super::{MANAGER, MARK};
 use crate::cluster::{is_absent, is_conflict};
-use crate::gpu_operator::{LABEL, STATE};
+use crate::names::{CONFIG_LABEL, ROLLOUT_MARK, STATE_LABEL};
 
 /// Writes to the cluster, or has it only checked what a write would do.
 #[derive(Clone)]
@@ -34,13 +34,17 @@ impl Hands {
         // One that was cordoned already, and uncordoned by somebody else, keeps what its mark says.
         let mark = node.mark.as_ref().filter(|mark| mark.is_labelled);
         let mark = mark.map_or_else(|| id.to_owned(), |mark| Mark::labelled(&mark.id));
-        self.patch(step, node, json!({"metadata": {"annotations": {MARK: mark}}, "spec": {"unschedulable": true}}))
-            .await
+        self.patch(
+            step,
+            node,
+            json!({"metadata": {"annotations": {ROLLOUT_MARK: mark}}, "spec": {"unschedulable": true}}),
+        )
+        .await
     }
 
     /// Takes mark, cordon and reservation away together.
     pub(super) async fn uncordon(&self, step: &StepRecord, node: &NodeSeen) -> kube::Result<bool> {
-        let mut patch = json!({"metadata": {"annotations": {MARK: null}}, "spec": {"unschedulable": null}});
+        let mut patch = json!({"metadata": {"annotations": {ROLLOUT_MARK: null}}, "spec": {"unschedulable": null}});
         if node.is_reserved {
             patch["spec"]["taints"] = taints(node, None);
         }
@@ -50,7 +54,7 @@ impl Hands {
     /// Makes pods prefer other nodes.
     pub(super) async fn reserve(&self, step: &StepRecord, node: &NodeSeen, id: &str) -> kube::Result<bool> {
         let taint = Taint {
-            key: MARK.to_owned(),
+            key: ROLLOUT_MARK.to_owned(),
             value: Some(id.to_owned()),
             effect: "PreferNoSchedule".to_owned(),
             time_added: None,
@@ -66,8 +70,8 @@ impl Hands {
     /// Tells MIG Manager what to make of a node. The state goes with it: that of the last change would be taken
     /// for this one's.
     pub(super) async fn label(&self, step: &StepRecord, node: &NodeSeen, id: &str, config: &str) -> kube::Result<bool> {
-        let annotations = json!({MARK: Mark::labelled(id)});
-        let labels = json!({LABEL: config, STATE: null});
+        let annotations = json!({ROLLOUT_MARK: Mark::labelled(id)});
+        let labels = json!({CONFIG_LABEL: config, STATE_LABEL: null});
         self.patch(step, node, json!({"metadata": {"annotations": annotations, "labels": labels}})).await
     }
 
@@ -99,7 +103,7 @@ impl Hands {
     ///
     /// Not with `Api::evict`: in kube 5.0 it misspells `deleteOptions`, so that neither the precondition nor the dry
     /// run gets there.
-    pub(super) async fn evict(&self, pod: &PodName) -> kube::Result<Evicted> {
+    pub(super) async fn evict(&self, pod: &PodRef) -> kube::Result<Evicted> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
         let eviction = json!({
             "apiVersion": "policy/v1", "kind": "Eviction",
@@ -123,6 +127,6 @@ impl Hands {
 
 /// The node's taints, with another reservation or none: they go as a whole.
 fn taints(node: &NodeSeen, reservation: Option<Taint>) -> Value {
-    let others = node.taints.iter().filter(|taint| taint.key != MARK);
+    let others = node.taints.iter().filter(|taint| taint.key != ROLLOUT_MARK);
     json!(others.cloned().chain(reservation).collect::<Vec<Taint>>())
 }

@@ -12,8 +12,9 @@ use serde_json::json;
 
 use super::MANAGER;
 use crate::cluster::{ClusterError, in_pages, patiently, refused};
-use crate::gpu_operator::{ConfigMap, LABEL};
+use crate::gpu_operator::ConfigMap;
 use crate::mig_parted::Config;
+use crate::names::CONFIG_LABEL;
 
 /// What became of the `ConfigMap`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,9 +114,9 @@ pub(super) async fn publish(
 /// The configurations that nodes are labelled with.
 async fn labels_in_use(client: &Client, patience: Duration) -> Result<BTreeSet<String>, ClusterError> {
     let nodes: Api<Node> = Api::all(client.clone());
-    let found = in_pages(patience, async |page| nodes.list_metadata(&page.labels(LABEL)).await).await;
+    let found = in_pages(patience, async |page| nodes.list_metadata(&page.labels(CONFIG_LABEL)).await).await;
     let found = found.map_err(refused("list nodes"))?;
-    Ok(found.iter().filter_map(|node| node.labels().get(LABEL).cloned()).collect())
+    Ok(found.iter().filter_map(|node| node.labels().get(CONFIG_LABEL).cloned()).collect())
 }
 
 #[derive(Deserialize)]

@@ -46,7 +46,7 @@ mod trouble;
 pub use config_map::{PublishError, Published};
 pub use lease::{Held, LeaseTimes};
 pub use outcome::{NodeEnd, Outcome};
-pub use pods::PodName;
+pub use pods::PodRef;
 pub use progress::{Doing, Progress};
 pub use record::{Phase, Record, RecordError, StepRecord};
 pub use rehearse::{Refusal, rehearse};
@@ -56,5 +56,3 @@ pub use trouble::Trouble;
 
 /// Who writes, as the API server's managed fields name it.
 pub const MANAGER: &str = "migsaw";
-/// The annotation of nodes that are cordoned for a rollout, and the taint of those that will be: its id.
-pub const MARK: &str = "migsaw.io/rollout";

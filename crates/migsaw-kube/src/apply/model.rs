@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::pods::{Holder, PodName};
+use super::pods::{Holder, PodRef};
 use super::record::StepRecord;
 use super::step::{Aim, Mark, Next, NodeSeen, Seen, next};
 
@@ -97,7 +97,7 @@ impl World {
             offers: offered(self.offers),
             ..NodeSeen::default()
         };
-        let name = PodName { namespace: "n".to_owned(), name: "p".to_owned(), uid: "1".to_owned() };
+        let name = PodRef { namespace: "n".to_owned(), name: "p".to_owned(), uid: "1".to_owned() };
         let holder = Holder { name, is_ending: self.pod == Pod::Ends, stays: None };
         Seen { node: Some(node), holders: if self.pod == Pod::Gone { Vec::new() } else { vec![holder] } }
     }

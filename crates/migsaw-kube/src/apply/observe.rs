@@ -8,12 +8,10 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt as _};
 
-use super::MARK;
-use super::pods::{Holder, PodName, holders};
+use super::pods::{Holder, PodRef, holders};
 use super::step::{Mark, NodeSeen, Seen};
 use crate::cluster::{ClusterError, patiently, refused};
-use crate::dump::GPU;
-use crate::gpu_operator::{LABEL, STATE};
+use crate::names::{CONFIG_LABEL, ROLLOUT_MARK, STATE_LABEL, is_gpu};
 
 /// Nodes that are looked at together where their number has no other limit.
 pub(super) const TOGETHER: usize = 16;
@@ -25,7 +23,7 @@ pub(super) struct NodeFacts {
     pub(super) config: Option<String>,
     pub(super) offers: BTreeMap<String, u64>,
     /// The pods on it that hold slices and are not told to end.
-    pub(super) holders: Vec<PodName>,
+    pub(super) holders: Vec<PodRef>,
 }
 
 /// What is known of some nodes; those that are not there are left out.
@@ -66,11 +64,11 @@ impl NodeSeen {
         let taints = node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default();
         NodeSeen {
             uid: node.uid().unwrap_or_default(),
-            config: label(LABEL),
-            state: label(STATE),
+            config: label(CONFIG_LABEL),
+            state: label(STATE_LABEL),
             is_cordoned: node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false),
-            mark: node.annotations().get(MARK).map(|mark| Mark::parse(mark)),
-            is_reserved: taints.iter().any(|taint| taint.key == MARK),
+            mark: node.annotations().get(ROLLOUT_MARK).map(|mark| Mark::parse(mark)),
+            is_reserved: taints.iter().any(|taint| taint.key == ROLLOUT_MARK),
             offers: offers(node),
             taints,
             version: node.resource_version(),
@@ -81,9 +79,6 @@ impl NodeSeen {
 /// What a node has allocatable of MIG devices and GPUs; these are whole numbers without a unit.
 fn offers(node: &Node) -> BTreeMap<String, u64> {
     let allocatable = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
-    let of_gpus = allocatable
-        .into_iter()
-        .flatten()
-        .filter(|(name, _)| name.as_str() == GPU || name.starts_with(migsaw::geometry::ProfileName::RESOURCE_PREFIX));
+    let of_gpus = allocatable.into_iter().flatten().filter(|(name, _)| is_gpu(name));
     of_gpus.filter_map(|(name, quantity)| Some((name.clone(), quantity.0.parse().ok()?))).collect()
 }

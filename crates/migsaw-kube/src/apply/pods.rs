@@ -8,10 +8,15 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt as _;
 use serde::{Deserialize, Serialize};
 
+use crate::names::is_gpu;
+use crate::stays::why_it_stays;
+
+const SAFE_TO_EVICT: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict";
+
 /// A pod, and which of those that have had its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PodName {
+pub struct PodRef {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -20,7 +25,7 @@ pub struct PodName {
     pub uid: String,
 }
 
-impl fmt::Display for PodName {
+impl fmt::Display for PodRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
@@ -29,7 +34,7 @@ impl fmt::Display for PodName {
 /// A pod that holds slices of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Holder {
-    pub(super) name: PodName,
+    pub(super) name: PodRef,
     pub(super) is_ending: bool,
     /// Why it must not be evicted, if so.
     pub(super) stays: Option<&'static str>,
@@ -42,7 +47,7 @@ pub(super) fn holders(pods: &[Pod]) -> Vec<Holder> {
 
 impl Holder {
     fn of(pod: &Pod) -> Holder {
-        let name = PodName {
+        let name = PodRef {
             namespace: pod.namespace().unwrap_or_default(),
             name: pod.name_any(),
             uid: pod.uid().unwrap_or_default(),
@@ -63,25 +68,16 @@ fn holds_slices(pod: &Pod) -> bool {
 }
 
 fn asks(container: &Container) -> bool {
-    let is_gpu = |name: &String| name == "nvidia.com/gpu" || name.starts_with("nvidia.com/mig-");
-    let named = |resources: &Option<BTreeMap<String, Quantity>>| resources.iter().flat_map(BTreeMap::keys).any(is_gpu);
+    let named = |resources: &Option<BTreeMap<String, Quantity>>| {
+        resources.iter().flat_map(BTreeMap::keys).any(|name| is_gpu(name))
+    };
     container.resources.as_ref().is_some_and(|resources| named(&resources.limits) || named(&resources.requests))
 }
 
-/// Why a pod must not be evicted: the same reasons for which a plan leaves it where it is.
 fn stays(pod: &Pod) -> Option<&'static str> {
-    if pod.annotations().contains_key("kubernetes.io/config.mirror") {
-        return Some("it is a static pod");
-    }
-    match pod.owner_references().iter().find(|owner| owner.controller == Some(true)) {
-        None => Some("no controller would make it anew"),
-        Some(owner) if owner.kind == "DaemonSet" => Some("its DaemonSet would put it there again"),
-        Some(owner) if owner.kind == "Node" => Some("it is a static pod"),
-        Some(_) => {
-            let annotation = pod.annotations().get("cluster-autoscaler.kubernetes.io/safe-to-evict");
-            annotation.is_some_and(|value| value == "false").then_some("its annotation safe-to-evict says so")
-        }
-    }
+    let controller = pod.owner_references().iter().find(|owner| owner.controller == Some(true));
+    let safe_to_evict = pod.annotations().get(SAFE_TO_EVICT).map(String::as_str);
+    why_it_stays(controller.map(|owner| owner.kind.as_str()), safe_to_evict)
 }
 
 #[cfg(test)]
@@ -137,7 +133,7 @@ mod tests {
             ("static", owned_by("Node"), Some(Some("it is a static pod"))),
             (
                 "annotated",
-                json!({"metadata": {"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}}}),
+                json!({"metadata": {"annotations": {SAFE_TO_EVICT: "false"}}}),
                 Some(Some("its annotation safe-to-evict says so")),
             ),
         ] {

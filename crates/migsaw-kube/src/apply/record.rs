@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use migsaw::document::API_VERSION;
 use migsaw::plan::{Configurations, Plan};
 use migsaw::present::{Present, RecutUnit};
 use migsaw::problem::Problem;
@@ -13,10 +14,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::MANAGER;
 use super::observe::NodeFacts;
-use super::pods::PodName;
+use super::pods::PodRef;
 use crate::gpu_operator::{ConfigMap, advertised};
 
-const API_VERSION: &str = "migsaw.io/v1alpha1";
 const KIND: &str = "AppliedRollout";
 
 /// A rollout with everything that is needed to go on with it.
@@ -75,13 +75,13 @@ pub struct StepRecord {
     /// The pods that are evicted. Where the node is cut anew, all others that hold slices are evicted too, but for
     /// those that stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub evicts: Vec<PodName>,
+    pub evicts: Vec<PodRef>,
     /// Whether pods of other nodes wait here for a place of their own, and have to leave too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clears: bool,
     /// The pods that stay while the others leave.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub stays: Vec<PodName>,
+    pub stays: Vec<PodRef>,
 }
 
 /// A record that cannot be used.
@@ -146,8 +146,8 @@ impl<'a> Target<'a> {
         let left: BTreeSet<(&str, &str)> = (0..present.running.len()).filter_map(name).collect();
         let left: BTreeSet<(&str, &str)> = left.difference(&evicted).copied().collect();
         let of = |names: &BTreeSet<(&str, &str)>| {
-            let is_one = |pod: &&PodName| names.contains(&(pod.namespace.as_str(), pod.name.as_str()));
-            facts.holders.iter().filter(is_one).cloned().collect::<Vec<PodName>>()
+            let is_one = |pod: &&PodRef| names.contains(&(pod.namespace.as_str(), pod.name.as_str()));
+            facts.holders.iter().filter(is_one).cloned().collect::<Vec<PodRef>>()
         };
         let is_cut = step.recut && !present.is_cut_by_driver();
         let config = &self.configurations.distinct[self.configurations.of_nodes[entry]].name;
@@ -206,12 +206,12 @@ impl Record {
     /// The pods on nodes that are to be cut of which the plan knows nothing, with their nodes: because it could not be
     /// told how the node is cut, or because they could not be placed again where they are, or because they have only
     /// just come.
-    pub(super) fn unplanned(&self, facts: &BTreeMap<String, NodeFacts>) -> Vec<(String, PodName)> {
+    pub(super) fn unplanned(&self, facts: &BTreeMap<String, NodeFacts>) -> Vec<(String, PodRef)> {
         let of_step = |step: &StepRecord| {
             let holders = facts.get(&step.node).filter(|_| step.to.is_some()).map(|facts| facts.holders.clone());
-            let is_known = |pod: &PodName| step.evicts.contains(pod) || step.stays.contains(pod);
+            let is_known = |pod: &PodRef| step.evicts.contains(pod) || step.stays.contains(pod);
             let unknown = holders.unwrap_or_default().into_iter().filter(move |pod| !is_known(pod));
-            unknown.map(|pod| (step.node.clone(), pod)).collect::<Vec<(String, PodName)>>()
+            unknown.map(|pod| (step.node.clone(), pod)).collect::<Vec<(String, PodRef)>>()
         };
         self.steps().flat_map(of_step).collect()
     }

@@ -19,7 +19,7 @@ use super::events::Events;
 use super::lease::{Held, Lease, LeaseError};
 use super::observe::{NodeFacts, TOGETHER, facts_of};
 use super::outcome::{NodeEnd, Outcome};
-use super::pods::PodName;
+use super::pods::PodRef;
 use super::progress::Progress;
 use super::record::{Phase, Record, RecordError, StepRecord, Target};
 use super::settings::{Job, Settings};
@@ -60,7 +60,7 @@ pub enum ApplyError {
     #[error("the plan does not know of {}", listed(.pods))]
     Unplanned {
         /// The pods, with their nodes.
-        pods: Vec<(String, PodName)>,
+        pods: Vec<(String, PodRef)>,
     },
     /// The cluster does not do what was asked.
     #[error(transparent)]
@@ -68,7 +68,7 @@ pub enum ApplyError {
 }
 
 /// The first of some pods, with their nodes.
-fn listed(pods: &[(String, PodName)]) -> String {
+fn listed(pods: &[(String, PodRef)]) -> String {
     let mut names: Vec<String> = pods.iter().take(3).map(|(node, pod)| format!("pod {pod} on {node}")).collect();
     if pods.len() > names.len() {
         names.push(format!("{} more", pods.len() - names.len()));
@@ -77,7 +77,7 @@ fn listed(pods: &[(String, PodName)]) -> String {
 }
 
 impl ApplyError {
-    pub(super) fn of_unplanned(pods: Vec<(String, PodName)>) -> Result<(), ApplyError> {
+    pub(super) fn of_unplanned(pods: Vec<(String, PodRef)>) -> Result<(), ApplyError> {
         if pods.is_empty() { Ok(()) } else { Err(ApplyError::Unplanned { pods }) }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Taint;
 
-use super::pods::{Holder, PodName};
+use super::pods::{Holder, PodRef};
 use super::record::StepRecord;
 use super::trouble::Trouble;
 
@@ -75,9 +75,9 @@ pub(super) enum Next {
     /// Nothing: it is not there any more.
     Gone,
     Cordon,
-    Evict(Vec<PodName>),
+    Evict(Vec<PodRef>),
     /// Pods were told to end.
-    AwaitPods(Vec<PodName>),
+    AwaitPods(Vec<PodRef>),
     /// Change the label to this.
     Label(String),
     /// MIG Manager is at it, or says that it failed.
@@ -166,7 +166,7 @@ fn forward(step: &StepRecord, node: &NodeSeen, seen: &Seen) -> Next {
     if let Some(trouble) = who_stays(&leaving) {
         return Next::Refuse(trouble);
     }
-    let names = |is_ending: bool| -> Vec<PodName> {
+    let names = |is_ending: bool| -> Vec<PodRef> {
         leaving.iter().filter(|holder| holder.is_ending == is_ending).map(|holder| holder.name.clone()).collect()
     };
     match (names(false), names(true), &step.to) {
@@ -249,8 +249,8 @@ mod tests {
 
     const ID: &str = "r";
 
-    fn pod(name: &str) -> PodName {
-        PodName { namespace: "n".to_owned(), name: name.to_owned(), uid: format!("uid-{name}") }
+    fn pod(name: &str) -> PodRef {
+        PodRef { namespace: "n".to_owned(), name: name.to_owned(), uid: format!("uid-{name}") }
     }
 
     fn offers(n: u64) -> BTreeMap<String, u64> {

@@ -11,7 +11,7 @@ use super::act::Evicted;
 use super::lease::LeaseError;
 use super::observe::look;
 use super::outcome::NodeEnd;
-use super::pods::PodName;
+use super::pods::PodRef;
 use super::progress::{Doing, Progress};
 use super::record::StepRecord;
 use super::run::{Applier, ApplyError};
@@ -363,7 +363,7 @@ struct Guests {
 
 impl Guests {
     /// A pod that came too long after the node was cordoned to have been on its way.
-    fn late(&mut self, pods: &[PodName]) -> Option<Trouble> {
+    fn late(&mut self, pods: &[PodRef]) -> Option<Trouble> {
         let is_late = self.since.get_or_insert_with(Instant::now).elapsed() > ON_THEIR_WAY;
         for pod in pods {
             if is_late && !self.known.contains(&pod.uid) {

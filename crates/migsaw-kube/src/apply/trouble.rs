@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::pods::PodName;
-use crate::gpu_operator::LABEL;
+use super::pods::PodRef;
+use crate::names::CONFIG_LABEL;
 
 /// Why a node has not become what it was to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,26 +26,26 @@ pub enum Trouble {
     /// A pod that must not be evicted holds slices.
     PodStays {
         /// The pod.
-        pod: PodName,
+        pod: PodRef,
         /// Why it must not.
         why: &'static str,
     },
     /// Evictions are refused for too long.
     NotEvicted {
         /// The pods that are still there.
-        pods: Vec<PodName>,
+        pods: Vec<PodRef>,
         /// What the API server says of the last one.
         message: String,
     },
     /// Pods that were evicted do not end.
     NotEnding {
         /// The pods.
-        pods: Vec<PodName>,
+        pods: Vec<PodRef>,
     },
     /// A pod has come to the node though it is cordoned.
     ComesBack {
         /// The pod.
-        pod: PodName,
+        pod: PodRef,
     },
     /// The API server refuses what was to be done.
     Refused {
@@ -123,16 +123,16 @@ impl Trouble {
             Trouble::NotAdvertised { .. } => {
                 format!("{}   # then apply again, or `migsaw abort`", restart("nvidia-device-plugin-daemonset"))
             }
-            Trouble::NoWayBack => format!("set its label {LABEL} to what it is to be, then kubectl uncordon {node}"),
+            Trouble::NoWayBack => format!("set its label {CONFIG_LABEL} to what it is to be, then kubectl uncordon {node}"),
         }
     }
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let listed = |pods: &[PodName]| {
+        let listed = |pods: &[PodRef]| {
             let more = pods.len().saturating_sub(3);
-            let mut names: Vec<String> = pods.iter().take(3).map(PodName::to_string).collect();
+            let mut names: Vec<String> = pods.iter().take(3).map(PodRef::to_string).collect();
             if more > 0 {
                 names.push(format!("{more} more"));
             }
@@ -142,11 +142,11 @@ impl fmt::Display for Trouble {
             Trouble::OtherRollout { id } => write!(f, "it is cordoned for another rollout, {id}"),
             Trouble::Cordoned => f.write_str("somebody else has cordoned it"),
             Trouble::Relabelled { found: Some(found) } => {
-                write!(f, "somebody else has changed its label {LABEL} to `{found}`")
+                write!(f, "somebody else has changed its label {CONFIG_LABEL} to `{found}`")
             }
-            Trouble::Relabelled { found: None } => write!(f, "somebody else has removed its label {LABEL}"),
+            Trouble::Relabelled { found: None } => write!(f, "somebody else has removed its label {CONFIG_LABEL}"),
             Trouble::SameLabel => {
-                write!(f, "its label {LABEL} says already what it is to become, yet it is cut otherwise")
+                write!(f, "its label {CONFIG_LABEL} says already what it is to become, yet it is cut otherwise")
             }
             Trouble::PodStays { pod, why } => write!(f, "pod {pod} must not be evicted: {why}"),
             Trouble::NotEvicted { pods, message } => write!(f, "cannot evict {}: {message}", listed(pods)),
@@ -159,7 +159,7 @@ impl fmt::Display for Trouble {
             Trouble::NotAdvertised { differs } => {
                 write!(f, "it is cut, but its device plugin does not offer the slices: {}", differs.join(", "))
             }
-            Trouble::NoWayBack => write!(f, "it had no label {LABEL} that it could get again"),
+            Trouble::NoWayBack => write!(f, "it had no label {CONFIG_LABEL} that it could get again"),
         }
     }
 }

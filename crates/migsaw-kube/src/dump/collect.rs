@@ -17,6 +17,7 @@ use super::quantity::whole;
 use super::requests;
 use super::warning::{WarningCode, Warnings};
 use crate::mig_parted::Config;
+use crate::stays::why_it_stays;
 
 use super::wire::{GpuResources, Metadata, NodeSpec, PodSpec, Status};
 
@@ -356,9 +357,9 @@ impl Collection {
             return;
         }
         let owner = owner_of_pod(&metadata, &title);
-        let told = metadata.annotations.0.safe_to_evict.as_ref().is_some_and(|told| told.0 == "false");
-        // Nobody brings back a pod without a controller, and a DaemonSet's comes back to where it was.
-        let stays = told || matches!(owner.kind.as_str(), "Pod" | "DaemonSet");
+        let controller = metadata.controller().map(|owner| owner.kind.as_str());
+        let safe_to_evict = metadata.annotations.0.safe_to_evict.as_ref().map(|told| told.0.as_str());
+        let stays = why_it_stays(controller, safe_to_evict).is_some();
         let labels = shared(&mut self.labels, metadata.take_labels());
         let mut constraints = constraints::of_pod(spec, &namespace, &labels);
         let node = Some(spec.node_name.clone()).filter(|node| !node.is_empty());

@@ -15,8 +15,7 @@ use super::labels::{Lasting, lasting};
 use super::naming;
 use super::nodes::{DRA_DRIVER, FleetNode, Nodes};
 use super::warning::{WarningCode, Warnings};
-
-const GPU: &str = "nvidia.com/gpu";
+use crate::names::GPU;
 
 /// What makes two pods part of one demand.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

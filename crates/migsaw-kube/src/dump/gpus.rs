@@ -8,6 +8,7 @@ use migsaw::geometry::{Model, ProfileName};
 use migsaw::problem::MAX_GPUS_PER_NODE;
 
 use super::collect::Node;
+use crate::names::{CONFIG_LABEL, GPU, STATE_LABEL};
 
 /// What a node's labels tell about its number of GPUs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Count {
 pub(super) fn count(node: &Node, model: &Model, cut: Option<&ProfileName>, sliced: bool) -> Count {
     let label = |key: &str| node.labels.get(key).map(String::as_str);
     let shared = label("nvidia.com/gpu.replicas").is_some_and(|n| n != "0" && n != "1");
-    let capacity = node.capacity.get("nvidia.com/gpu").copied().filter(|_| !shared && !sliced);
+    let capacity = node.capacity.get(GPU).copied().filter(|_| !shared && !sliced);
     let advertised = label("nvidia.com/gpu.count").and_then(|text| text.parse().ok()).or(capacity);
     let Some(devices) = advertised.and_then(|n: u64| u32::try_from(n).ok()).filter(|&n| n > 0) else {
         return Count::Unknown;
@@ -61,10 +62,10 @@ pub(super) fn within_reason(gpus: u32) -> Count {
 /// MIG devices on each GPU, if the node's configuration is applied and its name tells: the operator's
 /// `all-1g.10gb` cuts every GPU as far as it goes, ours begin like `migsaw-4x1g.10gb-`.
 fn devices_per_gpu(node: &Node, profile: &ProfileName, most: u32) -> Option<u32> {
-    if node.labels.get("nvidia.com/mig.config.state").is_some_and(|state| state != "success") {
+    if node.labels.get(STATE_LABEL).is_some_and(|state| state != "success") {
         return None;
     }
-    let config = node.labels.get("nvidia.com/mig.config")?;
+    let config = node.labels.get(CONFIG_LABEL)?;
     let name = profile.label_form();
     if config.strip_prefix("all-").is_some_and(|rest| rest == name) {
         return Some(most);
@@ -87,7 +88,7 @@ mod tests {
         let check = |name: &str, count: &str, cut: Option<&str>, config: Option<(&str, &str)>, expected: Count| {
             let mut labels = vec![("nvidia.com/gpu.count", count)];
             if let Some((config, state)) = config {
-                labels.extend([("nvidia.com/mig.config", config), ("nvidia.com/mig.config.state", state)]);
+                labels.extend([(CONFIG_LABEL, config), (STATE_LABEL, state)]);
             }
             let node = Node {
                 name: "n".into(),

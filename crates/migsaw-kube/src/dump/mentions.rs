@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::names::is_gpu;
+
 /// Whether a key of a GPU resource occurs, at any depth.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct MentionsGpu(pub(super) bool);
@@ -27,7 +29,7 @@ impl<'de> Visitor<'de> for MentionsGpuVisitor {
         let mut found = false;
         while let Some(key) = map.next_key::<String>()? {
             let inside: MentionsGpu = map.next_value()?;
-            found |= inside.0 || key == "nvidia.com/gpu" || key.starts_with("nvidia.com/mig-");
+            found |= inside.0 || is_gpu(&key);
         }
         Ok(MentionsGpu(found))
     }

@@ -71,7 +71,6 @@ use migsaw::problem::Problem;
 use crate::dcgm::Metrics;
 use collect::Collection;
 pub use error::{DumpError, DumpErrors};
-pub(crate) use nodes::GPU;
 pub use warning::{Warning, WarningCode};
 
 /// A file of a dump.

@@ -13,6 +13,7 @@ use super::dra::{self, Published};
 use super::gpus::{self, Count};
 use super::warning::{WarningCode, Warnings};
 use super::{DumpOptions, Skipped};
+use crate::names::{CONFIG_LABEL, GPU, STATE_LABEL};
 
 /// The label with the GPU's model, by GPU feature discovery.
 pub(super) const PRODUCT: &str = "nvidia.com/gpu.product";
@@ -20,12 +21,6 @@ pub(super) const PRODUCT: &str = "nvidia.com/gpu.product";
 pub(super) const COUNT: &str = "nvidia.com/gpu.count";
 /// The label with the MIG strategy.
 pub(super) const STRATEGY: &str = "nvidia.com/mig.strategy";
-/// The label with what MIG Manager was told to make of the node.
-pub(super) const CONFIG: &str = "nvidia.com/mig.config";
-/// The label with how far it has come.
-const CONFIG_STATE: &str = "nvidia.com/mig.config.state";
-/// The resource of whole GPUs, and of all MIG devices under strategy `single`.
-pub(crate) const GPU: &str = "nvidia.com/gpu";
 /// The key under which a node's DRA driver stands among its labels, if nothing else gives its GPUs out.
 pub(super) const DRA_DRIVER: &str = "resource.k8s.io/driver";
 
@@ -218,7 +213,7 @@ fn unavailable(node: &Node, options: DumpOptions<'_>) -> Option<(WarningCode, &'
     if node.cordoned {
         return Some((WarningCode::NodeCordoned, "is cordoned and was left out; pods on it count all the same"));
     }
-    let state = node.labels.get(CONFIG_STATE).filter(|_| options.running).map(String::as_str);
+    let state = node.labels.get(STATE_LABEL).filter(|_| options.running).map(String::as_str);
     if let Some("pending" | "rebooting" | "failed") = state {
         let message = "is being cut anew, or that failed (label nvidia.com/mig.config.state), and was left out; pods on it count all the same";
         return Some((WarningCode::NodeChanging, message));
@@ -339,7 +334,7 @@ fn lasting_labels(node: &Node, cut_gpus: Option<u32>) -> BTreeMap<String, String
 pub(super) fn changes(key: &str) -> bool {
     const CHANGING: [&str; 5] = [
         "nvidia.com/mig-",
-        "nvidia.com/mig.config",
+        CONFIG_LABEL,
         "nvidia.com/gpu.slices.",
         "nvidia.com/gpu.engines.",
         "nvidia.com/gpu.multiprocessors",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use migsaw::fleet::{Pool, Strategy};
 use migsaw::plan::PlannedNodes;
 
-use crate::dump::GPU;
+use crate::names::GPU;
 
 /// The extended resources that a node of a plan offers, as the device plugin names them: with strategy `mixed` MIG
 /// devices by profile and GPUs without MIG as `nvidia.com/gpu`, with `single` everything as `nvidia.com/gpu`.

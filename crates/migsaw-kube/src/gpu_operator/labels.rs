@@ -8,12 +8,9 @@ use migsaw::plan::Plan;
 use migsaw::present::Present;
 use migsaw::problem::Problem;
 
+use crate::names::CONFIG_LABEL;
 use crate::yaml::quoted;
 
-/// The label MIG Manager watches.
-pub const LABEL: &str = "nvidia.com/mig.config";
-/// The label in which it says how far it is: `pending`, `rebooting`, `success` or `failed`.
-pub const STATE: &str = "nvidia.com/mig.config.state";
 /// Most nodes in one command.
 const NODES_PER_COMMAND: usize = 50;
 
@@ -105,7 +102,7 @@ impl NodeLabels {
                     text.push(' ');
                     text.push_str(&shell(node));
                 }
-                writeln!(text, " {LABEL}={}", shell(configuration)).expect("writing to a string succeeds");
+                writeln!(text, " {CONFIG_LABEL}={}", shell(configuration)).expect("writing to a string succeeds");
             }
         }
     }
@@ -125,7 +122,7 @@ impl NodeLabels {
             for node in nodes {
                 write!(
                     text,
-                    "- apiVersion: v1\n  kind: Node\n  metadata:\n    name: {}\n    labels:\n      {LABEL}: {}\n",
+                    "- apiVersion: v1\n  kind: Node\n  metadata:\n    name: {}\n    labels:\n      {CONFIG_LABEL}: {}\n",
                     quoted(node),
                     quoted(configuration)
                 )

@@ -16,6 +16,6 @@ mod standard;
 pub use advertised::advertised;
 pub use config::plan_config;
 pub use config_map::{ConfigMap, ConfigMapTooLarge};
-pub use labels::{LABEL, NodeLabels, STATE};
+pub use labels::NodeLabels;
 pub use runbook::runbook;
 pub use standard::standard_entries;

@@ -4,11 +4,10 @@ use migsaw::document::plan::EvictionForm;
 use migsaw::document::rollout::{RolloutDocument, StepForm, WaveForm};
 
 use super::labels::shell;
+use crate::names::ROLLOUT_MARK;
 
 /// What the commands are made of.
 const FUNCTIONS: &str = include_str!("runbook.sh");
-/// The taint of nodes whose turn will come.
-const RESERVED: &str = "migsaw.io/rollout";
 
 /// The commands that take a rollout's steps, wave by wave, as a shell script. It stops at the first that fails
 /// and says which nodes are cordoned then.
@@ -22,7 +21,7 @@ pub fn runbook(rollout: &RolloutDocument) -> String {
     if !later.is_empty() {
         lines.push(String::new());
         lines.push("# Evicted pods go elsewhere if they can, so that they are not evicted again.".to_owned());
-        lines.push(format!("kubectl taint node --overwrite {later} {RESERVED}=later:PreferNoSchedule"));
+        lines.push(format!("kubectl taint node --overwrite {later} {ROLLOUT_MARK}=later:PreferNoSchedule"));
         lines.push(format!("reserved={}", quoted(&later)));
     }
     for (wave, number) in rollout.waves.iter().zip(1..) {
@@ -37,7 +36,7 @@ pub fn runbook(rollout: &RolloutDocument) -> String {
         lines.extend(recut().map(|(node, config)| format!("cut {node} {config}")));
         lines.extend(recut().map(|(node, _)| format!("is_cut {node}")));
         if number > 1 {
-            lines.push(format!("kubectl taint node {nodes} {RESERVED}-"));
+            lines.push(format!("kubectl taint node {nodes} {ROLLOUT_MARK}-"));
         }
         lines.push(format!("kubectl uncordon {nodes}"));
         lines.push("cordoned=".to_owned());

@@ -108,6 +108,26 @@ fn what_a_node_offers_is_how_it_is_cut() {
 }
 
 #[test]
+fn pods_that_would_not_come_back_elsewhere_stay() {
+    let owned_by = |kind: &str| pod("1", "a", "mig-1g.6gb", "").replace("ReplicaSet", kind);
+    let job_set = "labels: {jobset.sigs.k8s.io/jobset-name: j, ";
+    for (pod, stays) in [
+        (owned_by("ReplicaSet"), false),
+        (owned_by("Job"), false),
+        (owned_by("Job").replace("labels: {", job_set), false),
+        (owned_by("DaemonSet"), true),
+        (owned_by("Node"), true),
+        (owned_by("Job").replace("controller: true", "controller: false"), true),
+        (owned_by("Job").replace("controller: true", "controller: false").replace("labels: {", job_set), true),
+    ] {
+        let items = [node("a", "", "nvidia.com/mig-1g.6gb: 4, nvidia.com/mig-2g.12gb: 2"), pod];
+        let found = read_with(&[("dump", list(&items).as_bytes())], OPTIONS);
+        let present = found.problem.fleet.pools[0].nodes[0].present.as_ref().unwrap();
+        assert_eq!(present.running.iter().map(|unit| unit.stays).collect::<Vec<_>>(), [stays], "{}", items[1]);
+    }
+}
+
+#[test]
 fn the_labels_of_feature_discovery_count_while_the_device_plugin_is_away() {
     let counts = |counts: &[(&str, u32)]| {
         let label = |(profile, n): &(&str, u32)| format!("nvidia.com/mig-{profile}.count: \"{n}\"");

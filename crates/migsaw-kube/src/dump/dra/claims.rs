@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use migsaw::geometry::ProfileName;
 
-use super::super::nodes::GPU;
 use super::super::quantity::{MOST, whole};
 use super::super::wire::{PodSpec, Status};
 use super::DRIVER;
 use super::selector::{self, Condition};
 use super::slices::{Kind, Published};
 use super::wire::{ClaimSpec, ClassSpec, DeviceConstraint, DeviceRequest, Exact};
+use crate::names::GPU;
 
 /// A claim, or a template for claims.
 #[derive(Debug, Clone, PartialEq, Eq)]

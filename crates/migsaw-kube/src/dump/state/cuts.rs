@@ -10,10 +10,11 @@ use migsaw::plan::{Depth, GpuTarget, Options, plan};
 use migsaw::problem::Problem;
 
 use super::super::collect::Node;
-use super::super::nodes::{CONFIG, COUNT, FleetNode, GPU};
+use super::super::nodes::{COUNT, FleetNode};
 use super::super::warning::{WarningCode, Warnings};
 use crate::gpu_operator::standard_entries;
 use crate::mig_parted::{Config, Entry};
+use crate::names::{CONFIG_LABEL, GPU};
 
 /// What is known about how nodes can be cut.
 pub(super) struct Cuts<'a> {
@@ -57,7 +58,8 @@ impl<'a> Cuts<'a> {
             }
             (told, Some(offered)) => {
                 if told.is_some() {
-                    let message = format!("offers other instances than its {CONFIG} says: what it offers was taken");
+                    let message =
+                        format!("offers other instances than its {CONFIG_LABEL} says: what it offers was taken");
                     warnings.add(WarningCode::StateAssumed, &object, message);
                 }
                 let in_any_order = offered.windows(2).any(|pair| pair[0] != pair[1]);
@@ -89,7 +91,7 @@ impl<'a> Cuts<'a> {
         };
         if self.told(node, fleet_node).is_some_and(|told| counts(&told) != counts(seen)) {
             let message =
-                format!("{by} sees other instances on its GPUs than its {CONFIG} says: what it sees was taken");
+                format!("{by} sees other instances on its GPUs than its {CONFIG_LABEL} says: what it sees was taken");
             warnings.add(WarningCode::StateAssumed, format!("node {}", node.name), message);
         }
         Ok(())
@@ -97,7 +99,7 @@ impl<'a> Cuts<'a> {
 
     /// How the node is cut by what it was told; `None` if that is not known.
     fn told(&self, node: &Node, fleet_node: &FleetNode) -> Option<Gpus> {
-        let name = node.labels.get(CONFIG)?;
+        let name = node.labels.get(CONFIG_LABEL)?;
         let own = self.configs.get(&format!("{}-mig-config", node.name));
         let mut others = self.configs.iter().filter(|(config, _)| !config.ends_with("-mig-config")).map(|(_, c)| c);
         let entry = own
