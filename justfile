@@ -16,6 +16,7 @@ fmt:
 # No lint warns.
 clippy:
     cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy -p migsaw-kube --all-targets -- -D warnings
 
 # The documentation builds without warnings.
 docs:

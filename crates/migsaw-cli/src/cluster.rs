@@ -59,9 +59,7 @@ pub(crate) fn wrong(error: &ClusterError) -> Failure {
             problem.help("`kubectl config get-contexts` shows the contexts; --kubeconfig and --context choose one")
         }
         ClusterError::Forbidden { .. } => problem.help("deploy/rbac.yaml has the rights that are needed"),
-        ClusterError::Refused { message, .. } if message.starts_with("namespaces ") => {
-            problem.help("--operator-namespace says where the GPU Operator is")
-        }
+        ClusterError::NoNamespace { .. } => problem.help("--operator-namespace says where the GPU Operator is"),
         ClusterError::Unreachable { .. } => problem.help("does `kubectl get nodes` work?"),
         _ => problem,
     })

@@ -22,7 +22,7 @@ async fn the_shipped_rights_are_enough() {
     site.aborted(&[]).await.assert(0, &["nothing was half-done"]);
     site.be(site.plane.kubeconfig().to_owned());
     let elsewhere = site.aborted(&["--operator-namespace", "nowhere"]).await;
-    elsewhere.assert(2, &["error[cluster-refused]", "namespaces \"nowhere\" not found", "--operator-namespace"]);
+    elsewhere.assert(2, &["error[cluster-no-namespace]", "there is no namespace `nowhere`", "--operator-namespace"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

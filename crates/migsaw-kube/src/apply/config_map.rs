@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap as ConfigMapObject, Node};
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::core::PartialObjectMeta;
 use kube::{Api, Client, ResourceExt as _};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::MANAGER;
-use crate::cluster::{ClusterError, in_pages, patiently, refused};
+use crate::cluster::{Cluster, ClusterError, in_pages, page, patiently, refused};
 use crate::gpu_operator::ConfigMap;
 use crate::mig_parted::Config;
 use crate::names::CONFIG_LABEL;
@@ -72,18 +73,18 @@ pub(super) struct Publishing<'a> {
 
 /// Writes the configurations, and keeps those of today that nodes are labelled with.
 pub(super) async fn publish(
-    client: &Client,
+    cluster: &Cluster,
     mut config: Config,
     publishing: Publishing<'_>,
 ) -> Result<Published, PublishError> {
     let Publishing { name, namespace, force, is_rehearsal, patience } = publishing;
-    let is_policy_known = check_policy(client, name, patience).await?;
-    let maps: Api<ConfigMapObject> = Api::namespaced(client.clone(), namespace);
+    let is_policy_known = check_policy(&cluster.client, name, patience).await?;
+    let maps: Api<ConfigMapObject> = Api::namespaced(cluster.client.clone(), namespace);
     let what = format!("ConfigMap {namespace}/{name}");
     let before = patiently(patience, || maps.get_opt(name)).await.map_err(refused(format!("read {what}")))?;
     let text = before.as_ref().and_then(|map| map.data.as_ref()?.get("config.yaml")).cloned().unwrap_or_default();
     if let Ok(today) = Config::read(text.as_bytes()) {
-        let used = labels_in_use(client, patience).await?;
+        let used = labels_in_use(cluster, patience).await?;
         let known: BTreeSet<String> = config.entries.iter().map(|entry| entry.name.clone()).collect();
         let kept = today.entries.into_iter().filter(|entry| used.contains(&entry.name) && !known.contains(&entry.name));
         config.entries.extend(kept);
@@ -112,11 +113,16 @@ pub(super) async fn publish(
 }
 
 /// The configurations that nodes are labelled with.
-async fn labels_in_use(client: &Client, patience: Duration) -> Result<BTreeSet<String>, ClusterError> {
-    let nodes: Api<Node> = Api::all(client.clone());
-    let found = in_pages(patience, async |page| nodes.list_metadata(&page.labels(CONFIG_LABEL)).await).await;
-    let found = found.map_err(refused("list nodes"))?;
-    Ok(found.iter().filter_map(|node| node.labels().get(CONFIG_LABEL).cloned()).collect())
+async fn labels_in_use(cluster: &Cluster, patience: Duration) -> Result<BTreeSet<String>, ClusterError> {
+    let nodes: Api<Node> = Api::all(cluster.reader.clone());
+    let mut used = BTreeSet::new();
+    let list = async |params: ListParams| nodes.list_metadata(&params).await.map(page);
+    let labels = |nodes: Vec<PartialObjectMeta<Node>>| {
+        used.extend(nodes.iter().filter_map(|node| node.labels().get(CONFIG_LABEL).cloned()));
+    };
+    let listed = in_pages(patience, ListParams::default().labels(CONFIG_LABEL), list, labels).await;
+    listed.map_err(refused("list nodes"))?;
+    Ok(used)
 }
 
 #[derive(Deserialize)]

@@ -190,10 +190,8 @@ impl Lease {
                 State::Renewed(at) if at.elapsed() < self.shared.times.renew_deadline => return Ok(()),
                 State::Renewed(at) => {
                     let mut failure = self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner);
-                    let is_final =
-                        matches!(*failure, Some(ClusterError::Forbidden { .. } | ClusterError::Refused { .. }));
-                    let is_hopeless = is_final || at.elapsed() > self.shared.patience;
-                    if let Some(failure) = failure.take_if(|_| is_hopeless) {
+                    let is_away = at.elapsed() > self.shared.patience;
+                    if let Some(failure) = failure.take_if(|failure| is_away || failure.is_refusal()) {
                         return Err(failure.into());
                     }
                 }

@@ -45,7 +45,7 @@ pub async fn rehearse(
     let config = plan_config(job.problem, job.plan, Some::<&Catalog>(job.catalog));
     let publishing =
         Publishing { name: job.config_map, namespace, force: job.force, is_rehearsal: true, patience: patience.api };
-    let published = publish(&client, config, publishing).await?;
+    let published = publish(cluster, config, publishing).await?;
     let target = Target::new(job.problem, job.plan, job.rollout);
     let facts = facts_of(&client, target.nodes(), patience.api).await?;
     let record = Record::new(&target, &facts, "rehearsal", jiff::Timestamp::now());
@@ -92,7 +92,7 @@ fn note(
 ) -> Result<(), ClusterError> {
     match result.map_err(failed) {
         Ok(_) => Ok(()),
-        Err(error @ (ClusterError::Forbidden { .. } | ClusterError::Refused { .. })) => {
+        Err(error) if error.is_refusal() => {
             refusals.push(Refusal { node: node.to_owned(), message: error.to_string(), is_for_now: false });
             Ok(())
         }

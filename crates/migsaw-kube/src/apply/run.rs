@@ -8,7 +8,7 @@ use futures::future::join_all;
 use futures::stream::{StreamExt as _, TryStreamExt as _, iter};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap as ConfigMapObject, Node};
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt as _};
 use tokio::time::sleep;
 
@@ -25,7 +25,7 @@ use super::record::{Phase, Record, RecordError, StepRecord, Target};
 use super::settings::{Job, Settings};
 use super::step::{Aim, NodeSeen};
 use super::take::Herald;
-use crate::cluster::{Cluster, ClusterError, in_pages, patiently, refused};
+use crate::cluster::{Cluster, ClusterError, in_pages, page, patiently, refused};
 use crate::gpu_operator::plan_config;
 
 /// Why nothing more is done. What was begun is in the cluster, and can be gone on with.
@@ -94,6 +94,7 @@ impl From<LeaseError> for ApplyError {
 
 /// The one who acts on a cluster, as long as this lives.
 pub struct Applier {
+    pub(super) cluster: Cluster,
     pub(super) hands: Hands,
     pub(super) settings: Settings,
     pub(super) lease: Lease,
@@ -109,7 +110,7 @@ impl Applier {
         let client = cluster.client.clone();
         let lease = Lease::take(client.clone(), &settings).await?;
         let events = Events::new(client.clone(), &settings.by);
-        Ok(Applier { hands: Hands { client, is_rehearsal: false }, settings, lease, events })
+        Ok(Applier { cluster: cluster.clone(), hands: Hands { client, is_rehearsal: false }, settings, lease, events })
     }
 
     /// Gives the Lease back.
@@ -122,7 +123,7 @@ impl Applier {
     /// # Errors
     /// If its record cannot be read.
     pub async fn unfinished(&self) -> Result<Option<Record>, ApplyError> {
-        read_unfinished(&self.hands.client, &self.settings.namespace, self.settings.patience.api).await
+        read_unfinished(&self.cluster.client, &self.settings.namespace, self.settings.patience.api).await
     }
 
     /// Puts the configurations and the rollout's record in place. Nothing else is changed yet.
@@ -138,7 +139,7 @@ impl Applier {
             return Err(ApplyError::Meanwhile { id: record.id });
         }
         let target = Target::new(job.problem, job.plan, job.rollout);
-        let facts = facts_of(&self.hands.client, target.nodes(), patience).await?;
+        let facts = facts_of(&self.cluster.client, target.nodes(), patience).await?;
         let changed: Vec<String> =
             target.nodes().into_iter().filter(|node| facts.get(node) != planned.0.get(node)).collect();
         if !changed.is_empty() {
@@ -157,7 +158,7 @@ impl Applier {
             is_rehearsal: false,
             patience,
         };
-        let published = publish(&self.hands.client, config, publishing).await?;
+        let published = publish(&self.cluster, config, publishing).await?;
         record.config_changed = published.changed;
         // What a rollout has left that is forgotten by now.
         let reserved = self.marked(None).await?.into_iter().filter(|(_, id)| id.is_empty());
@@ -167,7 +168,7 @@ impl Applier {
     }
 
     async fn save(&self, record: &Record) -> Result<(), ApplyError> {
-        let maps: Api<ConfigMapObject> = Api::namespaced(self.hands.client.clone(), &self.settings.namespace);
+        let maps: Api<ConfigMapObject> = Api::namespaced(self.cluster.client.clone(), &self.settings.namespace);
         let patch = Patch::Apply(record.manifest()?);
         let params = PatchParams::apply(MANAGER).force();
         let action = format!("write ConfigMap {}/{}", self.settings.namespace, Record::NAME);
@@ -235,27 +236,28 @@ impl Applier {
 
     /// The nodes that are marked or reserved, with what the record says of them, and the mark.
     async fn marked(&self, record: Option<&Record>) -> Result<Vec<(StepRecord, String)>, ApplyError> {
-        let nodes: Api<Node> = Api::all(self.hands.client.clone());
-        let mut marked = Vec::new();
-        let all = in_pages(self.settings.patience.api, async |page| nodes.list(&page).await).await;
-        for node in all.map_err(refused("list nodes"))? {
-            let seen = NodeSeen::of(&node);
+        let marked = |node: &Node| {
+            let name = node.name_any();
+            let seen = NodeSeen::of(node);
             let id = match seen.mark {
                 Some(mark) => mark.id,
                 None if seen.is_reserved => String::new(),
-                None => continue,
+                None => return None,
             };
             let of_record = record.filter(|record| record.id == id);
-            let known = of_record.and_then(|record| record.steps().find(|step| step.node == node.name_any()));
-            let step = known.cloned().unwrap_or_else(|| StepRecord {
-                node: node.name_any(),
-                uid: seen.uid,
-                from: seen.config,
-                ..StepRecord::default()
-            });
-            marked.push((step, id));
-        }
-        Ok(marked)
+            let known = of_record.and_then(|record| record.steps().find(|step| step.node == name));
+            let unknown =
+                || StepRecord { node: name.clone(), uid: seen.uid, from: seen.config, ..StepRecord::default() };
+            let step = known.cloned().unwrap_or_else(unknown);
+            Some((name, (step, id)))
+        };
+        let nodes: Api<Node> = Api::all(self.cluster.reader.clone());
+        let mut found = BTreeMap::new();
+        let list = async |params: ListParams| nodes.list(&params).await.map(page);
+        let add = |nodes: Vec<Node>| found.extend(nodes.iter().filter_map(marked));
+        let listed = in_pages(self.settings.patience.api, ListParams::default(), list, add).await;
+        listed.map_err(refused("list nodes"))?;
+        Ok(found.into_values().collect())
     }
 
     /// Waits until MIG Managers can be taken to have seen the `ConfigMap`.

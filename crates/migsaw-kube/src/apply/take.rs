@@ -17,7 +17,7 @@ use super::record::StepRecord;
 use super::run::{Applier, ApplyError};
 use super::step::{Aim, Next, NodeSeen, Seen, is_to_be_reserved, next};
 use super::trouble::Trouble;
-use crate::cluster::{ClusterError, Transient, patiently, refused};
+use crate::cluster::{Transient, patiently, refused};
 
 /// Says that a wave begins when its first act is due: waves of which nothing is left are passed over in silence.
 pub(super) struct Herald<'a> {
@@ -74,7 +74,7 @@ impl Applier {
         let mut guests = Guests::default();
         let mut not_now: Option<String> = None;
         loop {
-            let seen = look(&self.hands.client, &step.node, self.settings.patience.api).await;
+            let seen = look(&self.cluster.client, &step.node, self.settings.patience.api).await;
             let seen = seen.map_err(refused(format!("look at node {}", step.node)))?;
             let Some(node) = &seen.node else { return Ok(NodeEnd::Gone) };
             self.note(&step.node, node.is_cordoned && node.mark.as_ref().is_some_and(|mark| mark.id == id));
@@ -185,7 +185,7 @@ impl Applier {
     /// Makes pods prefer other nodes to one whose turn will come. What refuses that refuses more when it comes.
     pub(super) async fn reserve(&self, step: &StepRecord, id: &str) -> Result<(), ApplyError> {
         loop {
-            let seen = look(&self.hands.client, &step.node, self.settings.patience.api).await;
+            let seen = look(&self.cluster.client, &step.node, self.settings.patience.api).await;
             let seen = seen.map_err(refused(format!("look at node {}", step.node)))?;
             let Some(node) = seen.node.as_ref().filter(|_| is_to_be_reserved(step, id, &seen)) else { return Ok(()) };
             match self.act(step, "reserve", || self.hands.reserve(step, node, id)).await {
@@ -228,7 +228,7 @@ impl Applier {
         write: impl Fn() -> F,
     ) -> Result<T, NotDone> {
         self.guarded(action, write).await.map_err(|error| match error {
-            ApplyError::Cluster(error @ (ClusterError::Forbidden { .. } | ClusterError::Refused { .. })) => {
+            ApplyError::Cluster(error) if error.is_refusal() => {
                 NotDone::Refused(Trouble::Refused { message: error.to_string() })
             }
             error => NotDone::Over(error),

@@ -8,8 +8,7 @@ use kube::{Client, Config};
 
 use super::error::ClusterError;
 
-/// How long the API server may take to answer. Shorter than the time between the end of a Lease's use and its
-/// being free for others, so that nothing is written that late.
+/// How long the API server may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long a page of a long list may take.
 const LONG_ANSWER: Duration = Duration::from_secs(60);
@@ -30,7 +29,7 @@ pub struct Cluster {
     /// For short questions and for writing.
     pub(crate) client: Client,
     /// For long lists.
-    pub(super) reader: Client,
+    pub(crate) reader: Client,
     host: String,
 }
 

@@ -31,6 +31,14 @@ pub enum ClusterError {
         /// What the API server says.
         message: String,
     },
+    /// The namespace in which something was to be done is not there.
+    #[error("cannot {action}: there is no namespace `{namespace}`")]
+    NoNamespace {
+        /// What was tried.
+        action: String,
+        /// The namespace.
+        namespace: String,
+    },
     /// No answer.
     #[error("cannot {action}: the API server does not answer ({message})")]
     Unreachable {
@@ -48,7 +56,16 @@ impl ClusterError {
             ClusterError::Config { .. } => "cluster-config",
             ClusterError::Forbidden { .. } => "cluster-forbidden",
             ClusterError::Refused { .. } => "cluster-refused",
+            ClusterError::NoNamespace { .. } => "cluster-no-namespace",
             ClusterError::Unreachable { .. } => "cluster-unreachable",
+        }
+    }
+
+    /// Whether the API server has answered, and would answer so again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            ClusterError::Forbidden { .. } | ClusterError::Refused { .. } | ClusterError::NoNamespace { .. } => true,
+            ClusterError::Config { .. } | ClusterError::Unreachable { .. } => false,
         }
     }
 }
@@ -60,8 +77,13 @@ pub(crate) fn refused(action: impl Into<String>) -> impl FnOnce(kube::Error) -> 
         kube::Error::Api(status) if matches!(status.code, 401 | 403) => {
             ClusterError::Forbidden { action, message: status.message }
         }
-        kube::Error::Api(status) => ClusterError::Refused { action, message: status.message },
-        error if is_transient(&error) => ClusterError::Unreachable { action, message: last_cause(&error) },
+        kube::Error::Api(status) => match status.details {
+            Some(missing) if status.code == 404 && missing.kind == "namespaces" => {
+                ClusterError::NoNamespace { action, namespace: missing.name }
+            }
+            _ => ClusterError::Refused { action, message: status.message },
+        },
+        error if error.is_transient() => ClusterError::Unreachable { action, message: last_cause(&error) },
         error => ClusterError::Refused { action, message: last_cause(&error) },
     }
 }
@@ -72,15 +94,6 @@ fn last_cause(error: &kube::Error) -> String {
         last = cause;
     }
     last.to_string()
-}
-
-/// Whether the same may succeed a little later: no connection, or a server that is busy or starting.
-fn is_transient(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Api(status) => matches!(status.code, 408 | 429 | 500 | 502..=504),
-        kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => true,
-        _ => false,
-    }
 }
 
 /// Whether the object is not there.
@@ -99,8 +112,13 @@ pub(crate) trait Transient {
 }
 
 impl Transient for kube::Error {
+    /// No connection, or a server that is busy or starting.
     fn is_transient(&self) -> bool {
-        is_transient(self)
+        match self {
+            kube::Error::Api(status) => matches!(status.code, 408 | 429 | 500 | 502..=504),
+            kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => true,
+            _ => false,
+        }
     }
 }
 

@@ -8,4 +8,4 @@ pub use connect::{Access, Cluster};
 pub use error::ClusterError;
 pub(crate) use error::{Transient, is_absent, is_conflict, patiently, refused};
 pub use read::NotRead;
-pub(crate) use read::in_pages;
+pub(crate) use read::{in_pages, page};

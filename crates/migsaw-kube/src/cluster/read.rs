@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::Client;
-use kube::api::{ListParams, ObjectList};
+use kube::api::{ListParams, ObjectList, Request};
 use serde::Deserialize;
 
 use super::connect::Cluster;
@@ -88,49 +88,44 @@ impl Cluster {
 }
 
 async fn read_all(client: &Client, name: &str, path: &str, reader: &mut Reader) -> kube::Result<()> {
-    let (mut next, mut tries) = (String::new(), 0);
+    let request = Request::new(path);
+    let list = async |params: ListParams| {
+        let text = client.request_text(request.list(&params).map_err(kube::Error::BuildRequest)?).await?;
+        let list: List = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
+        Ok((text, list.metadata.token))
+    };
+    let add = |text: String| reader.add(&Source { name, bytes: text.as_bytes(), optional: true });
+    in_pages(PATIENCE, ListParams::default(), list, add).await
+}
+
+/// Reads a long list page by page: `list` gives a page and where the next one begins. The list is begun anew where
+/// the API server has forgotten where it was, so that an object may come twice.
+pub(crate) async fn in_pages<P>(
+    patience: Duration,
+    params: ListParams,
+    list: impl AsyncFn(ListParams) -> kube::Result<(P, Option<String>)>,
+    mut each: impl FnMut(P),
+) -> kube::Result<()> {
+    let (mut params, mut tries) = (params.limit(PAGE), 0);
     loop {
-        let uri = match next.as_str() {
-            "" => format!("{path}?limit={PAGE}"),
-            next => format!("{path}?limit={PAGE}&continue={next}"),
-        };
-        let ask = || async {
-            let request = http::Request::get(&uri).body(Vec::new()).map_err(kube::Error::HttpError)?;
-            client.request_text(request).await
-        };
-        let text = match patiently(PATIENCE, ask).await {
-            // The list has changed too much since it was begun; an object read twice counts once.
+        let (page, next) = match patiently(patience, || list(params.clone())).await {
             Err(kube::Error::Api(status)) if status.code == 410 && tries < MOST_TRIES => {
-                (next, tries) = (String::new(), tries + 1);
+                (params.continue_token, tries) = (None, tries + 1);
                 continue;
             }
-            text => text?,
+            found => found?,
         };
-        reader.add(&Source { name, bytes: text.as_bytes(), optional: true });
-        let list: List = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
-        next = list.metadata.token.unwrap_or_default();
-        if next.is_empty() {
+        each(page);
+        params.continue_token = next.filter(|token| !token.is_empty());
+        if params.continue_token.is_none() {
             return Ok(());
         }
     }
 }
 
-/// Reads a long list page by page.
-pub(crate) async fn in_pages<K: Clone>(
-    patience: Duration,
-    list: impl AsyncFn(ListParams) -> kube::Result<ObjectList<K>>,
-) -> kube::Result<Vec<K>> {
-    let (mut all, mut next) = (Vec::new(), None::<String>);
-    loop {
-        let mut page = ListParams::default().limit(PAGE);
-        page.continue_token.clone_from(&next);
-        let found = patiently(patience, || list(page.clone())).await?;
-        next = found.metadata.continue_.clone().filter(|token| !token.is_empty());
-        all.extend(found.items);
-        if next.is_none() {
-            return Ok(all);
-        }
-    }
+/// A page's objects, and where the next one begins.
+pub(crate) fn page<K: Clone>(list: ObjectList<K>) -> (Vec<K>, Option<String>) {
+    (list.items, list.metadata.continue_)
 }
 
 /// Of a page, where the next one begins.
