@@ -1,7 +1,7 @@
 //! The live cluster: connecting, reading, and what is said when that fails.
 
 use anyhow::{Context, Result};
-use migsaw_kube::apply::{ApplyError, PublishError};
+use migsaw_kube::apply::{ApplyError, PublishError, RecordError};
 use migsaw_kube::cluster::{Access, Cluster, ClusterError};
 use migsaw_kube::dump::Reader;
 use migsaw_report::clean;
@@ -81,8 +81,11 @@ pub(crate) fn not_applied(error: &ApplyError, namespace: &str) -> Failure {
         ApplyError::Unplanned { .. } => problem("pods-not-planned").help(
             "they hold slices of nodes that are to be cut; what was said when the cluster was read tells why they are not planned; if they have only just come, run it again",
         ),
+        ApplyError::Record(RecordError::TooLarge { .. }) => problem("rollout-record"),
         ApplyError::Record(_) => {
-            problem("rollout-record").help(format!("kubectl -n {namespace} get configmap migsaw-rollout -o yaml"))
+            problem("rollout-record").help(format!(
+                "kubectl -n {namespace} get configmap migsaw-rollout -o go-template='{{{{index .binaryData \"rollout.json.gz\"}}}}' | base64 -d | gunzip"
+            ))
         }
         ApplyError::Publish(PublishError::OtherConfigMap { policy, name, found }) => {
             let patch = format!("{{\"spec\":{{\"migManager\":{{\"config\":{{\"name\":\"{name}\"}}}}}}}}");

@@ -7,7 +7,7 @@
 //! - [`gpu_operator`] writes a plan as the GPU Operator takes it.
 //! - [`mig_parted`] reads, judges and writes the files MIG Manager applies.
 //!
-//! With the feature `client`:
+//! With the feature `client`, whose user chooses a Kubernetes version by a feature of `k8s-openapi`, like `v1_33`:
 //!
 //! - `cluster` reads a live cluster as if it were a dump.
 //! - `apply` carries a rollout out.

@@ -12,6 +12,15 @@ pub(crate) fn is_packed(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
 }
 
+/// Packs with gzip: the same bytes for the same text.
+#[cfg(feature = "client")]
+pub(crate) fn packed(text: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    let mut encoder = flate2::read::GzEncoder::new(text, flate2::Compression::default());
+    encoder.read_to_end(&mut packed).expect("reading from memory succeeds");
+    packed
+}
+
 /// Why something cannot be unpacked.
 pub(crate) enum Unpack {
     /// It is not packed as it seems to be.

@@ -135,7 +135,7 @@ pub(crate) enum SchemaOf {
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.
 pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
     let name = called.and_then(|path| Path::new(path).file_stem()).map(|stem| stem.to_string_lossy());
-    let command = Cli::command();
+    let command = Cli::command().mut_subcommand("apply", of_the_live_cluster);
     if name.is_some_and(|name| name.starts_with("kubectl-")) {
         let help = |text: &str| {
             text.replace("  migsaw ", "  kubectl migsaw ")
@@ -146,6 +146,12 @@ pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
         return renamed(command.bin_name("kubectl migsaw").display_name("kubectl migsaw"), &help);
     }
     command
+}
+
+/// Without what says where the fleet comes from, or that nothing runs on it: it is the live cluster, as it is.
+fn of_the_live_cluster(command: clap::Command) -> clap::Command {
+    const ELSEWHERE: [&str; 5] = ["positional", "scenario", "live", "running", "ignore_running"];
+    ELSEWHERE.iter().fold(command, |command, id| command.mut_arg(id, |arg| arg.hide(true)))
 }
 
 /// Says in all examples how the command was called.

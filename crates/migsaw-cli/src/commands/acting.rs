@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use jiff::Timestamp;
 use migsaw::document::applied::AppliedDocument;
-use migsaw_kube::apply::{Applier, ApplyError, Doing, LeaseTimes, Patience, Progress, Settings};
+use migsaw_kube::apply::{Applier, ApplyError, Doing, LeaseTimes, Patience, Progress, Published, Settings};
 use migsaw_kube::cluster::Cluster;
 use migsaw_report::{clean, counted};
 
@@ -21,6 +21,8 @@ use crate::output::{self, say};
 
 /// The shortest Lease: the API server counts whole seconds.
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+/// What is said where nothing tells which `ConfigMap` MIG Manager reads.
+pub(super) const NO_POLICY: &str = "no ClusterPolicy can be seen: make sure that MIG Manager reads that ConfigMap";
 /// How often is looked whether somebody pressed Ctrl-C.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -38,7 +40,7 @@ pub(super) fn settings(access: &AccessArgs, acting: &ActingArgs, roll_back: bool
     }
 }
 
-pub(super) fn patience(acting: &ActingArgs) -> Patience {
+fn patience(acting: &ActingArgs) -> Patience {
     Patience {
         evict: acting.evict_timeout,
         end: acting.end_timeout,
@@ -127,14 +129,20 @@ fn line(progress: &Progress) -> String {
     let time = Timestamp::now().strftime("%H:%M:%SZ");
     let text = match progress {
         Progress::AwaitingLease { holder } => format!("waiting for the Lease of {}", clean(holder)),
+        Progress::Published(published) => published_text(published),
         Progress::AwaitingConfig(left) => {
             format!("waiting {} s until MIG Managers have seen the new ConfigMap", left.as_secs().max(1))
         }
         Progress::Wave { number, of } => format!("wave {number} of {of}"),
         Progress::Node { node, doing } => format!("  {}: {}", clean(node), doing_text(doing)),
-        _ => String::new(),
     };
     format!("{time} {text}")
+}
+
+fn published_text(published: &Published) -> String {
+    let written = if published.has_changed { "was written" } else { "says it all already" };
+    let text = format!("ConfigMap {} {written}", clean(&published.name));
+    if published.is_policy_known { text } else { format!("{text}; {NO_POLICY}") }
 }
 
 fn doing_text(doing: &Doing) -> String {
@@ -150,7 +158,6 @@ fn doing_text(doing: &Doing) -> String {
         Doing::AwaitingSlices => "waiting for the device plugin".to_owned(),
         Doing::Uncordoned => "uncordoned".to_owned(),
         Doing::Trouble(trouble) => format!("trouble: {}", clean(&trouble.to_string())),
-        _ => String::new(),
     }
 }
 

@@ -10,7 +10,7 @@ use migsaw::rollout::{Limits, Rollout, Times};
 use migsaw_kube::apply::{Facts, Job, Outcome, Record, Settings, rehearse, unfinished};
 use migsaw_report::{clean, counted};
 
-use super::acting::{acting, report, settings, with_lease};
+use super::acting::{NO_POLICY, acting, report, settings, with_lease};
 use super::{diff, plan, problem};
 use crate::Answer;
 use crate::args::{ApplyArgs, DryRun, Format};
@@ -49,7 +49,7 @@ pub(super) fn run(mut args: ApplyArgs, io: &mut Io<'_>) -> Result<Answer> {
     confirm(&args, &planned.question(), io)?;
     let (record, outcome) = acting(&connection, settings, io, |settings| {
         with_lease(&connection.cluster, settings, async |applier| {
-            let (record, _) = applier.begin(job, &facts).await?;
+            let record = applier.begin(job, &facts).await?;
             let outcome = applier.run(&record).await?;
             Ok((record, outcome))
         })
@@ -171,7 +171,7 @@ fn rehearsed(connection: &Connection, args: &ApplyArgs, settings: &Settings, io:
     let change = if published.has_changed { "would change" } else { "stays as it is" };
     say(io, &format!("dry run: ConfigMap {} {change}", published.name));
     if !published.is_policy_known {
-        say(io, "no ClusterPolicy can be seen: make sure that MIG Manager reads that ConfigMap");
+        say(io, NO_POLICY);
     }
     for refusal in &refusals {
         let when = if refusal.is_for_now { " (now; it is tried again when its time comes)" } else { "" };

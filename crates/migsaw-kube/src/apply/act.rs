@@ -1,6 +1,6 @@
 //! What is done to nodes and pods: each act one request, and one that may be repeated.
 
-use k8s_openapi::api::core::v1::{Node, Pod, Taint};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Taint};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -93,6 +93,19 @@ impl Hands {
             Err(error) if !self.is_rehearsal && (is_absent(&error) || is_conflict(&error)) => Ok(false),
             result => result.map(|_| true),
         }
+    }
+
+    /// Writes a `ConfigMap`, by server-side apply.
+    pub(super) async fn apply_config_map(
+        &self,
+        namespace: &str,
+        name: &str,
+        manifest: &Value,
+        force: bool,
+    ) -> kube::Result<ConfigMap> {
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        let params = PatchParams { dry_run: self.is_rehearsal, force, ..PatchParams::apply(MANAGER) };
+        maps.patch(name, &params, &Patch::Apply(manifest)).await
     }
 
     fn dry_run(&self) -> &'static [&'static str] {

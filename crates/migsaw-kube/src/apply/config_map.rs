@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap as ConfigMapObject, Node};
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
 use kube::{Api, Client, ResourceExt as _};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::MANAGER;
+use super::act::Hands;
+use super::settings::Job;
 use crate::cluster::{Cluster, ClusterError, in_pages, page, patiently, refused};
-use crate::gpu_operator::ConfigMap;
-use crate::mig_parted::Config;
+use crate::gpu_operator::{ConfigMap, plan_config};
+use crate::mig_parted::{Config, Entry};
 use crate::names::CONFIG_LABEL;
 
 /// What became of the `ConfigMap`.
@@ -60,56 +62,69 @@ pub enum PublishError {
     Cluster(#[from] ClusterError),
 }
 
-/// How to write the `ConfigMap`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Publishing<'a> {
-    pub(super) name: &'a str,
-    pub(super) namespace: &'a str,
+/// The `ConfigMap` as it is to be, before it is written.
+pub(super) struct Draft {
+    name: String,
+    namespace: String,
+    text: String,
     /// Take over what others have written.
-    pub(super) force: bool,
-    pub(super) is_rehearsal: bool,
-    pub(super) patience: Duration,
+    force: bool,
+    before: Option<ConfigMapObject>,
+    is_policy_known: bool,
 }
 
-/// Writes the configurations, and keeps those of today that nodes are labelled with.
-pub(super) async fn publish(
-    cluster: &Cluster,
-    mut config: Config,
-    publishing: Publishing<'_>,
-) -> Result<Published, PublishError> {
-    let Publishing { name, namespace, force, is_rehearsal, patience } = publishing;
-    let is_policy_known = check_policy(&cluster.client, name, patience).await?;
-    let maps: Api<ConfigMapObject> = Api::namespaced(cluster.client.clone(), namespace);
-    let what = format!("ConfigMap {namespace}/{name}");
-    let before = patiently(patience, || maps.get_opt(name)).await.map_err(refused(format!("read {what}")))?;
-    let text = before.as_ref().and_then(|map| map.data.as_ref()?.get("config.yaml")).cloned().unwrap_or_default();
-    if let Ok(today) = Config::read(text.as_bytes()) {
-        let used = labels_in_use(cluster, patience).await?;
-        let known: BTreeSet<String> = config.entries.iter().map(|entry| entry.name.clone()).collect();
-        let kept = today.entries.into_iter().filter(|entry| used.contains(&entry.name) && !known.contains(&entry.name));
-        config.entries.extend(kept);
-    }
-    let map = ConfigMap { name: name.to_owned(), namespace: namespace.to_owned(), config };
-    let text = map.text()?;
-    let patch = Patch::Apply(json!({
-        "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": namespace, "labels": {"app.kubernetes.io/managed-by": MANAGER}},
-        "data": {"config.yaml": text},
-    }));
-    let params =
-        PatchParams { dry_run: is_rehearsal, force, field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let written = patiently(patience, || maps.patch(name, &params, &patch)).await;
-    let after = match written {
-        Err(kube::Error::Api(status)) if status.code == 409 => {
-            return Err(PublishError::Conflict { name: name.to_owned(), message: status.message });
+impl Draft {
+    /// The configurations of a plan, and those of today that nodes are labelled with.
+    pub(super) async fn new(
+        cluster: &Cluster,
+        job: Job<'_>,
+        namespace: &str,
+        patience: Duration,
+    ) -> Result<Draft, PublishError> {
+        let (name, namespace) = (job.config_map.to_owned(), namespace.to_owned());
+        let is_policy_known = check_policy(&cluster.client, &name, patience).await?;
+        let maps: Api<ConfigMapObject> = Api::namespaced(cluster.client.clone(), &namespace);
+        let before = patiently(patience, || maps.get_opt(&name)).await;
+        let before = before.map_err(refused(format!("read ConfigMap {namespace}/{name}")))?;
+        let text = before.as_ref().and_then(|map| map.data.as_ref()?.get("config.yaml")).cloned().unwrap_or_default();
+        let mut config = plan_config(job.problem, job.plan, Some(job.catalog));
+        if let Ok(today) = Config::read(text.as_bytes()) {
+            let used = labels_in_use(cluster, patience).await?;
+            let known: BTreeSet<String> = config.entries.iter().map(|entry| entry.name.clone()).collect();
+            let is_kept = |entry: &Entry| used.contains(&entry.name) && !known.contains(&entry.name);
+            config.entries.extend(today.entries.into_iter().filter(is_kept));
         }
-        written => written.map_err(refused(format!("write {what}")))?,
-    };
-    let data = |map: &ConfigMapObject| map.data.clone();
-    let has_changed = before.as_ref().map(data) != Some(data(&after));
-    let writes = after.metadata.managed_fields.iter().flatten();
-    let changed = writes.filter_map(|entry| entry.time.as_ref().map(|time| time.0)).max();
-    Ok(Published { name: name.to_owned(), has_changed, changed, is_policy_known })
+        let map = ConfigMap { name, namespace, config };
+        let text = map.text()?;
+        let ConfigMap { name, namespace, .. } = map;
+        Ok(Draft { name, namespace, text, force: job.force, before, is_policy_known })
+    }
+
+    /// What writing it is called in messages.
+    pub(super) fn action(&self) -> String {
+        format!("write ConfigMap {}/{}", self.namespace, self.name)
+    }
+
+    /// Writes it.
+    pub(super) async fn write(&self, hands: &Hands) -> kube::Result<Result<Published, PublishError>> {
+        let Draft { name, namespace, .. } = self;
+        let manifest = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": namespace, "labels": {"app.kubernetes.io/managed-by": MANAGER}},
+            "data": {"config.yaml": self.text},
+        });
+        let after = match hands.apply_config_map(namespace, name, &manifest, self.force).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                return Ok(Err(PublishError::Conflict { name: name.clone(), message: status.message }));
+            }
+            written => written?,
+        };
+        let data = |map: &ConfigMapObject| map.data.clone();
+        let has_changed = self.before.as_ref().map(data) != Some(data(&after));
+        let writes = after.metadata.managed_fields.iter().flatten();
+        let changed = writes.filter_map(|entry| entry.time.as_ref().map(|time| time.0)).max();
+        Ok(Ok(Published { name: name.clone(), has_changed, changed, is_policy_known: self.is_policy_known }))
+    }
 }
 
 /// The configurations that nodes are labelled with.

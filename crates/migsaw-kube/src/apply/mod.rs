@@ -26,8 +26,12 @@
 //! [`Trouble`] says what to do. [`Applier::abort`] takes back what is half-done.
 
 mod act;
+mod clock;
 mod config_map;
+mod error;
 mod events;
+mod guard;
+mod herald;
 mod lease;
 #[cfg(test)]
 mod model;
@@ -41,16 +45,19 @@ mod run;
 mod settings;
 mod step;
 mod take;
+mod target;
 mod trouble;
+mod way;
 
 pub use config_map::{PublishError, Published};
+pub use error::ApplyError;
 pub use lease::{Held, LeaseTimes};
 pub use outcome::{NodeEnd, Outcome};
 pub use pods::PodRef;
 pub use progress::{Doing, Progress};
 pub use record::{Phase, Record, RecordError, StepRecord};
 pub use rehearse::{Refusal, rehearse};
-pub use run::{Applier, ApplyError, Facts, unfinished};
+pub use run::{Applier, Facts, unfinished};
 pub use settings::{Job, Patience, Settings};
 pub use trouble::Trouble;
 

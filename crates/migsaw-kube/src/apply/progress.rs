@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use super::config_map::Published;
 use super::trouble::Trouble;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Progress {
     /// Somebody holds the Lease, or has left it unreleased: it is waited for that it runs out.
     AwaitingLease {
         /// Who.
         holder: String,
     },
+    /// The configurations are where MIG Managers read them.
+    Published(Published),
     /// The `ConfigMap` is new, and MIG Managers have to see it first.
     AwaitingConfig(Duration),
     /// A wave begins.
@@ -33,7 +35,6 @@ pub enum Progress {
 
 /// What happens to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Doing {
     /// It was cordoned.
     Cordoned,

@@ -1,22 +1,25 @@
 //! What a rollout is to do, as it lies in the cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::ConfigMap as ConfigMapObject;
 use migsaw::document::API_VERSION;
-use migsaw::plan::{Configurations, Plan};
-use migsaw::present::{Present, RecutUnit};
-use migsaw::problem::Problem;
-use migsaw::rollout::{Rollout, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::MANAGER;
+use super::error::ApplyError;
 use super::observe::NodeFacts;
 use super::pods::PodRef;
-use crate::gpu_operator::{ConfigMap, advertised};
+use super::target::Target;
+use crate::gpu_operator::ConfigMap;
+use crate::text::{Unpack, packed, unpacked};
 
+/// Most bytes that a record has unpacked.
+const MOST_BYTES: u64 = 64 << 20;
 const KIND: &str = "AppliedRollout";
 
 /// A rollout with everything that is needed to go on with it.
@@ -108,81 +111,18 @@ pub enum RecordError {
     },
 }
 
-/// What a rollout is to reach, and how.
-pub(super) struct Target<'a> {
-    problem: &'a Problem,
-    plan: &'a Plan,
-    rollout: &'a Rollout,
-    configurations: Configurations,
-}
-
-impl<'a> Target<'a> {
-    pub(super) fn new(problem: &'a Problem, plan: &'a Plan, rollout: &'a Rollout) -> Target<'a> {
-        Target { problem, plan, rollout, configurations: plan.configurations(problem) }
-    }
-
-    /// The names of the nodes to which something happens.
-    pub(super) fn nodes(&self) -> Vec<String> {
-        let steps = self.rollout.waves.iter().flat_map(|wave| &wave.steps);
-        steps.map(|step| self.problem.fleet.pools[step.pool].node_name(step.node)).collect()
-    }
-
-    fn step(&self, step: &Step, facts: &BTreeMap<String, NodeFacts>) -> StepRecord {
-        let pool = &self.problem.fleet.pools[step.pool];
-        let node = pool.node_name(step.node);
-        let nothing = (NodeFacts::default(), Present::default());
-        let facts = facts.get(&node).unwrap_or(&nothing.0);
-        let group = pool.node_ranges().find(|(range, _)| range.contains(&step.node));
-        let present = group.and_then(|(_, group)| group.present.as_ref()).unwrap_or(&nothing.1);
-        let entry = self.plan.nodes.iter().position(|p| p.pool == step.pool && p.nodes.contains(&step.node));
-        let entry = entry.expect("every node is planned");
-        // A pod's namespace is that of its demand.
-        let name = |unit: usize| {
-            let running = &present.running[unit];
-            let namespace = self.problem.demands[running.demand].namespace.as_deref().unwrap_or("default");
-            Some((namespace, running.name.as_deref()?))
-        };
-        let evicted: BTreeSet<(&str, &str)> = step.evicts.iter().filter_map(|&unit| name(unit)).collect();
-        let left: BTreeSet<(&str, &str)> = (0..present.running.len()).filter_map(name).collect();
-        let left: BTreeSet<(&str, &str)> = left.difference(&evicted).copied().collect();
-        let of = |names: &BTreeSet<(&str, &str)>| {
-            let is_one = |pod: &&PodRef| names.contains(&(pod.namespace.as_str(), pod.name.as_str()));
-            facts.holders.iter().filter(is_one).cloned().collect::<Vec<PodRef>>()
-        };
-        let is_cut = step.recut && !present.is_cut_by_driver();
-        let config = &self.configurations.distinct[self.configurations.of_nodes[entry]].name;
-        StepRecord {
-            node,
-            uid: facts.uid.clone(),
-            from: facts.config.clone(),
-            offers: facts.offers.clone(),
-            to: is_cut.then(|| config.clone()),
-            becomes: if is_cut { advertised(pool, &self.plan.nodes[entry]) } else { BTreeMap::new() },
-            evicts: of(&evicted),
-            clears: !step.again.is_empty(),
-            // Where it is not known on which GPU a pod is, nobody can stay on a node that is cut.
-            stays: if is_cut && present.unit == RecutUnit::Node { Vec::new() } else { of(&left) },
-        }
-    }
-}
-
 impl Record {
     /// The `ConfigMap` it lies in, in the operator's namespace.
     pub const NAME: &'static str = "migsaw-rollout";
     /// Its key in there.
-    pub(super) const KEY: &'static str = "rollout.json";
+    const KEY: &'static str = "rollout.json.gz";
 
     /// The record of a rollout that begins now.
     ///
     /// # Panics
     /// If plan and rollout are not ones for the problem.
     pub(super) fn new(target: &Target<'_>, facts: &BTreeMap<String, NodeFacts>, by: &str, begun: Timestamp) -> Record {
-        let waves: Vec<Vec<StepRecord>> = target
-            .rollout
-            .waves
-            .iter()
-            .map(|wave| wave.steps.iter().map(|step| target.step(step, facts)).collect())
-            .collect();
+        let waves = target.waves(facts);
         let content = serde_json::to_string(&waves).unwrap_or_default();
         let digest = Sha256::digest(format!("{by} {begun} {content}").as_bytes());
         let hash = digest.iter().take(4).fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
@@ -198,15 +138,22 @@ impl Record {
         }
     }
 
+    /// Makes sure that it can be kept, and that no pod is in its way of which the plan knows nothing: because it could
+    /// not be told how its node is cut, or because it could not be placed again where it is, or because it has only
+    /// just come.
+    pub(super) fn check(&self, facts: &BTreeMap<String, NodeFacts>) -> Result<(), ApplyError> {
+        self.manifest()?;
+        let pods = self.unplanned(facts);
+        if pods.is_empty() { Ok(()) } else { Err(ApplyError::Unplanned { pods }) }
+    }
+
     /// All steps in their order.
     pub fn steps(&self) -> impl Iterator<Item = &StepRecord> {
         self.waves.iter().flatten()
     }
 
-    /// The pods on nodes that are to be cut of which the plan knows nothing, with their nodes: because it could not be
-    /// told how the node is cut, or because they could not be placed again where they are, or because they have only
-    /// just come.
-    pub(super) fn unplanned(&self, facts: &BTreeMap<String, NodeFacts>) -> Vec<(String, PodRef)> {
+    /// The pods on nodes that are to be cut of which the plan knows nothing, with their nodes.
+    fn unplanned(&self, facts: &BTreeMap<String, NodeFacts>) -> Vec<(String, PodRef)> {
         let of_step = |step: &StepRecord| {
             let holders = facts.get(&step.node).filter(|_| step.to.is_some()).map(|facts| facts.holders.clone());
             let is_known = |pod: &PodRef| step.evicts.contains(pod) || step.stays.contains(pod);
@@ -221,28 +168,118 @@ impl Record {
         Record { phase, ..self }
     }
 
-    /// The `ConfigMap`, for server-side apply.
+    /// What writing it is called in messages.
+    pub(super) fn action(namespace: &str) -> String {
+        format!("write ConfigMap {namespace}/{}", Record::NAME)
+    }
+
+    /// The `ConfigMap`, for server-side apply. The record lies in it packed, to a quarter of its size.
     pub(super) fn manifest(&self) -> Result<Value, RecordError> {
         let text = serde_json::to_string(self).expect("a record has no keys but strings");
-        let (bytes, most) = (text.len(), ConfigMap::MAX_BYTES);
+        let packed = packed(text.as_bytes());
+        let (bytes, most) = (packed.len(), ConfigMap::MAX_BYTES);
         if bytes > most {
             return Err(RecordError::TooLarge { bytes, most });
         }
         Ok(json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": Record::NAME, "labels": {"app.kubernetes.io/managed-by": MANAGER}},
-            "data": {Record::KEY: text},
+            "binaryData": {Record::KEY: ByteString(packed)},
         }))
     }
 
-    /// Reads what lies in the `ConfigMap`.
-    pub(super) fn read(text: &str) -> Result<Record, RecordError> {
+    /// Reads what lies in the `ConfigMap`, if there is something.
+    pub(super) fn of(map: &ConfigMapObject) -> Result<Option<Record>, RecordError> {
         let unreadable = |reason: String| RecordError::Unreadable { name: Record::NAME.to_owned(), reason };
-        let record: Record = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+        let Some(packed) = map.binary_data.as_ref().and_then(|data| data.get(Record::KEY)) else { return Ok(None) };
+        let text = unpacked(&packed.0, MOST_BYTES).map_err(|error| match error {
+            Unpack::Gzip(reason) => unreadable(format!("it is no whole gzip file: {reason}")),
+            Unpack::TooLarge => unreadable(format!("it has more than {} MiB", MOST_BYTES >> 20)),
+        })?;
+        let record: Record = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
         if record.api_version != API_VERSION || record.kind != KIND {
             let found = format!("{} {}", record.api_version, record.kind);
             return Err(unreadable(format!("it is a {found}, expected {API_VERSION} {KIND}")));
         }
-        Ok(record)
+        Ok(Some(record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record of so many nodes with so many pods each, whose names and uids are as random as real ones.
+    fn record(nodes: u32, pods: u32) -> Record {
+        let random =
+            |what: &str| Sha256::digest(what).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let uid = |what: &str| {
+            let hex = random(what);
+            [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32]].join("-")
+        };
+        let offers =
+            |n: u64| BTreeMap::from([("nvidia.com/mig-1g.10gb".to_owned(), n), ("nvidia.com/gpu".to_owned(), 0)]);
+        let step = |node: u32| StepRecord {
+            node: format!("gpu-{node}.example"),
+            uid: uid(&format!("{node}")),
+            from: Some("all-1g.10gb".to_owned()),
+            offers: offers(56),
+            to: Some("migsaw-4x1g.10gb-3g.40gb-0a1b2c3d".to_owned()),
+            becomes: offers(32),
+            evicts: (0..pods)
+                .map(|pod| {
+                    let hex = random(&format!("{node} {pod}"));
+                    let name = format!("llm-{}b-{}-{}", pod % 9, &hex[..10], &hex[10..15]);
+                    PodRef { namespace: "inference".to_owned(), name, uid: uid(&hex) }
+                })
+                .collect(),
+            ..StepRecord::default()
+        };
+        Record {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            id: "20261126-100000-0a1b2c3d".to_owned(),
+            by: "me".to_owned(),
+            begun: Timestamp::UNIX_EPOCH,
+            phase: Phase::Running,
+            config_changed: None,
+            waves: (0..nodes).map(|node| vec![step(node)]).collect(),
+        }
+    }
+
+    fn stored(record: &Record) -> ConfigMapObject {
+        serde_json::from_value(record.manifest().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let record = record(3, 2);
+        assert_eq!(Record::of(&stored(&record)), Ok(Some(record)));
+        assert_eq!(Record::of(&ConfigMapObject::default()), Ok(None));
+    }
+
+    #[test]
+    fn five_hundred_full_nodes_fit() {
+        assert!(record(500, 56).manifest().is_ok());
+        let found = record(1000, 56).manifest();
+        assert!(matches!(found, Err(RecordError::TooLarge { bytes, most }) if bytes > most), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_no_record_is_said() {
+        let mut other = record(1, 1);
+        other.kind = "Rollout".to_owned();
+        let other = serde_json::to_vec(&other).unwrap();
+        for (bytes, reason) in [
+            (b"{}".to_vec(), "it is no whole gzip file"),
+            (packed(b"{}"), "missing field"),
+            (packed(&other), "it is a migsaw.io/v1alpha1 Rollout, expected migsaw.io/v1alpha1 AppliedRollout"),
+            (packed(&b" ".repeat(1 + usize::try_from(MOST_BYTES).unwrap())), "more than 64 MiB"),
+        ] {
+            let data = BTreeMap::from([(Record::KEY.to_owned(), ByteString(bytes))]);
+            let map = ConfigMapObject { binary_data: Some(data), ..ConfigMapObject::default() };
+            let error = Record::of(&map).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
     }
 }

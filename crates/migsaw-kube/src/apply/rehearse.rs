@@ -1,21 +1,17 @@
 //! What the API server would refuse of a rollout, without any of it being done.
 
-use k8s_openapi::api::core::v1::ConfigMap as ConfigMapObject;
-use kube::Api;
-use kube::api::{Patch, PatchParams};
-use migsaw::geometry::Catalog;
+use jiff::Timestamp;
 
-use super::MANAGER;
 use super::act::{Evicted, Hands};
-use super::config_map::{Published, Publishing, publish};
+use super::config_map::{Draft, Published};
+use super::error::ApplyError;
 use super::lease::Lease;
 use super::observe::facts_of;
-use super::record::{Record, Target};
-use super::run::ApplyError;
+use super::record::Record;
 use super::settings::{Job, Patience};
 use super::step::NodeSeen;
+use super::target::Target;
 use crate::cluster::{Cluster, ClusterError, patiently, refused};
-use crate::gpu_operator::plan_config;
 
 /// A write that would be refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,22 +37,17 @@ pub async fn rehearse(
     patience: Patience,
     job: Job<'_>,
 ) -> Result<(Published, Vec<Refusal>), ApplyError> {
-    let client = cluster.client.clone();
-    let config = plan_config(job.problem, job.plan, Some::<&Catalog>(job.catalog));
-    let publishing =
-        Publishing { name: job.config_map, namespace, force: job.force, is_rehearsal: true, patience: patience.api };
-    let published = publish(cluster, config, publishing).await?;
+    let hands = Hands { client: cluster.client.clone(), is_rehearsal: true };
+    let draft = Draft::new(cluster, job, namespace, patience.api).await?;
+    let published = patiently(patience.api, || draft.write(&hands)).await.map_err(refused(draft.action()))??;
     let target = Target::new(job.problem, job.plan, job.rollout);
-    let facts = facts_of(&client, target.nodes(), patience.api).await?;
-    let record = Record::new(&target, &facts, "rehearsal", jiff::Timestamp::now());
-    ApplyError::of_unplanned(record.unplanned(&facts))?;
-    let maps: Api<ConfigMapObject> = Api::namespaced(client.clone(), namespace);
-    let (manifest, params) =
-        (Patch::Apply(record.manifest()?), PatchParams { dry_run: true, ..PatchParams::apply(MANAGER).force() });
-    let written = patiently(patience.api, || maps.patch(Record::NAME, &params, &manifest)).await;
-    written.map_err(refused(format!("write ConfigMap {namespace}/{}", Record::NAME)))?;
-    Lease::rehearse(client.clone(), namespace).await?;
-    let hands = Hands { client, is_rehearsal: true };
+    let facts = facts_of(&cluster.client, target.nodes(), patience.api).await?;
+    let record = Record::new(&target, &facts, "rehearsal", Timestamp::now());
+    record.check(&facts)?;
+    let manifest = record.manifest()?;
+    let written = || hands.apply_config_map(namespace, Record::NAME, &manifest, true);
+    patiently(patience.api, written).await.map_err(refused(Record::action(namespace)))?;
+    Lease::rehearse(cluster.client.clone(), namespace).await?;
     let mut refusals = Vec::new();
     for step in record.steps() {
         let node = NodeSeen::default();

@@ -1,96 +1,31 @@
 //! Takes a rollout's steps.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use futures::stream::{StreamExt as _, TryStreamExt as _, iter};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap as ConfigMapObject, Node};
-use kube::api::{ListParams, Patch, PatchParams};
-use kube::{Api, Client, ResourceExt as _};
+use k8s_openapi::api::core::v1::{ConfigMap, Node};
+use kube::api::ListParams;
+use kube::{Api, ResourceExt as _};
 use tokio::time::sleep;
 
-use super::MANAGER;
 use super::act::Hands;
-use super::config_map::{PublishError, Published, Publishing, publish};
+use super::config_map::Draft;
+use super::error::ApplyError;
 use super::events::Events;
-use super::lease::{Held, Lease, LeaseError};
+use super::herald::Herald;
+use super::lease::Lease;
 use super::observe::{NodeFacts, TOGETHER, facts_of};
 use super::outcome::{NodeEnd, Outcome};
-use super::pods::PodRef;
 use super::progress::Progress;
-use super::record::{Phase, Record, RecordError, StepRecord, Target};
+use super::record::{Phase, Record, StepRecord};
 use super::settings::{Job, Settings};
 use super::step::{Aim, NodeSeen};
-use super::take::Herald;
-use crate::cluster::{Cluster, ClusterError, in_pages, page, patiently, refused};
-use crate::gpu_operator::plan_config;
-
-/// Why nothing more is done. What was begun is in the cluster, and can be gone on with.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApplyError {
-    /// Somebody else is at it.
-    #[error(transparent)]
-    Held(#[from] Held),
-    /// It was stopped before anything was changed.
-    #[error("stopped before anything was changed")]
-    Stopped,
-    /// Somebody else has begun a rollout in between.
-    #[error("rollout {id} was begun in between")]
-    Meanwhile {
-        /// Its id.
-        id: String,
-    },
-    /// The nodes are not any more what the plan was made for.
-    #[error("the cluster has changed since it was planned: {}", .nodes.join(", "))]
-    Changed {
-        /// The nodes that have.
-        nodes: Vec<String>,
-    },
-    /// The `ConfigMap` with the configurations.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    /// The rollout's record.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// Pods would be evicted of which the plan knows nothing.
-    #[error("the plan does not know of {}", listed(.pods))]
-    Unplanned {
-        /// The pods, with their nodes.
-        pods: Vec<(String, PodRef)>,
-    },
-    /// The cluster does not do what was asked.
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-}
-
-/// The first of some pods, with their nodes.
-fn listed(pods: &[(String, PodRef)]) -> String {
-    let mut names: Vec<String> = pods.iter().take(3).map(|(node, pod)| format!("pod {pod} on {node}")).collect();
-    if pods.len() > names.len() {
-        names.push(format!("{} more", pods.len() - names.len()));
-    }
-    names.join(", ")
-}
-
-impl ApplyError {
-    pub(super) fn of_unplanned(pods: Vec<(String, PodRef)>) -> Result<(), ApplyError> {
-        if pods.is_empty() { Ok(()) } else { Err(ApplyError::Unplanned { pods }) }
-    }
-}
-
-impl From<LeaseError> for ApplyError {
-    fn from(error: LeaseError) -> ApplyError {
-        match error {
-            LeaseError::Held(held) => held.into(),
-            LeaseError::Cluster(error) => error.into(),
-            LeaseError::Stopped => ApplyError::Stopped,
-        }
-    }
-}
+use super::target::Target;
+use crate::cluster::{Cluster, in_pages, page, patiently, refused};
 
 /// The one who acts on a cluster, as long as this lives.
 pub struct Applier {
@@ -123,7 +58,7 @@ impl Applier {
     /// # Errors
     /// If its record cannot be read.
     pub async fn unfinished(&self) -> Result<Option<Record>, ApplyError> {
-        read_unfinished(&self.cluster.client, &self.settings.namespace, self.settings.patience.api).await
+        unfinished(&self.cluster, &self.settings.namespace, self.settings.patience.api).await
     }
 
     /// Puts the configurations and the rollout's record in place. Nothing else is changed yet.
@@ -133,46 +68,39 @@ impl Applier {
     ///
     /// # Panics
     /// If plan and rollout are not ones for the problem.
-    pub async fn begin(&self, job: Job<'_>, planned: &Facts) -> Result<(Record, Published), ApplyError> {
-        let patience = self.settings.patience.api;
+    pub async fn begin(&self, job: Job<'_>, planned: &Facts) -> Result<Record, ApplyError> {
+        let Settings { namespace, by, patience, .. } = &self.settings;
         if let Some(record) = self.unfinished().await? {
             return Err(ApplyError::Meanwhile { id: record.id });
         }
         let target = Target::new(job.problem, job.plan, job.rollout);
-        let facts = facts_of(&self.cluster.client, target.nodes(), patience).await?;
+        let facts = facts_of(&self.cluster.client, target.nodes(), patience.api).await?;
         let changed: Vec<String> =
             target.nodes().into_iter().filter(|node| facts.get(node) != planned.0.get(node)).collect();
         if !changed.is_empty() {
             return Err(ApplyError::Changed { nodes: changed });
         }
-        let mut record = Record::new(&target, &facts, &self.settings.by, Timestamp::now());
+        let mut record = Record::new(&target, &facts, by, Timestamp::now());
         // What is in the way is known before anything is written.
-        record.manifest()?;
-        ApplyError::of_unplanned(record.unplanned(&facts))?;
-        self.lease.allows().await?;
-        let config = plan_config(job.problem, job.plan, Some(job.catalog));
-        let publishing = Publishing {
-            name: job.config_map,
-            namespace: &self.settings.namespace,
-            force: job.force,
-            is_rehearsal: false,
-            patience,
-        };
-        let published = publish(&self.cluster, config, publishing).await?;
+        record.check(&facts)?;
+        let draft = Draft::new(&self.cluster, job, namespace, patience.api).await?;
+        let published = self.guarded(&draft.action(), || draft.write(&self.hands)).await??;
         record.config_changed = published.changed;
+        (self.settings.progress)(Progress::Published(published));
         // What a rollout has left that is forgotten by now.
         let reserved = self.marked(None).await?.into_iter().filter(|(_, id)| id.is_empty());
         self.let_go(reserved.collect()).await?;
         self.save(&record).await?;
-        Ok((record, published))
+        Ok(record)
     }
 
     async fn save(&self, record: &Record) -> Result<(), ApplyError> {
-        let maps: Api<ConfigMapObject> = Api::namespaced(self.cluster.client.clone(), &self.settings.namespace);
-        let patch = Patch::Apply(record.manifest()?);
-        let params = PatchParams::apply(MANAGER).force();
-        let action = format!("write ConfigMap {}/{}", self.settings.namespace, Record::NAME);
-        self.guarded(&action, || maps.patch(Record::NAME, &params, &patch)).await?;
+        let namespace = &self.settings.namespace;
+        let manifest = record.manifest()?;
+        self.guarded(&Record::action(namespace), || {
+            self.hands.apply_config_map(namespace, Record::NAME, &manifest, true)
+        })
+        .await?;
         Ok(())
     }
 
@@ -188,8 +116,7 @@ impl Applier {
         reserved.try_collect::<()>().await?;
         let mut outcome = Outcome::default();
         for (wave, number) in record.waves.iter().zip(1..) {
-            let herald =
-                Herald { applier: self, wave: Some((number, record.waves.len())), has_spoken: AtomicBool::new(false) };
+            let herald = Herald::of_wave(&self.settings, number, record.waves.len());
             let steps = wave.iter().map(|step| self.take(step, &record.id, Aim::Forward, &herald));
             // Nodes that were begun come to their end, whatever becomes of the others.
             let ends = join_all(steps).await.into_iter().collect::<Result<Vec<NodeEnd>, ApplyError>>()?;
@@ -222,7 +149,7 @@ impl Applier {
     /// Lets nodes go, and says what became of those that were cordoned: one that was only reserved is nothing to
     /// speak of.
     async fn let_go(&self, marked: Vec<(StepRecord, String)>) -> Result<BTreeMap<String, NodeEnd>, ApplyError> {
-        let herald = Herald { applier: self, wave: None, has_spoken: AtomicBool::new(false) };
+        let herald = Herald::without_wave(&self.settings);
         iter(marked.iter())
             .map(|(step, id)| async {
                 let end = self.take(step, id, Aim::LetGo, &herald).await?;
@@ -280,15 +207,10 @@ impl Applier {
 /// # Errors
 /// If its record cannot be read.
 pub async fn unfinished(cluster: &Cluster, namespace: &str, patience: Duration) -> Result<Option<Record>, ApplyError> {
-    read_unfinished(&cluster.client, namespace, patience).await
-}
-
-async fn read_unfinished(client: &Client, namespace: &str, patience: Duration) -> Result<Option<Record>, ApplyError> {
-    let maps: Api<ConfigMapObject> = Api::namespaced(client.clone(), namespace);
+    let maps: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), namespace);
     let found = patiently(patience, || maps.get_opt(Record::NAME)).await;
     let found = found.map_err(refused(format!("read ConfigMap {namespace}/{}", Record::NAME)))?;
-    let text = found.and_then(|map| map.data?.remove(Record::KEY));
-    let record = text.map(|text| Record::read(&text)).transpose()?;
+    let record = found.map(|map| Record::of(&map)).transpose()?.flatten();
     Ok(record.filter(|record| record.phase == Phase::Running))
 }
 

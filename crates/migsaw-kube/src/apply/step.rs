@@ -109,7 +109,6 @@ pub(super) fn next(step: &StepRecord, id: &str, aim: Aim, seen: &Seen) -> Next {
 
 /// A node that is not marked: nothing is done to it yet, or everything.
 fn begin(step: &StepRecord, node: &NodeSeen, seen: &Seen) -> Next {
-    let leaving = leaving(step, seen);
     let is_done = if step.to.is_some() {
         // A label that does not change says nothing about how the node is cut.
         let is_cut = step.to != step.from || differing(&step.becomes, &node.offers).is_empty();
@@ -135,7 +134,7 @@ fn begin(step: &StepRecord, node: &NodeSeen, seen: &Seen) -> Next {
     if step.to.is_some() && node.config != step.from && node.config != step.to {
         return Next::Refuse(Trouble::Relabelled { found: node.config.clone() });
     }
-    match who_stays(&leaving) {
+    match who_stays(&leaving(step, seen)) {
         Some(trouble) => Next::Refuse(trouble),
         None => Next::Cordon,
     }
