@@ -9,3 +9,4 @@ pub mod plan;
 pub mod present;
 pub mod problem;
 pub mod rollout;
+pub mod score;

@@ -1,0 +1,47 @@
+//! What free capacity is worth to the pods that are still to come, and so which node to take for this one.
+//!
+//! # The model
+//!
+//! A [`Mix`] `Q` says which requests are expected: of each `q` its share `w(q)` of all slices asked for, and the
+//! instances `q(p)` of each profile `p` that one pod takes. For a node let
+//!
+//! - `f(p)` be its free instances of `p`, as its GPUs are cut now,
+//! - `g` its GPUs and `r` the pods that hold some of them,
+//! - `n(q, f) = min_p ⌊f(p) / q(p)⌋` the pods like `q` that still fit as the node is cut,
+//! - `n(q)` the pods like `q` that an idle GPU fits if it is cut for them.
+//!
+//! A node's worth is what of the mix it can still serve: as it is cut, and cut anew, for which it has to be idle.
+//! Pods come and go, and each one that runs there is taken to halve the chance of that:
+//!
+//! ```text
+//! W(f, r) = Σ_q w(q) · n(q, f)  +  2⁻ʳ · g · Σ_q w(q) · n(q)
+//! ```
+//!
+//! A pod with request `a` goes where least is lost, `W(f, r) − W(f − a, r + 1)`. The first sum makes it leave alone
+//! what several instances of one expected pod need together; the second fills nodes that are broken up already and
+//! keeps idle ones whole, since the first pod of a node costs half of all that it could become, and each further
+//! one half of that.
+//!
+//! Under strategy `mixed` it is kubelet that picks the GPU within the node. Both sums are the same whichever it
+//! takes.
+//!
+//! ```
+//! use migsaw::geometry::{Catalog, Counts};
+//! use migsaw::score::{Mix, State, Worth};
+//! let h100 = Catalog::builtin().model("H100-80GB")?;
+//! let mut mix = Mix::default();
+//! mix.add([("1g.10gb".parse()?, 1)], 30);
+//! mix.add([("3g.40gb".parse()?, 1)], 10);
+//! let worth = Worth::new(&h100, &mix);
+//! let free = Counts::parse(&h100, "1g.10gb=4,3g.40gb=1")?;
+//! let ask = Counts::parse(&h100, "1g.10gb=1")?;
+//! let loss = |pods| worth.loss(&State { free, gpus: 1, pods }, &ask);
+//! assert!(loss(0) > loss(1) && loss(1) > loss(2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod mix;
+mod worth;
+
+pub use mix::Mix;
+pub use worth::{State, Worth};
