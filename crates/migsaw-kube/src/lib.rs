@@ -5,6 +5,7 @@
 //! - [`dcgm`] reads the metrics of DCGM exporter, which say on which GPU a pod is.
 //! - [`dump`] reads what `kubectl get nodes,pods -A -o json` prints, and manifests, as a planning problem.
 //! - [`gpu_operator`] writes a plan as the GPU Operator takes it.
+//! - [`scheduling`] reads nodes and pods one at a time, for a scheduler.
 //! - [`mig_parted`] reads, judges and writes the files MIG Manager applies.
 //!
 //! With the feature `client`, whose user chooses a Kubernetes version by a feature of `k8s-openapi`, like `v1_33`:
@@ -49,3 +50,5 @@ mod names;
 mod stays;
 mod text;
 mod yaml;
+
+pub use dump::scheduling;

@@ -207,13 +207,18 @@ impl NodeSelector {
 impl LabelRequirement {
     /// Whether a node with these labels meets it.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        let label = labels.get(&self.key);
-        let number = |text: &String| text.parse::<i64>().ok();
-        let bound = self.values.first().and_then(number);
+        self.accepts(labels.get(&self.key).map(String::as_str))
+    }
+
+    /// Whether a node that has this value of the label meets it.
+    pub fn accepts(&self, label: Option<&str>) -> bool {
+        let is_listed = |label: &str| self.values.iter().any(|value| value == label);
+        let number = |text: &str| text.parse::<i64>().ok();
+        let bound = self.values.first().and_then(|value| number(value));
         let compare = |f: fn(i64, i64) -> bool| label.and_then(number).zip(bound).is_some_and(|(l, b)| f(l, b));
         match self.operator {
-            Operator::In => label.is_some_and(|l| self.values.contains(l)),
-            Operator::NotIn => label.is_none_or(|l| !self.values.contains(l)),
+            Operator::In => label.is_some_and(is_listed),
+            Operator::NotIn => !label.is_some_and(is_listed),
             Operator::Exists => label.is_some(),
             Operator::DoesNotExist => label.is_none(),
             Operator::Gt => compare(|l, b| l > b),

@@ -129,6 +129,21 @@ pub(super) struct Node {
     pub(super) allocatable: BTreeMap<String, u64>,
 }
 
+impl Node {
+    pub(super) fn of(mut metadata: Metadata, spec: &NodeSpec, status: &Status) -> Node {
+        let cordon_taint = spec.taints.iter().any(|taint| taint.key == "node.kubernetes.io/unschedulable");
+        Node {
+            labels: metadata.take_labels(),
+            name: metadata.name,
+            taints: constraints::lasting_taints(&spec.taints),
+            cordoned: spec.unschedulable == Some(true) || cordon_taint,
+            ready: status.condition("Ready").is_none_or(|status| status == "True"),
+            capacity: amounts(&status.capacity),
+            allocatable: amounts(&status.allocatable),
+        }
+    }
+}
+
 /// A pod that wants GPUs.
 #[derive(Debug, Clone)]
 pub(super) struct Pod {
@@ -309,22 +324,12 @@ impl Collection {
         shared(&mut self.asking, Asking { constraints, ..asking })
     }
 
-    fn add_node(&mut self, mut metadata: Metadata, spec: &NodeSpec, status: &Status) {
+    fn add_node(&mut self, metadata: Metadata, spec: &NodeSpec, status: &Status) {
         if metadata.name.is_empty() {
             self.problems.push(Problem::NamelessNode { number: self.objects });
             return;
         }
-        let labels = metadata.take_labels();
-        let cordon_taint = spec.taints.iter().any(|taint| taint.key == "node.kubernetes.io/unschedulable");
-        self.nodes.push(Node {
-            name: metadata.name,
-            labels,
-            taints: constraints::lasting_taints(&spec.taints),
-            cordoned: spec.unschedulable == Some(true) || cordon_taint,
-            ready: status.condition("Ready").is_none_or(|status| status == "True"),
-            capacity: amounts(&status.capacity),
-            allocatable: amounts(&status.allocatable),
-        });
+        self.nodes.push(Node::of(metadata, spec, status));
     }
 
     /// Keeps a mig-parted file; others have `config.yaml` too, and are none of ours.
@@ -473,7 +478,7 @@ fn unpin(constraints: &mut Constraints) -> Option<String> {
     node
 }
 
-fn owner_of_pod(metadata: &Metadata, pod: &str) -> Owner {
+pub(super) fn owner_of_pod(metadata: &Metadata, pod: &str) -> Owner {
     let owner = |kind: &str, name: &str, part: &str| Owner {
         name: name.to_owned(),
         kind: kind.to_owned(),

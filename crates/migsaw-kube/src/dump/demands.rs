@@ -387,7 +387,7 @@ fn object_of(asking: &Asking) -> String {
     described(&asking.owner.kind, &asking.namespace, &asking.owner.name)
 }
 
-fn demand_name(owner: &Owner) -> String {
+pub(super) fn demand_name(owner: &Owner) -> String {
     if owner.part.is_empty() { owner.name.clone() } else { format!("{}-{}", owner.name, owner.part) }
 }
 

@@ -57,6 +57,7 @@ mod quantity;
 mod read;
 mod release;
 mod requests;
+pub mod scheduling;
 mod state;
 mod warning;
 mod wire;

@@ -66,6 +66,16 @@ pub(super) const MOST: u64 = 1_000_000_000;
 /// A Kubernetes quantity as a whole number from 0 to a billion: `2`, `"2"`, `2k`, `2000m`, `2e0`.
 /// Extended resources must be whole, so `500m` is none.
 pub(super) fn whole(text: &str) -> Option<u64> {
+    u64::try_from(scaled(text, 0)?).ok().filter(|&value| value <= MOST)
+}
+
+/// A Kubernetes quantity in thousandths: 250 for `250m`, 1,048,576,000 for `1Mi`.
+pub(super) fn thousandths(text: &str) -> Option<u64> {
+    u64::try_from(scaled(text, 3)?).ok()
+}
+
+/// A quantity times ten to the power of `by`, if that is a whole number.
+fn scaled(text: &str, by: i32) -> Option<u128> {
     let text = text.trim();
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -75,29 +85,28 @@ pub(super) fn whole(text: &str) -> Option<u64> {
         return None;
     }
     let mantissa: u128 = format!("{integer}{fraction}").parse().ok()?;
-    let scale = i32::try_from(fraction.len()).ok()?;
-    let scaled = |power: i32| {
-        let power = power - scale;
+    let scale = i32::try_from(fraction.len()).ok()? - by;
+    let times = |mantissa: u128, power: i32| {
         let factor = 10_u128.checked_pow(power.unsigned_abs())?;
         if power >= 0 { mantissa.checked_mul(factor) } else { divided(mantissa, factor) }
     };
-    let binary =
-        |power: u32| divided(mantissa.checked_mul(1024_u128.pow(power))?, 10_u128.checked_pow(scale.unsigned_abs())?);
-    let value = match suffix {
-        "" => scaled(0),
-        "n" => scaled(-9),
-        "u" => scaled(-6),
-        "m" => scaled(-3),
-        "k" => scaled(3),
-        "M" => scaled(6),
-        "G" => scaled(9),
-        "T" => scaled(12),
+    let decimal = |power: i32| times(mantissa, power - scale);
+    let binary = |power: u32| times(mantissa.checked_mul(1024_u128.pow(power))?, -scale);
+    match suffix {
+        "" => decimal(0),
+        "n" => decimal(-9),
+        "u" => decimal(-6),
+        "m" => decimal(-3),
+        "k" => decimal(3),
+        "M" => decimal(6),
+        "G" => decimal(9),
+        "T" => decimal(12),
         "Ki" => binary(1),
         "Mi" => binary(2),
         "Gi" => binary(3),
-        _ => scaled(suffix.strip_prefix(['e', 'E'])?.parse::<i32>().ok().filter(|e| e.abs() <= 40)?),
-    }?;
-    u64::try_from(value).ok().filter(|&value| value <= MOST)
+        "Ti" => binary(4),
+        _ => decimal(suffix.strip_prefix(['e', 'E'])?.parse::<i32>().ok().filter(|e| e.abs() <= 40)?),
+    }
 }
 
 fn divided(number: u128, divisor: u128) -> Option<u128> {

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::quantity::{MOST, whole};
+use super::quantity::{MOST, thousandths, whole};
 use super::wire::{Container, GpuResources, PodSpec};
 
 /// A quantity that is no whole number of devices.
@@ -37,22 +37,44 @@ pub(super) fn of_pod(pod: &PodSpec) -> Result<BTreeMap<String, u64>, BadQuantity
 }
 
 fn amount_of(pod: &PodSpec, resource: &str) -> Result<u64, BadQuantity> {
+    total(pod, |container| asked_by(container, resource), || Ok(quantity(&pod.overhead, resource)?.unwrap_or(0)))
+}
+
+/// The pod's amount of what `of` says of each container.
+fn total<E>(
+    pod: &PodSpec,
+    of: impl Fn(&Container) -> Result<u64, E>,
+    overhead: impl FnOnce() -> Result<u64, E>,
+) -> Result<u64, E> {
     let mut together = 0_u64;
     for container in &pod.containers {
-        together = together.saturating_add(asked_by(container, resource)?);
+        together = together.saturating_add(of(container)?);
     }
     let mut sidecars = 0_u64;
     let mut peak = 0_u64;
     for container in &pod.init_containers {
-        let amount = asked_by(container, resource)?;
+        let amount = of(container)?;
         if container.restart_policy.as_deref() == Some("Always") {
             sidecars = sidecars.saturating_add(amount);
         } else {
             peak = peak.max(sidecars.saturating_add(amount));
         }
     }
-    let overhead = quantity(&pod.overhead, resource)?.unwrap_or(0);
-    Ok(together.saturating_add(sidecars).max(peak).saturating_add(overhead))
+    Ok(together.saturating_add(sidecars).max(peak).saturating_add(overhead()?))
+}
+
+/// What a pod requests besides GPUs, in thousandths: CPU, memory and so on. `None` if a quantity is none.
+pub(super) fn others_of_pod(pod: &PodSpec) -> Option<BTreeMap<String, u64>> {
+    let in_thousandths = |resources: &GpuResources, name: &str| {
+        let found = resources.1.iter().find(|(known, _)| known == name);
+        found.map_or(Ok(0), |(_, scalar)| thousandths(&scalar.0).ok_or(()))
+    };
+    let all = pod.containers.iter().chain(&pod.init_containers).map(|container| &container.resources.requests);
+    let names: BTreeSet<&String> = all.chain([&pod.overhead]).flat_map(|r| &r.1).map(|(name, _)| name).collect();
+    let amount = |name: &String| {
+        total(pod, |c| in_thousandths(&c.resources.requests, name), || in_thousandths(&pod.overhead, name)).ok()
+    };
+    names.into_iter().map(|name| Some((name.clone(), amount(name)?))).collect()
 }
 
 /// Requests; for extended resources a limit alone counts as the request too.
@@ -120,6 +142,24 @@ mod tests {
             r#"{"containers":[{"resources":{"limits":{"nvidia.com/gpumem":5,"amd.com/gpu":1}}}]}"#,
             &[],
         );
+    }
+
+    #[test]
+    fn other_resources_are_counted_in_thousandths() {
+        let container = |cpu: &str, memory: &str| {
+            format!(r#"{{"resources":{{"requests":{{"cpu":"{cpu}","memory":"{memory}","nvidia.com/gpu":"1"}}}}}}"#)
+        };
+        let pod = format!(
+            r#"{{"initContainers":[{}],"containers":[{},{}],"overhead":{{"cpu":"50m"}}}}"#,
+            container("2", "1Mi"),
+            container("250m", "64Mi"),
+            container("0.5", "1k")
+        );
+        let found = others_of_pod(&serde_json::from_str(&pod).unwrap());
+        let memory = (64 * 1024 * 1024 + 1000) * 1000;
+        assert_eq!(found, Some(BTreeMap::from([("cpu".to_owned(), 2050), ("memory".to_owned(), memory)])));
+        let odd = format!(r#"{{"containers":[{}]}}"#, container("some", "1"));
+        assert_eq!(others_of_pod(&serde_json::from_str(&odd).unwrap()), None);
     }
 
     #[test]

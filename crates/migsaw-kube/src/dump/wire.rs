@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::dra::wire::{Allocation, Consumer, ExtendedClaimStatus, PodClaim, PodClaimStatus};
 use super::quantity::Scalar;
@@ -61,8 +61,8 @@ pub(super) struct Metadata {
     pub(super) owner_references: Vec<OwnerReference>,
     pub(super) annotations: Member<Annotations>,
     pub(super) deletion_timestamp: Option<IgnoredAny>,
-    uid: Option<IgnoredAny>,
-    resource_version: Option<IgnoredAny>,
+    pub(super) uid: Option<Scalar>,
+    pub(super) resource_version: Option<Scalar>,
     creation_timestamp: Option<IgnoredAny>,
 }
 
@@ -73,6 +73,12 @@ pub(super) struct Annotations {
     /// `false` if the cluster autoscaler may not evict it.
     #[serde(rename = "cluster-autoscaler.kubernetes.io/safe-to-evict")]
     pub(super) safe_to_evict: Option<Scalar>,
+    /// Of a node: that a rollout is at it.
+    #[serde(rename = "migsaw.io/rollout")]
+    pub(super) rollout: Option<Scalar>,
+    /// Of a pod: `gpu` if all its slices have to be on one GPU.
+    #[serde(rename = "migsaw.io/together")]
+    pub(super) together: Option<Scalar>,
 }
 
 /// A ConfigMap's data, as far as it matters.
@@ -161,6 +167,9 @@ pub(super) struct Status {
     /// Of a pod: the claims made for it.
     #[serde(deserialize_with = "nullable")]
     pub(super) resource_claim_statuses: Vec<PodClaimStatus>,
+    /// Of a pod: the node on which others were evicted for it.
+    #[serde(deserialize_with = "nullable")]
+    pub(super) nominated_node_name: String,
     #[serde(rename = "extendedResourceClaimStatus")]
     pub(super) extended_resource_claim: Option<ExtendedClaimStatus>,
     observed_generation: Option<IgnoredAny>,
@@ -234,6 +243,14 @@ pub(super) struct Container {
     #[serde(deserialize_with = "nullable")]
     pub(super) resources: ContainerResources,
     pub(super) restart_policy: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) ports: Vec<Port>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "a port of a container")]
+pub(super) struct Port {
+    pub(super) host_port: Option<Scalar>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -398,9 +415,9 @@ pub(super) struct ReplicatedJob {
     pub(super) template: JobTemplate,
 }
 
-/// Quantities of NVIDIA's resources, by full name; other resources are passed over.
+/// Quantities of resources, by full name: NVIDIA's, and others apart.
 #[derive(Debug, Default)]
-pub(super) struct GpuResources(pub(super) BTreeMap<String, Scalar>);
+pub(super) struct GpuResources(pub(super) BTreeMap<String, Scalar>, pub(super) Vec<(String, Scalar)>);
 
 impl<'de> Deserialize<'de> for GpuResources {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<GpuResources, D::Error> {
@@ -418,42 +435,21 @@ impl<'de> Visitor<'de> for GpuResourcesVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<GpuResources, A::Error> {
-        let mut kept = BTreeMap::new();
-        while let Some(key) = map.next_key_seed(GpuKey)? {
-            match key {
-                // Go reads `null` as a quantity of zero.
-                Some(key) => kept.extend(map.next_value::<Option<Scalar>>()?.map(|scalar| (key, scalar))),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+        let (mut kept, mut others) = (BTreeMap::new(), Vec::new());
+        while let Some(key) = map.next_key::<String>()? {
+            // Go reads `null` as a quantity of zero.
+            let Some(quantity) = map.next_value::<Option<Scalar>>()? else { continue };
+            if is_of_gpus(&key) {
+                kept.insert(key, quantity);
+            } else {
+                others.push((key, quantity));
             }
         }
-        Ok(GpuResources(kept))
+        Ok(GpuResources(kept, others))
     }
 }
 
-/// Keeps a key only if it is of interest.
-struct GpuKey;
-
-impl<'de> DeserializeSeed<'de> for GpuKey {
-    type Value = Option<String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<String>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for GpuKey {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a resource name")
-    }
-
-    fn visit_str<E: Error>(self, key: &str) -> Result<Option<String>, E> {
-        let wanted = key
-            .strip_prefix("nvidia.com/")
-            .is_some_and(|name| name.starts_with("mig-") || name == "gpu" || name == "gpu.shared");
-        Ok(wanted.then(|| key.to_owned()))
-    }
+fn is_of_gpus(resource: &str) -> bool {
+    let name = resource.strip_prefix("nvidia.com/");
+    name.is_some_and(|name| name.starts_with("mig-") || name == "gpu" || name == "gpu.shared")
 }

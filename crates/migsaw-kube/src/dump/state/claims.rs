@@ -60,7 +60,7 @@ impl<'a> Claimed<'a> {
     }
 
     /// What the driver says of a node, with a warning if that is not enough.
-    pub(super) fn of(&self, node: &Node, fleet_node: &FleetNode, cuts: &mut Cuts<'_>, warnings: &mut Warnings) -> Seen {
+    pub(super) fn of(&self, node: &Node, fleet_node: &FleetNode, cuts: &mut Cuts, warnings: &mut Warnings) -> Seen {
         if !self.published.has(&node.name) {
             return Seen::Nothing;
         }

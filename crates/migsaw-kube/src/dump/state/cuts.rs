@@ -17,8 +17,9 @@ use crate::mig_parted::{Config, Entry};
 use crate::names::{CONFIG_LABEL, GPU};
 
 /// What is known about how nodes can be cut.
-pub(super) struct Cuts<'a> {
-    configs: &'a BTreeMap<String, Config>,
+#[derive(Debug)]
+pub(in super::super) struct Cuts {
+    configs: BTreeMap<String, Config>,
     standard: Config,
     /// Layouts by model, GPUs and instances, found once.
     split: BTreeMap<(String, u32, Instances), Option<Vec<Layout>>>,
@@ -28,21 +29,21 @@ pub(super) struct Cuts<'a> {
 type Instances = BTreeMap<ProfileName, u64>;
 
 /// How a node's GPUs are cut, by index.
-pub(super) type Gpus = Vec<Option<Layout>>;
+pub(in super::super) type Gpus = Vec<Option<Layout>>;
 
-pub(super) struct Cut {
-    pub(super) gpus: Gpus,
+pub(in super::super) struct Cut {
+    pub(in super::super) gpus: Gpus,
     /// Whether the indices are guessed.
     pub(super) in_any_order: bool,
 }
 
-impl<'a> Cuts<'a> {
-    pub(super) fn new(configs: &'a BTreeMap<String, Config>, catalog: &Catalog) -> Cuts<'a> {
+impl Cuts {
+    pub(in super::super) fn new(configs: BTreeMap<String, Config>, catalog: &Catalog) -> Cuts {
         Cuts { configs, standard: Config { entries: standard_entries(catalog) }, split: BTreeMap::new() }
     }
 
     /// How the node's GPUs are cut; `None` if that cannot be told.
-    pub(super) fn of(&mut self, node: &Node, fleet_node: &FleetNode, warnings: &mut Warnings) -> Option<Cut> {
+    pub(in super::super) fn of(&mut self, node: &Node, fleet_node: &FleetNode, warnings: &mut Warnings) -> Option<Cut> {
         let object = format!("node {}", node.name);
         let offered = self.offered(node, fleet_node);
         let told = self.told(node, fleet_node);

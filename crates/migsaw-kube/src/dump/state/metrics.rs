@@ -49,7 +49,7 @@ impl<'a> Hosts<'a> {
         &self,
         node: &Node,
         fleet_node: &FleetNode,
-        cuts: &mut Cuts<'_>,
+        cuts: &mut Cuts,
         warnings: &mut Warnings,
     ) -> Option<Sight> {
         let object = format!("node {}", node.name);

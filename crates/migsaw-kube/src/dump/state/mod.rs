@@ -11,7 +11,7 @@
 //! by and tell every start.
 
 mod claims;
-mod cuts;
+pub(super) mod cuts;
 mod metrics;
 mod sight;
 
@@ -58,7 +58,7 @@ pub(super) fn add(
             on_node.entry(&pod.node).or_default().push((demand, pod));
         }
     }
-    let mut cuts = Cuts::new(&found.mig_configs, known.catalog);
+    let mut cuts = Cuts::new(found.mig_configs.clone(), known.catalog);
     let hosts = known.metrics.map(|metrics| Hosts::new(metrics, &found.nodes, warnings));
     let claims = Claimed::new(found, known.published);
     let mut states: BTreeMap<String, Present> = BTreeMap::new();

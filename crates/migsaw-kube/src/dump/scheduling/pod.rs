@@ -1,0 +1,128 @@
+//! A pod, as a scheduler looks at it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use migsaw::demand::NodeSelector;
+use migsaw::geometry::ProfileName;
+use serde::{Deserialize, Deserializer};
+
+use super::super::collect::{Owner, owner_of_pod};
+use super::super::demands::demand_name;
+use super::super::wire::{Member, Metadata, PodSpec, Status, nullable};
+use super::super::{constraints, dra, requests};
+
+/// What a scheduler has to know of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// Which pod it is, whatever its name.
+    pub uid: String,
+    /// Its version, by which a watch goes on.
+    pub version: Option<String>,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What a plan calls the demand it belongs to: its workload's name, or its own.
+    pub demand: String,
+    /// The node it is bound to.
+    pub node: Option<String>,
+    /// The node on which others were evicted for it.
+    pub nominated: Option<String>,
+    /// What it asks for.
+    pub asks: Asks,
+    /// What it requests besides GPUs, in thousandths by resource; `None` if something else of a node matters to it as
+    /// well, like a port, or if that cannot be told.
+    pub others: Option<BTreeMap<String, u64>>,
+    /// Which nodes it selects, by its node selector and required node affinity.
+    pub selector: NodeSelector,
+    /// Its priority.
+    pub priority: i32,
+    /// Whether it has ended, and so holds nothing any more.
+    pub is_finished: bool,
+    /// Whether it is being deleted. It holds what it has until it is gone.
+    pub is_terminating: bool,
+}
+
+/// What a pod asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Asks {
+    /// GPUs and slices by resource, as the scheduler counts them: of containers, sidecars and init containers.
+    pub resources: BTreeMap<Arc<str>, u64>,
+    /// Whether it asks for devices through claims, which the scheduler places on its own.
+    pub by_claims: bool,
+    /// Whether all its slices have to be on one GPU: the annotation `migsaw.io/together` is `gpu`.
+    pub together: bool,
+    /// A quantity that is none, with its resource, if there is one: the API server admits no such pod.
+    pub odd: Option<(String, String)>,
+}
+
+impl Asks {
+    /// Whether it asks for neither GPUs nor slices.
+    pub fn is_nothing(&self) -> bool {
+        self.resources.is_empty() && self.odd.is_none()
+    }
+
+    /// The slices it asks for, by profile.
+    pub fn profiles(&self) -> impl Iterator<Item = (ProfileName, u32)> + '_ {
+        self.resources.iter().filter_map(|(resource, n)| {
+            Some((ProfileName::from_resource(resource)?, u32::try_from(*n).unwrap_or(u32::MAX)))
+        })
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "a pod")]
+struct PodObject {
+    #[serde(deserialize_with = "nullable")]
+    metadata: Metadata,
+    #[serde(deserialize_with = "nullable")]
+    spec: PodSpec,
+    #[serde(deserialize_with = "nullable")]
+    status: Status,
+}
+
+impl<'de> Deserialize<'de> for Pod {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Pod, D::Error> {
+        Member::<PodObject>::deserialize(deserializer).map(|object| Pod::of(object.0))
+    }
+}
+
+impl Pod {
+    fn of(object: PodObject) -> Pod {
+        let PodObject { mut metadata, spec, status } = object;
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let owner: Owner = owner_of_pod(&metadata, metadata.name_or_prefix());
+        let namespace = metadata.namespace.take().unwrap_or_default();
+        let labels = metadata.take_labels();
+        let constraints = constraints::of_pod(&spec, &namespace, &labels);
+        let ports = spec.containers.iter().chain(&spec.init_containers).flat_map(|container| &container.ports);
+        let is_particular = constraints.more
+            || constraints.one_per_node
+            || ports.filter_map(|port| port.host_port.as_ref()).any(|port| port.0 != "0");
+        let (resources, odd) = match requests::of_pod(&spec) {
+            Ok(resources) => (resources.into_iter().map(|(name, n)| (Arc::from(name), n)).collect(), None),
+            Err(bad) => (BTreeMap::new(), Some((bad.resource, bad.text))),
+        };
+        Pod {
+            uid: metadata.uid.take().map(|uid| uid.0).unwrap_or_default(),
+            version: metadata.resource_version.take().map(|version| version.0),
+            demand: demand_name(&owner),
+            node: some(&spec.node_name),
+            nominated: some(&status.nominated_node_name),
+            asks: Asks {
+                resources,
+                by_claims: !dra::uses(&spec, &status).is_empty(),
+                together: metadata.annotations.0.together.as_ref().is_some_and(|together| together.0 == "gpu"),
+                odd,
+            },
+            others: if is_particular { None } else { requests::others_of_pod(&spec) },
+            selector: NodeSelector { terms: constraints.terms },
+            priority: spec.priority.as_ref().and_then(|priority| priority.integer()).unwrap_or(0),
+            is_finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
+            is_terminating: metadata.deletion_timestamp.is_some(),
+            name: std::mem::take(&mut metadata.name),
+            namespace,
+        }
+    }
+}
