@@ -66,7 +66,13 @@ pub fn main() -> ExitCode {
 /// Runs one command and gives its exit code: 0 done, 1 a valid "no", 2 failure.
 pub fn run<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>, io: &mut Io<'_>) -> u8 {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-    let command = args::command(args.first());
+    let command = match args::from_file(args::command(args.first()), "serve", &args) {
+        Ok(command) => command,
+        Err(failure) => {
+            failure::report(&failure.into(), io);
+            return FAILURE;
+        }
+    };
     let parsed = command.try_get_matches_from(args).and_then(|matches| args::Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,

@@ -12,6 +12,7 @@
 //!
 //! - `cluster` reads a live cluster as if it were a dump.
 //! - `apply` carries a rollout out.
+//! - `watch` tells what changes.
 //!
 //! ```
 //! use migsaw::geometry::Catalog;
@@ -49,6 +50,8 @@ pub mod mig_parted;
 mod names;
 mod stays;
 mod text;
+#[cfg(feature = "client")]
+pub mod watch;
 mod yaml;
 
 pub use dump::scheduling;

@@ -11,6 +11,9 @@ pub(crate) const GPU: &str = "nvidia.com/gpu";
 /// The annotation of nodes that are cordoned for a rollout, and the taint of those that will be.
 pub(crate) const ROLLOUT_MARK: &str = "migsaw.io/rollout";
 
+/// NVIDIA's DRA driver for GPUs, which is also the name of its attributes and of its class for whole GPUs.
+pub(crate) const CLAIMS_DRIVER: &str = "gpu.nvidia.com";
+
 /// Whether a resource is GPUs, or instances of them.
 pub(crate) fn is_gpu(resource: &str) -> bool {
     resource == GPU || resource.starts_with(ProfileName::RESOURCE_PREFIX)

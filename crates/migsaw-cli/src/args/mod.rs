@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod defaults;
 mod diff;
 mod duration;
 mod geometry;
@@ -9,6 +10,7 @@ mod plan;
 mod planning;
 mod problem;
 mod rollout;
+mod serve;
 mod validate;
 
 use std::ffi::OsString;
@@ -20,6 +22,7 @@ use clap_complete::Shell;
 use crate::io::ColorChoice;
 pub(crate) use apply::{AbortArgs, ActingArgs, ApplyArgs, DryRun};
 pub(crate) use check::CheckArgs;
+pub(crate) use defaults::from_file;
 pub(crate) use diff::DiffArgs;
 use geometry::GEOMETRY_EXAMPLES;
 pub(crate) use geometry::{GeometryCommand, ModelArgs};
@@ -27,6 +30,7 @@ pub(crate) use plan::PlanArgs;
 pub(crate) use planning::{MovingArgs, PlanningArgs, TargetArgs};
 pub(crate) use problem::{AccessArgs, ClusterArgs, GeometryArgs, ProblemArgs};
 pub(crate) use rollout::RolloutArgs;
+pub(crate) use serve::{LogFormat, ServeArgs};
 pub(crate) use validate::ValidateArgs;
 
 /// Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
@@ -77,6 +81,8 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Take back what an apply has left half-done
     Abort(AbortArgs),
+    /// Answer kube-scheduler as its extender, so that pods go where later ones still fit
+    Serve(Box<ServeArgs>),
     /// Judge a plan, from here or written by hand
     Check(CheckArgs),
     /// Ask what a GPU can be cut into

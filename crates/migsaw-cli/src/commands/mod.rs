@@ -11,6 +11,7 @@ mod plan;
 mod problem;
 mod rollout;
 mod schema;
+mod serve;
 mod validate;
 
 use anyhow::Result;
@@ -27,6 +28,7 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::Rollout(args) => rollout::run(&args, io),
         Command::Apply(args) => apply::run(args, io),
         Command::Abort(args) => abort::run(&args, io),
+        Command::Serve(args) => serve::run(&args, io),
         Command::Check(args) => check::run(args, io),
         Command::Geometry(command) => geometry::run(&command, io),
         Command::Validate(args) => validate::run(args, io),

@@ -30,6 +30,8 @@ pub struct Cluster {
     pub(crate) client: Client,
     /// For long lists.
     pub(crate) reader: Client,
+    /// For watches, which are quiet for longer than any answer may take.
+    pub(crate) unhurried: Config,
     host: String,
 }
 
@@ -57,7 +59,9 @@ impl Cluster {
         let mut long = config.clone();
         long.read_timeout = Some(LONG_ANSWER);
         let client = |config: Config| Client::try_from(config).map_err(|error| wrong(&error));
-        Ok(Cluster { client: client(config)?, reader: client(long)?, host })
+        let mut unhurried = config.clone();
+        unhurried.read_timeout = None;
+        Ok(Cluster { client: client(config)?, reader: client(long)?, unhurried, host })
     }
 
     /// The API server's address.

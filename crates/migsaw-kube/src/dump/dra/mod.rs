@@ -19,5 +19,5 @@ pub(super) mod wire;
 pub(super) use claims::{Claim, ClaimUse, Claims, Class, uses};
 pub(super) use slices::{Device, Kind, Published, Slice, Slices};
 
-/// The driver's name, which is also that of its attributes and of its class for whole GPUs.
-pub(super) const DRIVER: &str = "gpu.nvidia.com";
+/// The driver's name.
+pub(super) use crate::names::CLAIMS_DRIVER as DRIVER;

@@ -1,0 +1,161 @@
+//! `migsaw serve`: watches the cluster and answers kube-scheduler.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use migsaw_extender::fleet::Keeper;
+use migsaw_extender::service::{App, Config, Health, Metrics, Service, ServiceError, TlsFiles};
+use migsaw_extender::{Extender, Settings};
+use migsaw_kube::scheduling::Change;
+use migsaw_kube::watch::{Heard, Told, Trouble, Watching};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
+use tracing_subscriber::EnvFilter;
+
+use super::problem::catalog;
+use crate::Answer;
+use crate::args::{LogFormat, ServeArgs};
+use crate::cluster::{Connection, wrong};
+use crate::failure::{Failure, Problem, Step};
+use crate::io::Io;
+
+/// How often the outlook and what is measured are brought up to date.
+const REFRESH: Duration = Duration::from_millis(500);
+/// Changes that may wait to be taken.
+const WAITING: usize = 4096;
+
+/// Runs the command.
+pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
+    let catalog = catalog(&args.geometry, io)?;
+    log_to_stderr(args)?;
+    let Connection { cluster, runtime } = Connection::open(&args.access)?;
+    let service = Service::bind(config(args)).map_err(|error| not_served(&error))?;
+    let (keeper, heard, metrics) = (Keeper::new(&catalog), Heard::default(), Arc::new(Metrics::default()));
+    let ages = heard.clone();
+    let health = Health::new(Box::new(move || ages.ages()), args.stale_after, args.unready_when_stale);
+    let health = Arc::new(health);
+    let settings = Settings { ignored_by_scheduler: args.ignored_by_scheduler, claim_ttl: args.reservation_ttl };
+    let app = Arc::new(App {
+        answers: Extender::new(Arc::clone(keeper.fleet()), settings),
+        bind: None,
+        metrics: Arc::clone(&metrics),
+        health: Arc::clone(&health),
+        client_names: args.client_name.clone(),
+        debug: args.debug,
+        max_body: args.max_body,
+        max_in_flight: usize::try_from(args.max_in_flight).unwrap_or(usize::MAX),
+        timeout: args.request_timeout,
+    });
+    let watching = Watching { plan: Some((args.namespace.clone(), args.plan_config_map.clone())) };
+    runtime.block_on(async move {
+        let (tell, told) = tokio::sync::mpsc::channel(WAITING);
+        let watches = cluster.watch(&watching, &heard, tell).map_err(|error| wrong(&error))?;
+        let addresses = service.addresses().context(Step::new("internal", "a listening socket has no address"))?;
+        let (cluster, scheme) = (cluster.host(), if args.tls_cert.is_some() { "https" } else { "http" });
+        tracing::info!(%cluster, verbs = %format!("{scheme}://{}", addresses.verbs), health = %addresses.health, metrics = %addresses.metrics, "listening");
+        let keeping = tokio::spawn(keep(keeper, told, health, metrics));
+        let served = service.run(app, stopped()).await;
+        keeping.abort();
+        drop(watches);
+        served.map_err(|error| not_served(&error))?;
+        tracing::info!("stopped");
+        Ok(Answer::Yes)
+    })
+}
+
+/// Keeps the fleet as the cluster is.
+async fn keep(mut keeper: Keeper, mut told: Receiver<Told>, health: Arc<Health>, metrics: Arc<Metrics>) {
+    let mut refresh = tokio::time::interval(REFRESH);
+    let (mut planned, mut is_synced) = (None, false);
+    loop {
+        tokio::select! {
+            told = told.recv() => match told {
+                None => return,
+                Some(Told::Trouble(Trouble { kind, message })) => {
+                    metrics.watch_failed(kind);
+                    tracing::warn!(kind, message, "what was watched could not be read; it is tried again");
+                }
+                Some(Told::Change(change)) => {
+                    let plan = if let Change::Plan(plan) = &change { Some(plan.is_some()) } else { None };
+                    match (keeper.apply(change), plan) {
+                        (Err(error), _) => {
+                            metrics.plan_failed();
+                            tracing::error!(%error, "the plan is not used; the one before stays");
+                        }
+                        (Ok(()), Some(is_there)) => {
+                            planned = is_there.then(Instant::now);
+                            tracing::info!(is_there, "the plan changed");
+                        }
+                        (Ok(()), None) => {}
+                    }
+                }
+            },
+            _ = refresh.tick() => {
+                keeper.refresh(Instant::now());
+                let known = keeper.known();
+                metrics.known(known, keeper.fleet().claims.len());
+                metrics.plan_is(planned.map(|since| since.elapsed()));
+                if known.is_all && !std::mem::replace(&mut is_synced, true) {
+                    health.synced();
+                    tracing::info!(nodes = known.nodes, pods = known.pods, "ready: all nodes and pods are known");
+                }
+            }
+        }
+    }
+}
+
+/// Comes back when the process is told to stop.
+async fn stopped() {
+    let mut signals = [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok());
+    let [terminate, interrupt] = &mut signals;
+    let one = async |signal: &mut Option<tokio::signal::unix::Signal>| match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    };
+    tokio::select! {
+        () = one(terminate) => {}
+        () = one(interrupt) => {}
+    }
+    tracing::info!("told to stop: answering a little longer, as not ready");
+}
+
+fn config(args: &ServeArgs) -> Config {
+    let pair = args.tls_cert.clone().zip(args.tls_key.clone());
+    Config {
+        verbs: args.listen,
+        health: args.health_listen,
+        metrics: args.metrics_listen,
+        tls: pair.map(|(certificate, key)| TlsFiles { certificate, key, client_ca: args.client_ca.clone() }),
+        insecure_http: args.insecure_http,
+        shutdown_delay: args.shutdown_delay,
+        drain_timeout: args.drain_timeout,
+    }
+}
+
+fn log_to_stderr(args: &ServeArgs) -> Result<()> {
+    let filter = EnvFilter::try_new(&args.log).map_err(|error| {
+        Failure::from(
+            Problem::new(crate::USAGE, format!("--log {}: {error}", args.log))
+                .help("like `info` or `info,migsaw_extender=debug`"),
+        )
+    })?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where there is one already, as in tests, it stays.
+    let _ = match args.log_format {
+        LogFormat::Text => logs.with_ansi(false).try_init(),
+        LogFormat::Json => logs.json().flatten_event(true).try_init(),
+    };
+    Ok(())
+}
+
+fn not_served(error: &ServiceError) -> Failure {
+    let problem = |code: &str| Problem::new(code, error.to_string());
+    Failure::from(match error {
+        ServiceError::PlainHttp { .. } => problem("plain-http")
+            .help("give it a certificate (--tls-cert, --tls-key), listen on 127.0.0.1, or say --insecure-http"),
+        ServiceError::Listen { .. } => problem("listen"),
+        ServiceError::Tls(_) => problem("certificate"),
+        _ => problem("internal"),
+    })
+}

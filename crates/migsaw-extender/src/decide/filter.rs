@@ -1,0 +1,184 @@
+//! Which nodes can take a pod, and why the others cannot.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use migsaw::fleet::Strategy;
+use migsaw::geometry::{Counts, Model, ProfileName};
+use migsaw_kube::scheduling::{Asks, Pod, Rollout};
+
+use super::Reason;
+use crate::fleet::{Cell, Fleet, View};
+
+/// What became of the nodes offered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Filtered {
+    /// A verdict on each, in the order of the request.
+    Verdicts(Vec<Result<(), Reason>>),
+    /// Nothing can be said yet.
+    Waiting(Waiting),
+}
+
+/// Why a pod has to be tried again, rather than be turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// Others were evicted for it, and what they held is not seen to be free yet. Turned away, it would have more
+    /// pods evicted on another node.
+    Victims,
+}
+
+impl Waiting {
+    /// The sentence for people.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Waiting::Victims => "pods evicted for this one are not seen to be gone from its nominated node yet",
+        }
+    }
+}
+
+/// Filters the nodes for a pod. With `claim` the pod claims each node that can take it, for so long.
+pub(crate) fn filter<'n>(
+    fleet: &Fleet,
+    pod: &Pod,
+    names: impl Iterator<Item = &'n str>,
+    claim: Option<Duration>,
+    now: Instant,
+) -> Filtered {
+    let pass = pod.asks.is_nothing();
+    if !pass {
+        // The scheduler asks anew, so nothing came of what it was told before.
+        fleet.claims.release(&pod.uid);
+    }
+    let directory = fleet.directory();
+    let claim = claim.filter(|_| !pass && !pod.uid.is_empty());
+    let mut claiming = claim.map(|ttl| Claiming::of(pod, (now, ttl)));
+    let mut is_waiting = false;
+    let verdict = |name: &str| {
+        if pass {
+            return Ok(());
+        }
+        let cell = directory.get(name).ok_or(Reason::Unknown)?;
+        let verdict = match &mut claiming {
+            Some(claiming) => claiming.claim(cell, pod),
+            None => {
+                let claimed = cell.claimed.by_others(&pod.uid, now);
+                judge(&cell.view(), pod, &claimed)
+            }
+        };
+        is_waiting |= pod.nominated.as_deref() == Some(name) && verdict == Err(Reason::Taken);
+        verdict
+    };
+    let verdicts = names.map(verdict).collect();
+    if let Some(claiming) = claiming.filter(|claiming| !claiming.cells.is_empty()) {
+        fleet.claims.note(&claiming.uid, claiming.cells);
+    }
+    if is_waiting { Filtered::Waiting(Waiting::Victims) } else { Filtered::Verdicts(verdicts) }
+}
+
+/// A pod that claims nodes.
+struct Claiming {
+    uid: Arc<str>,
+    asks: Arc<Asks>,
+    lasting: (Instant, Duration),
+    cells: Vec<Arc<Cell>>,
+}
+
+impl Claiming {
+    fn of(pod: &Pod, lasting: (Instant, Duration)) -> Claiming {
+        Claiming { uid: Arc::from(pod.uid.as_str()), asks: Arc::new(pod.asks.clone()), lasting, cells: Vec::new() }
+    }
+
+    fn claim(&mut self, cell: &Arc<Cell>, pod: &Pod) -> Result<(), Reason> {
+        let mut verdict = Ok(());
+        let fits = |claimed: &[Arc<Asks>]| {
+            verdict = judge(&cell.view(), pod, claimed);
+            verdict.is_ok()
+        };
+        if cell.claimed.claim(&self.uid, &self.asks, self.lasting, fits) {
+            self.cells.push(Arc::clone(cell));
+        }
+        verdict
+    }
+}
+
+/// Whether a node can take a pod beside those that hold something there and those that have claimed something.
+pub(crate) fn judge(view: &View, pod: &Pod, claimed: &[Arc<Asks>]) -> Result<(), Reason> {
+    let asks = &pod.asks;
+    if asks.is_nothing() {
+        return Ok(());
+    }
+    if asks.odd.is_some() {
+        return Err(Reason::OddQuantity);
+    }
+    if !view.node.labels.are_selected_by(&pod.selector) {
+        return Err(Reason::NotSelected);
+    }
+    // There the scheduler itself knows what is free, by claims.
+    if view.by_claims {
+        return under_way(view);
+    }
+    // What the node offers goes before what is known of its GPUs.
+    let is_offered = view.offers(asks);
+    if !is_offered {
+        never(view, asks)?;
+    }
+    under_way(view)?;
+    if !is_offered {
+        return Err(Reason::CutOtherwise);
+    }
+    if !view.has_free(asks, claimed) {
+        return Err(Reason::Taken);
+    }
+    if asks.together && !is_on_one_gpu(view, asks) {
+        return Err(Reason::NotTogether);
+    }
+    Ok(())
+}
+
+fn under_way(view: &View) -> Result<(), Reason> {
+    match view.node.rollout {
+        Some(Rollout::Now) => Err(Reason::Rollout),
+        _ if view.node.is_recut => Err(Reason::Recut),
+        Some(Rollout::Later) | None => Ok(()),
+    }
+}
+
+/// Why the node could never offer this, if so.
+fn never(view: &View, asks: &Asks) -> Result<(), Reason> {
+    let Some(gpus) = &view.node.gpus else { return Err(Reason::NoGpus) };
+    let mut wanted = Counts::EMPTY;
+    for (resource, n) in &asks.resources {
+        let Some(name) = ProfileName::from_resource(resource) else {
+            // Whole GPUs, or slices of a node of strategy `single`.
+            let most = u64::from(gpus.count)
+                * gpus.model.profiles.iter().map(|p| u64::from(p.max_instances)).max().unwrap_or(1);
+            if *n > most {
+                return Err(Reason::MoreThanItHolds);
+            }
+            continue;
+        };
+        if gpus.strategy == Strategy::Single {
+            return Err(Reason::Strategy);
+        }
+        let profile = gpus.model.profile(&name.gpu_instance()).ok_or(Reason::NoSuchProfile)?;
+        if *n > u64::from(gpus.model.get(profile).max_instances) * u64::from(gpus.count) {
+            return Err(Reason::MoreThanItHolds);
+        }
+        wanted[profile] = wanted[profile].saturating_add(u8::try_from(*n).unwrap_or(u8::MAX));
+    }
+    // On one GPU all of it has to be there at once.
+    let fits =
+        |model: &Model| model.place(&wanted, &migsaw::geometry::Layout::empty()).is_ok_and(|found| found.is_some());
+    if (gpus.count == 1 || asks.together) && !fits(&gpus.model) { Err(Reason::MoreThanItHolds) } else { Ok(()) }
+}
+
+/// Whether kubelet has no choice but one GPU: only one of them has any of what is asked for.
+fn is_on_one_gpu(view: &View, asks: &Asks) -> bool {
+    let instances: u64 = asks.resources.values().sum();
+    if instances <= 1 {
+        return true;
+    }
+    let Some(gpus) = &view.node.gpus else { return false };
+    let (Some(cut), Some(wanted)) = (&gpus.cut, view.counts(asks)) else { return gpus.count == 1 };
+    cut.iter().filter(|counts| wanted.iter().any(|(profile, _)| counts[profile] > 0)).count() <= 1
+}

@@ -1,0 +1,11 @@
+//! The decisions: pure functions of a fleet and a request, without I/O and without waiting.
+
+mod filter;
+mod preempt;
+mod prioritize;
+mod reason;
+
+pub(crate) use filter::{Filtered, filter, judge};
+pub(crate) use preempt::{Held, Victim, preempt};
+pub(crate) use prioritize::{rank, scores};
+pub use reason::Reason;

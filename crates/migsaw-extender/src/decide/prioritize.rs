@@ -1,0 +1,85 @@
+//! Which of the nodes that can take a pod should.
+
+use std::time::Instant;
+
+use migsaw::score::State;
+use migsaw_kube::scheduling::{Pod, Rollout};
+
+use crate::fleet::{Fleet, Outlook, View};
+use crate::wire::MAX_SCORE;
+
+/// How good a node is for a pod; less is better. What matters first is written first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    /// The plan puts the pod there.
+    Planned(u64),
+    /// What the pod's place is worth to those that are still to come.
+    Loses(u64),
+    /// A rollout will empty it before long.
+    Leaving(u64),
+    /// Nothing is known of it.
+    Unknown,
+}
+
+/// The rank of each node, in the order of the request.
+pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, names: impl Iterator<Item = &'n str>, now: Instant) -> Vec<Rank> {
+    let directory = fleet.directory();
+    let outlook = fleet.outlook();
+    let demand = format!("{}/{}", pod.namespace, pod.demand);
+    let planned = outlook.plan.as_ref().and_then(|plan| plan.on(&demand));
+    let ranked = names.map(|name| {
+        let Some(cell) = directory.get(name) else { return Rank::Unknown };
+        let claimed = cell.claimed.by_others(&pod.uid, now);
+        let view = cell.view();
+        let state = view.state(&claimed);
+        let loss = loss(&view, pod, &outlook, state);
+        let is_planned = || planned.and_then(|on| on.get(name)).is_some_and(|&pods| view.pods_of(&demand) < pods);
+        match view.node.rollout {
+            Some(Rollout::Now | Rollout::Later) => Rank::Leaving(loss),
+            None if is_planned() => Rank::Planned(loss),
+            None => Rank::Loses(loss),
+        }
+    });
+    ranked.collect()
+}
+
+/// What of the node's worth the pod takes.
+fn loss(view: &View, pod: &Pod, outlook: &Outlook, state: Option<State>) -> u64 {
+    let known = || {
+        let gpus = view.node.gpus.as_ref()?;
+        Some(outlook.worth(&gpus.model)?.loss(&state?, &view.counts(&pod.asks)?))
+    };
+    known().unwrap_or(0)
+}
+
+/// Scores from 0 to [`MAX_SCORE`], evenly over the different ranks: only the order of the nodes matters, since the
+/// scheduler adds scores up with those of its own.
+pub(crate) fn scores(ranks: &[Rank]) -> Vec<i64> {
+    let mut different = ranks.to_vec();
+    different.sort_unstable();
+    different.dedup();
+    let steps = i64::try_from(different.len().saturating_sub(1)).unwrap_or(i64::MAX);
+    let score = |rank: &Rank| {
+        let place = different.binary_search(rank).map_or(steps, |place| i64::try_from(place).unwrap_or(steps));
+        if steps == 0 { MAX_SCORE } else { MAX_SCORE - place * MAX_SCORE / steps }
+    };
+    ranks.iter().map(score).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_keep_the_order_and_use_the_whole_range() {
+        let check = |ranks: &[Rank], expected: &[i64]| assert_eq!(scores(ranks), expected, "{ranks:?}");
+        check(&[], &[]);
+        check(&[Rank::Loses(7), Rank::Loses(7)], &[10, 10]);
+        check(&[Rank::Loses(9), Rank::Planned(9), Rank::Leaving(0), Rank::Unknown], &[7, 10, 4, 0]);
+        check(&[Rank::Loses(1), Rank::Loses(1000), Rank::Loses(2)], &[10, 0, 5]);
+        let many: Vec<Rank> = (0..5000).map(Rank::Loses).collect();
+        let found = scores(&many);
+        assert_eq!((found[0], found[4999]), (10, 0));
+        assert!(found.windows(2).all(|pair| pair[0] >= pair[1]));
+    }
+}

@@ -1,0 +1,177 @@
+//! The verbs, as kube-scheduler calls them, on a fleet.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use migsaw_kube::scheduling::Pod;
+
+use crate::decide::{self, Filtered, Held, Reason, Victim};
+use crate::explain::{Decision, Journal};
+use crate::fleet::{Fleet, View};
+use crate::wire::{FilterResult, HostPriority, KeptNodes, MetaPod, Offered, PreemptArgs, PreemptResult, Text, Victims};
+
+/// How an extender behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether the scheduler does not count slices itself (`ignoredByScheduler: true`): a pod then claims every node it
+    /// may go to until it is seen on one, because nobody else keeps two pods from the same slice.
+    pub ignored_by_scheduler: bool,
+    /// How long a claim lasts if its pod is not seen on a node.
+    pub claim_ttl: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { ignored_by_scheduler: false, claim_ttl: Duration::from_secs(30) }
+    }
+}
+
+/// An extender: answers from what is known, without I/O and without waiting for anybody.
+#[derive(Debug)]
+pub struct Extender {
+    fleet: Arc<Fleet>,
+    settings: Settings,
+    journal: Journal,
+}
+
+/// What became of the nodes of a request, for metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Nodes offered.
+    pub offered: usize,
+    /// Nodes kept.
+    pub kept: usize,
+    /// Nodes turned away, by reason.
+    pub reasons: Vec<(Reason, usize)>,
+}
+
+impl Tally {
+    fn of(verdicts: &[Result<(), Reason>]) -> Tally {
+        let count = |reason: Reason| verdicts.iter().filter(|verdict| **verdict == Err(reason)).count();
+        let reasons = Reason::ALL.into_iter().map(|reason| (reason, count(reason))).filter(|(_, n)| *n > 0);
+        let kept = verdicts.iter().filter(|verdict| verdict.is_ok()).count();
+        Tally { offered: verdicts.len(), kept, reasons: reasons.collect() }
+    }
+}
+
+impl Extender {
+    /// An extender for a fleet.
+    pub fn new(fleet: Arc<Fleet>, settings: Settings) -> Extender {
+        Extender { fleet, settings, journal: Journal::default() }
+    }
+
+    /// The fleet it answers for.
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.fleet
+    }
+
+    /// What it said lately.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Answers `filter`: which of the nodes can take the pod, and why the others cannot.
+    pub fn filter<'a>(&self, pod: &Pod, offered: &'a Offered<'_>) -> (FilterResult<'a>, Tally) {
+        let claim = self.settings.ignored_by_scheduler.then_some(self.settings.claim_ttl);
+        let filtered = decide::filter(&self.fleet, pod, offered.names(), claim, Instant::now());
+        match filtered {
+            Filtered::Waiting(waiting) => {
+                self.journal.note(pod, Decision::Waiting(waiting.sentence()));
+                let error = Cow::Borrowed(waiting.sentence());
+                (
+                    FilterResult { error, ..FilterResult::default() },
+                    Tally { offered: offered.names().len(), ..Tally::default() },
+                )
+            }
+            Filtered::Verdicts(verdicts) => {
+                let tally = Tally::of(&verdicts);
+                if !pod.asks.is_nothing() {
+                    self.journal.note(pod, Decision::Filtered(tally.clone()));
+                }
+                (answer(offered, &verdicts), tally)
+            }
+        }
+    }
+
+    /// Answers `prioritize`: how good each node is for the pod.
+    pub fn prioritize<'a>(&self, pod: &Pod, offered: &'a Offered<'_>) -> Vec<HostPriority<'a>> {
+        if pod.asks.is_nothing() {
+            return offered.names().map(|host| HostPriority { host, score: 0 }).collect();
+        }
+        let ranks = decide::rank(&self.fleet, pod, offered.names(), Instant::now());
+        let scores = decide::scores(&ranks);
+        let scored: Vec<HostPriority<'a>> =
+            offered.names().zip(scores).map(|(host, score)| HostPriority { host, score }).collect();
+        self.journal.note(pod, Decision::scored(&scored));
+        scored
+    }
+
+    /// Answers `preempt`: on which nodes evictions would help, and the fewest of the victims that have to go there.
+    pub fn preempt(&self, pod: &Pod, args: PreemptArgs<'_>) -> PreemptResult {
+        let mut answer = PreemptResult::default();
+        for (Text(node), victims) in args.meta_victims.into_iter().flatten() {
+            let Some(victims) = victims else { continue };
+            let pods = victims.pods.into_iter().flatten().map(|pod| (pod.uid, None)).collect();
+            self.preempt_on(pod, node, pods, victims.violations, &mut answer);
+        }
+        for (Text(node), victims) in args.victims.into_iter().flatten() {
+            let Some(victims) = victims else { continue };
+            let pods = victims.pods.into_iter().flatten().map(|pod| (pod.uid.clone(), Some(pod))).collect();
+            self.preempt_on(pod, node, pods, victims.violations, &mut answer);
+        }
+        answer
+    }
+
+    fn preempt_on(
+        &self,
+        pod: &Pod,
+        node: Cow<'_, str>,
+        victims: Vec<(String, Option<Pod>)>,
+        violations: i64,
+        answer: &mut PreemptResult,
+    ) {
+        let directory = self.fleet.directory();
+        let Some(cell) = directory.get(&node) else { return };
+        let claimed = cell.claimed.by_others(&pod.uid, Instant::now());
+        let view = cell.view();
+        let victims: Vec<Victim> =
+            victims.into_iter().map(|(uid, whole)| Victim { holds: held(&view, &uid, whole), uid }).collect();
+        let Some(gone) = decide::preempt(&view, pod, &claimed, &victims) else { return };
+        let pods: Vec<MetaPod> = gone.into_iter().map(|uid| MetaPod { uid }).collect();
+        let violations = violations.min(i64::try_from(pods.len()).unwrap_or(i64::MAX));
+        answer.node_name_to_meta_victims.insert(node.into_owned(), Victims { pods: Some(pods), violations });
+    }
+}
+
+/// What a victim holds: as the request says, else as it is known.
+fn held(view: &View, uid: &str, whole: Option<Pod>) -> Option<Held> {
+    match whole {
+        Some(pod) => Some(Held { asks: Arc::new(pod.asks), others: pod.others, priority: pod.priority }),
+        None => view.holder(uid).map(|holder| Held {
+            asks: Arc::clone(&holder.asks),
+            others: holder.others.as_ref().map(|others| BTreeMap::clone(others)),
+            priority: holder.priority,
+        }),
+    }
+}
+
+fn answer<'a>(offered: &'a Offered<'_>, verdicts: &[Result<(), Reason>]) -> FilterResult<'a> {
+    let mut answer = FilterResult::default();
+    let mut kept = Vec::new();
+    for (i, (name, verdict)) in offered.names().zip(verdicts).enumerate() {
+        match verdict {
+            Ok(()) => kept.push((i, name)),
+            Err(reason) if reason.is_final() => answer.failed_and_unresolvable_nodes.0.push((name, reason.sentence())),
+            Err(reason) => answer.failed_nodes.0.push((name, reason.sentence())),
+        }
+    }
+    match offered {
+        Offered::Names(_) => answer.node_names = Some(kept.into_iter().map(|(_, name)| name).collect()),
+        Offered::Whole(nodes) => {
+            answer.nodes = Some(KeptNodes { items: kept.into_iter().map(|(i, _)| nodes[i].1).collect() });
+        }
+    }
+    answer
+}

@@ -1,0 +1,145 @@
+//! Pods that are on their way to a node, from the moment it was chosen until the watch shows them there.
+//!
+//! A claim is keyed by the pod's UID. It ends when the pod is seen on a node or gone, when the scheduler asks for the
+//! same pod anew, or by itself after a while. Each node has its own lock, each claim of a pod one of many; no lock is
+//! taken while another is held.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use migsaw_kube::scheduling::Asks;
+
+use super::Cell;
+
+/// How many locks there are for pods.
+const SHARDS: usize = 64;
+
+/// Which pods have claims, and where.
+#[derive(Debug)]
+pub struct Claims {
+    shards: [Mutex<HashMap<Arc<str>, Vec<Arc<Cell>>>>; SHARDS],
+    hasher: RandomState,
+    pods: AtomicUsize,
+}
+
+/// The claims on one node.
+#[derive(Debug, Default)]
+pub(crate) struct Claimed {
+    claims: Mutex<Vec<Claim>>,
+    count: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Claim {
+    uid: Arc<str>,
+    asks: Arc<Asks>,
+    until: Instant,
+}
+
+impl Default for Claims {
+    fn default() -> Claims {
+        Claims {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            pods: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Claims {
+    /// How many pods have claims.
+    pub fn len(&self) -> usize {
+        self.pods.load(Ordering::Relaxed)
+    }
+
+    /// Whether no pod has any.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends all claims of a pod.
+    pub(crate) fn release(&self, uid: &str) {
+        let cells = lock(self.shard(uid)).remove(uid);
+        if let Some(cells) = cells {
+            self.pods.fetch_sub(1, Ordering::Relaxed);
+            cells.iter().for_each(|cell| cell.claimed.release(uid));
+        }
+    }
+
+    /// Notes that a pod has claims on these nodes, which it has to have already.
+    pub(crate) fn note(&self, uid: &Arc<str>, cells: Vec<Arc<Cell>>) {
+        if lock(self.shard(uid)).insert(Arc::clone(uid), cells).is_none() {
+            self.pods.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets pods whose claims have all run out.
+    pub(crate) fn sweep(&self, now: Instant) {
+        for shard in &self.shards {
+            let known: Vec<Arc<str>> = lock(shard).keys().cloned().collect();
+            for uid in known {
+                let cells = lock(shard).get(&uid).cloned().unwrap_or_default();
+                if !cells.iter().any(|cell| cell.claimed.has(&uid, now)) {
+                    self.release(&uid);
+                }
+            }
+        }
+    }
+
+    fn shard(&self, uid: &str) -> &Mutex<HashMap<Arc<str>, Vec<Arc<Cell>>>> {
+        let hash = self.hasher.hash_one(uid);
+        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
+    }
+}
+
+impl Claimed {
+    /// What others than this pod have claimed.
+    pub(crate) fn by_others(&self, uid: &str, now: Instant) -> Vec<Arc<Asks>> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return Vec::new();
+        }
+        others(&lock(&self.claims), uid, now)
+    }
+
+    /// Claims for a pod, if `fits` says so beside what others have claimed; nobody else claims meanwhile.
+    pub(crate) fn claim(
+        &self,
+        uid: &Arc<str>,
+        asks: &Arc<Asks>,
+        (now, ttl): (Instant, Duration),
+        fits: impl FnOnce(&[Arc<Asks>]) -> bool,
+    ) -> bool {
+        let mut claims = lock(&self.claims);
+        claims.retain(|claim| claim.until > now);
+        let is_there = fits(&others(&claims, uid, now));
+        if is_there {
+            claims.retain(|claim| claim.uid != *uid);
+            claims.push(Claim { uid: Arc::clone(uid), asks: Arc::clone(asks), until: now + ttl });
+        }
+        self.count.store(claims.len(), Ordering::Release);
+        is_there
+    }
+
+    fn release(&self, uid: &str) {
+        let mut claims = lock(&self.claims);
+        claims.retain(|claim| claim.uid.as_ref() != uid);
+        self.count.store(claims.len(), Ordering::Release);
+    }
+
+    fn has(&self, uid: &str, now: Instant) -> bool {
+        lock(&self.claims).iter().any(|claim| claim.uid.as_ref() == uid && claim.until > now)
+    }
+}
+
+fn others(claims: &[Claim], uid: &str, now: Instant) -> Vec<Arc<Asks>> {
+    let others = claims.iter().filter(|claim| claim.uid.as_ref() != uid && claim.until > now);
+    others.map(|claim| Arc::clone(&claim.asks)).collect()
+}
+
+/// What a panic left is whole: nothing here is half done at any time.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

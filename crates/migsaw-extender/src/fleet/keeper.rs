@@ -1,0 +1,260 @@
+//! The one writer of a fleet: takes changes one after the other and replaces the views they concern.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use migsaw::geometry::{Catalog, Model};
+use migsaw::score::Mix;
+use migsaw_kube::scheduling::{Asks, Change, Node, NodeReader, Pod};
+
+use super::outlook::{Assignments, Outlook, PlanError};
+use super::view::{Holder, View};
+use super::{Cell, Fleet, claims};
+
+/// Keeps a [`Fleet`] as the cluster is.
+#[derive(Debug)]
+pub struct Keeper {
+    fleet: Arc<Fleet>,
+    reader: NodeReader,
+    nodes: HashMap<Arc<str>, Arc<Node>>,
+    by_claims: BTreeSet<String>,
+    pods: HashMap<Arc<str>, Whereabouts>,
+    on_node: HashMap<Arc<str>, BTreeMap<Arc<str>, Holder>>,
+    /// What pods ask for, each thing once, and how many do.
+    asks: HashMap<Arc<Asks>, u64>,
+    plan: Option<Arc<Assignments>>,
+    /// Whether the outlook is another by now.
+    is_outdated: bool,
+    are_nodes_listed: bool,
+    are_pods_listed: bool,
+}
+
+/// What is kept of a pod.
+#[derive(Debug)]
+struct Whereabouts {
+    node: Option<Arc<str>>,
+    asks: Arc<Asks>,
+}
+
+/// How much a keeper knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Nodes.
+    pub nodes: usize,
+    /// Pods that ask for GPUs or slices.
+    pub pods: usize,
+    /// Whether all nodes and pods have been listed.
+    pub is_all: bool,
+}
+
+impl Keeper {
+    /// The keeper of an empty fleet, who knows these models.
+    pub fn new(catalog: &Catalog) -> Keeper {
+        Keeper {
+            fleet: Arc::default(),
+            reader: NodeReader::new(catalog),
+            nodes: HashMap::new(),
+            by_claims: BTreeSet::new(),
+            pods: HashMap::new(),
+            on_node: HashMap::new(),
+            asks: HashMap::new(),
+            plan: None,
+            is_outdated: true,
+            are_nodes_listed: false,
+            are_pods_listed: false,
+        }
+    }
+
+    /// The fleet it keeps.
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.fleet
+    }
+
+    /// How much it knows.
+    pub fn known(&self) -> Known {
+        let is_all = self.are_nodes_listed && self.are_pods_listed;
+        Known { nodes: self.nodes.len(), pods: self.pods.len(), is_all }
+    }
+
+    /// Takes a change.
+    ///
+    /// # Errors
+    /// [`PlanError`] if it is a plan that cannot be read; the plan before stays.
+    pub fn apply(&mut self, change: Change) -> Result<(), PlanError> {
+        match change {
+            Change::Node(object) => {
+                let node = self.reader.read(object);
+                self.put_node(node);
+            }
+            Change::NodeGone(name) => self.remove_nodes(|known| known == name),
+            Change::NodesAre(names) => {
+                self.remove_nodes(|known| !names.contains(known));
+                if !std::mem::replace(&mut self.are_nodes_listed, true) {
+                    self.publish_all();
+                }
+            }
+            Change::Pod(pod) => self.put_pod(*pod),
+            Change::PodGone(uid) => self.remove_pod(&uid),
+            Change::PodsAre(uids) => {
+                let gone: Vec<Arc<str>> =
+                    self.pods.keys().filter(|uid| !uids.contains(uid.as_ref())).cloned().collect();
+                gone.iter().for_each(|uid| self.remove_pod(uid));
+                self.are_pods_listed = true;
+            }
+            Change::GivenByClaims(nodes) => {
+                let others: Vec<String> = self.by_claims.symmetric_difference(&nodes).cloned().collect();
+                self.by_claims = nodes;
+                others.iter().for_each(|node| self.publish(node));
+            }
+            Change::Plan(text) => {
+                self.plan = text.as_deref().map(Assignments::parse).transpose()?.map(Arc::new);
+                self.is_outdated = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the outlook up to date and forgets claims that ran out: to be called every now and then.
+    pub fn refresh(&mut self, now: Instant) {
+        self.fleet.claims.sweep(now);
+        if !std::mem::take(&mut self.is_outdated) {
+            return;
+        }
+        let mut mix = Mix::default();
+        self.asks.iter().for_each(|(asks, pods)| mix.add(asks.profiles(), *pods));
+        let models: BTreeMap<&str, &Arc<Model>> = self
+            .nodes
+            .values()
+            .filter_map(|node| node.gpus.as_ref())
+            .map(|gpus| (gpus.model.id.as_str(), &gpus.model))
+            .collect();
+        self.fleet.outlook.store(Arc::new(Outlook::new(mix, self.plan.clone(), models.into_values())));
+    }
+
+    fn put_node(&mut self, node: Node) {
+        let name: Arc<str> = Arc::from(node.name.as_str());
+        let model = |node: &Node| node.gpus.as_ref().map(|gpus| gpus.model.id.clone());
+        let before = self.nodes.get(&name);
+        self.is_outdated |= before.and_then(|before| model(before)) != model(&node);
+        if before.is_some_and(|before| **before == node) {
+            return;
+        }
+        self.nodes.insert(Arc::clone(&name), Arc::new(node));
+        self.publish(&name);
+    }
+
+    fn remove_nodes(&mut self, is_gone: impl Fn(&str) -> bool) {
+        let before = self.nodes.len();
+        self.nodes.retain(|name, _| !is_gone(name));
+        if self.nodes.len() < before {
+            self.is_outdated = true;
+            let mut cells = HashMap::clone(&self.fleet.nodes.load());
+            cells.retain(|name, _| self.nodes.contains_key(name));
+            self.fleet.nodes.store(Arc::new(cells));
+        }
+    }
+
+    fn put_pod(&mut self, pod: Pod) {
+        if pod.is_finished || pod.asks.is_nothing() {
+            self.remove_pod(&pod.uid);
+            return;
+        }
+        let uid: Arc<str> = Arc::from(pod.uid.as_str());
+        let node: Option<Arc<str>> = pod.node.as_deref().map(Arc::from);
+        let before = self.pods.get(&uid);
+        if before.is_some_and(|before| before.node.is_some() && before.node != node) {
+            self.remove_pod(&uid);
+        }
+        let asks = match self.pods.get(&uid) {
+            Some(known) if *known.asks == pod.asks => Arc::clone(&known.asks),
+            _ => {
+                self.remove_pod(&uid);
+                self.count(&pod.asks)
+            }
+        };
+        self.pods.insert(Arc::clone(&uid), Whereabouts { node: node.clone(), asks: Arc::clone(&asks) });
+        let Some(node) = node else { return };
+        let full = |name: &str| Arc::from(format!("{}/{name}", pod.namespace));
+        let holder = Holder {
+            uid: Arc::clone(&uid),
+            name: full(&pod.name),
+            demand: full(&pod.demand),
+            asks,
+            others: pod.others.map(Arc::new),
+            priority: pod.priority,
+            is_terminating: pod.is_terminating,
+        };
+        let holders = self.on_node.entry(Arc::clone(&node)).or_default();
+        if holders.get(&uid) != Some(&holder) {
+            holders.insert(Arc::clone(&uid), holder);
+            self.publish(&node);
+        }
+        // Only now: a claim must not end before its pod counts.
+        self.fleet.claims.release(&uid);
+    }
+
+    fn remove_pod(&mut self, uid: &str) {
+        self.fleet.claims.release(uid);
+        let Some(Whereabouts { node, asks }) = self.pods.remove(uid) else { return };
+        self.discount(&asks);
+        let Some(node) = node else { return };
+        if let Some(holders) = self.on_node.get_mut(&node) {
+            holders.remove(uid);
+            if holders.is_empty() {
+                self.on_node.remove(&node);
+            }
+        }
+        self.publish(&node);
+    }
+
+    /// The one copy of what a pod asks for, counted once more.
+    fn count(&mut self, asks: &Asks) -> Arc<Asks> {
+        self.is_outdated = true;
+        let asks = self.asks.get_key_value(asks).map_or_else(|| Arc::new(asks.clone()), |(known, _)| Arc::clone(known));
+        *self.asks.entry(Arc::clone(&asks)).or_default() += 1;
+        asks
+    }
+
+    fn discount(&mut self, asks: &Asks) {
+        self.is_outdated = true;
+        if let Some(count) = self.asks.get_mut(asks) {
+            *count -= 1;
+            if *count == 0 {
+                self.asks.remove(asks);
+            }
+        }
+    }
+
+    fn view(&self, name: &str) -> Option<View> {
+        let node = Arc::clone(self.nodes.get(name)?);
+        let holders: Vec<Holder> = self.on_node.get(name).map(|on| on.values().cloned().collect()).unwrap_or_default();
+        Some(View::new(node, holders.into(), self.by_claims.contains(name)))
+    }
+
+    /// Shows a node as it is now, once all nodes have been listed.
+    fn publish(&self, name: &str) {
+        let Some(view) = self.view(name).filter(|_| self.are_nodes_listed) else { return };
+        let cells = self.fleet.nodes.load();
+        if let Some(cell) = cells.get(name) {
+            cell.view.store(Arc::new(view));
+            return;
+        }
+        let mut more = HashMap::clone(&cells);
+        more.extend(self.cell(name, view));
+        self.fleet.nodes.store(Arc::new(more));
+    }
+
+    fn publish_all(&self) {
+        let cells = self.nodes.keys().filter_map(|name| self.cell(name, self.view(name)?));
+        self.fleet.nodes.store(Arc::new(cells.collect()));
+    }
+
+    fn cell(&self, name: &str, view: View) -> Option<(Arc<str>, Arc<Cell>)> {
+        let (name, _) = self.nodes.get_key_value(name)?;
+        let claimed = claims::Claimed::default();
+        let cell = Cell { view: ArcSwap::from_pointee(view), claimed };
+        Some((Arc::clone(name), Arc::new(cell)))
+    }
+}

@@ -1,0 +1,76 @@
+//! What is known of the cluster: each node with what is free on it, kept by one writer and read by all requests.
+//!
+//! A [`Fleet`] is a directory of nodes; each node is a cell with a [`View`] that is replaced as a whole when something
+//! on it changes, and with the claims of pods that are on their way to it. Readers wait for nobody: they take a view
+//! as it is. The one writer is a [`Keeper`].
+
+mod claims;
+mod keeper;
+mod outlook;
+mod view;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub use claims::Claims;
+pub use keeper::{Keeper, Known};
+pub use outlook::{Assignments, Outlook, PlanError};
+pub use view::{Holder, View};
+
+/// Everything a request reads.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    nodes: ArcSwap<HashMap<Arc<str>, Arc<Cell>>>,
+    outlook: ArcSwap<Outlook>,
+    /// Pods that are on their way to a node.
+    pub claims: Claims,
+}
+
+/// A node.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    view: ArcSwap<View>,
+    pub(crate) claimed: claims::Claimed,
+}
+
+/// The nodes as they were when a request came.
+pub(crate) struct Directory(arc_swap::Guard<Arc<HashMap<Arc<str>, Arc<Cell>>>>);
+
+impl Fleet {
+    pub(crate) fn directory(&self) -> Directory {
+        Directory(self.nodes.load())
+    }
+
+    /// What is expected and planned.
+    pub fn outlook(&self) -> Arc<Outlook> {
+        self.outlook.load_full()
+    }
+
+    /// A node as it is now.
+    pub fn view(&self, node: &str) -> Option<Arc<View>> {
+        self.directory().get(node).map(|cell| cell.view.load_full())
+    }
+
+    /// The names of all nodes, ascending.
+    pub fn names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = self.nodes.load().keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+impl Directory {
+    pub(crate) fn get(&self, node: &str) -> Option<&Arc<Cell>> {
+        self.0.get(node)
+    }
+}
+
+impl Cell {
+    /// What is on the node. Whoever looks at claims as well has to look at them first: a claim ends when the view
+    /// counts its pod, never before.
+    pub(crate) fn view(&self) -> arc_swap::Guard<Arc<View>> {
+        self.view.load()
+    }
+}

@@ -1,0 +1,224 @@
+//! The routes and what stands before them.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::error_handling::HandleErrorLayer;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
+use axum::http::{StatusCode, Version};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Json, Router};
+use axum_server::tls::TlsInfo;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::load_shed::LoadShedLayer;
+use tower::{BoxError, ServiceBuilder};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::trace::TraceLayer;
+
+use super::answer::{Answers, Outcome, Reply, Verb};
+use super::bind::Bind;
+use super::health::Health;
+use super::metrics::Metrics;
+use super::names::bears_one_of;
+use crate::extender::Tally;
+use crate::wire::{BindArgs, BindResult};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What answers requests, and how.
+pub struct App<A> {
+    /// Who answers.
+    pub answers: A,
+    /// Who binds, where that is switched on.
+    pub bind: Option<Arc<dyn Bind>>,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// How it is.
+    pub health: Arc<Health>,
+    /// Names of which a client's certificate has to bear one; none lets all in that the CA lets in.
+    pub client_names: Vec<String>,
+    /// Whether `/debug` is there.
+    pub debug: bool,
+    /// The largest body, in bytes.
+    pub max_body: usize,
+    /// The most requests in work.
+    pub max_in_flight: usize,
+    /// The longest a request may take, with its body.
+    pub timeout: Duration,
+}
+
+/// The routes of the verbs.
+pub fn verbs<A: Answers>(app: Arc<App<A>>) -> Router {
+    // One for all verbs.
+    let places = GlobalConcurrencyLimitLayer::new(app.max_in_flight);
+    let mut router = Router::new();
+    for verb in Verb::ALL.into_iter().filter(|verb| *verb != Verb::Bind || app.bind.is_some()) {
+        router = router.route(&format!("/{}", verb.as_str()), route(&app, verb, places.clone()));
+    }
+    if app.debug {
+        router = router
+            .route("/debug/node/{name}", get(debug_node::<A>))
+            .route("/debug/pod/{namespace}/{name}", get(debug_pod::<A>));
+    }
+    // From the outside in.
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::new(REQUEST_ID, Numbered::default()))
+        .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
+            let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+            tracing::info_span!("request", trace_id = id, path = request.uri().path())
+        }))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(from_fn_with_state(Arc::clone(&app), let_in::<A>));
+    router.with_state(app).layer(layers)
+}
+
+/// A verb with what stands before it: what is too much is refused before its body is read.
+fn route<A: Answers>(app: &Arc<App<A>>, verb: Verb, places: GlobalConcurrencyLimitLayer) -> MethodRouter<Arc<App<A>>> {
+    let answer = move |State(app): State<Arc<App<A>>>, body: Result<Bytes, BytesRejection>| async move {
+        answered(&app, verb, body).await
+    };
+    let in_time = move |State(app): State<Arc<App<A>>>, request: Request, next: Next| async move {
+        timed(&app, verb, next.run(request)).await
+    };
+    let metrics = Arc::clone(&app.metrics);
+    let shed = move |_: BoxError| {
+        metrics.answered(verb, Outcome::Shed, Duration::ZERO, &Tally::default());
+        std::future::ready((StatusCode::SERVICE_UNAVAILABLE, "too many requests in work, try again"))
+    };
+    let metrics = Arc::clone(&app.metrics);
+    let panicked = move |_: Box<dyn Any + Send>| {
+        metrics.answered(verb, Outcome::Panic, Duration::ZERO, &Tally::default());
+        (StatusCode::INTERNAL_SERVER_ERROR, "a defect of migsaw; its log has more").into_response()
+    };
+    let layers = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(shed))
+        .layer(LoadShedLayer::new())
+        .layer(places)
+        .layer(from_fn_with_state(Arc::clone(app), in_time))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(DefaultBodyLimit::max(app.max_body));
+    post(answer).layer(layers)
+}
+
+/// Ends what takes too long.
+async fn timed<A>(app: &App<A>, verb: Verb, answering: impl Future<Output = Response>) -> Response {
+    let _in_work = app.metrics.in_work();
+    tokio::time::timeout(app.timeout, answering).await.unwrap_or_else(|_| {
+        app.metrics.answered(verb, Outcome::Timeout, app.timeout, &Tally::default());
+        (StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response()
+    })
+}
+
+/// Answers a body.
+async fn answered<A: Answers>(app: &App<A>, verb: Verb, body: Result<Bytes, BytesRejection>) -> Response {
+    let begun = Instant::now();
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => {
+            app.metrics.answered(verb, Outcome::BadRequest, begun.elapsed(), &Tally::default());
+            let status = rejection.status();
+            let most = app.max_body;
+            let sentence = match status {
+                StatusCode::PAYLOAD_TOO_LARGE => format!("the body has more than {most} bytes"),
+                _ => rejection.body_text(),
+            };
+            return (status, sentence).into_response();
+        }
+    };
+    let Reply { body, outcome, nodes } = match (verb, &app.bind) {
+        (Verb::Bind, Some(bind)) => bound(bind.as_ref(), &body).await,
+        _ => app.answers.answer(verb, &body),
+    };
+    app.metrics.answered(verb, outcome, begun.elapsed(), &nodes);
+    tracing::debug!(verb = verb.as_str(), outcome = outcome.as_str(), offered = nodes.offered, kept = nodes.kept);
+    if outcome == Outcome::BadRequest {
+        return (StatusCode::BAD_REQUEST, body).into_response();
+    }
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
+async fn bound(bind: &dyn Bind, body: &[u8]) -> Reply {
+    let args: BindArgs = match serde_json::from_slice(body) {
+        Ok(args) => args,
+        Err(error) => {
+            let body = format!("bind takes another body: {error}").into_bytes();
+            return Reply { body, outcome: Outcome::BadRequest, nodes: Tally::default() };
+        }
+    };
+    let answer = match bind.bind(&args).await {
+        Ok(()) => BindResult::default(),
+        Err(error) => {
+            let (pod, node) = (format!("{}/{}", args.namespace, args.name), &args.node);
+            tracing::warn!(pod, node, %error, "a pod was not bound");
+            BindResult { error: error.to_string() }
+        }
+    };
+    let outcome = if answer.error.is_empty() { Outcome::Ok } else { Outcome::Error };
+    let nodes = Tally { offered: 1, kept: usize::from(answer.error.is_empty()), reasons: Vec::new() };
+    Reply::json(&answer, outcome, nodes).expect("an answer to bind is JSON")
+}
+
+/// Lets those in who may ask, and asks for a new connection before a stop.
+async fn let_in<A: Answers>(State(app): State<Arc<App<A>>>, request: Request, next: Next) -> Response {
+    if !app.client_names.is_empty() {
+        let info = request.extensions().get::<Arc<TlsInfo>>();
+        if !info.is_some_and(|info| bears_one_of(&app.client_names, info)) {
+            return (StatusCode::FORBIDDEN, "the client's certificate bears none of the names that may ask")
+                .into_response();
+        }
+    }
+    let version = request.version();
+    let mut response = next.run(request).await;
+    if app.health.is_draining() && version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn debug_node<A: Answers>(State(app): State<Arc<App<A>>>, Path(name): Path<String>) -> Response {
+    let found = app.answers.extender().and_then(|extender| extender.explain_node(&name));
+    found.map_or_else(
+        || (StatusCode::NOT_FOUND, format!("no node {name} is known")).into_response(),
+        |found| Json(found).into_response(),
+    )
+}
+
+async fn debug_pod<A: Answers>(
+    State(app): State<Arc<App<A>>>,
+    Path((namespace, name)): Path<(String, String)>,
+) -> Response {
+    let found = app.answers.extender().and_then(|extender| extender.explain_pod(&namespace, &name));
+    found.map_or_else(
+        || (StatusCode::NOT_FOUND, format!("nothing was asked about pod {namespace}/{name} lately")).into_response(),
+        |found| Json(found).into_response(),
+    )
+}
+
+/// Numbers requests, from a beginning that tells processes apart.
+#[derive(Debug, Clone)]
+struct Numbered {
+    from: u64,
+    count: Arc<AtomicU64>,
+}
+
+impl Default for Numbered {
+    fn default() -> Numbered {
+        use std::hash::{BuildHasher, RandomState};
+        Numbered { from: RandomState::new().hash_one(std::process::id()), count: Arc::default() }
+    }
+}
+
+impl MakeRequestId for Numbered {
+    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        HeaderValue::from_str(&format!("{:016x}{count:016x}", self.from)).ok().map(RequestId::new)
+    }
+}

@@ -1,0 +1,240 @@
+//! What changes in a cluster, as it changes: nodes, pods, the plan, and which nodes give GPUs out through claims.
+//!
+//! Each kind is listed and then watched; a watch that fails is begun again where it was, or with a new list where the
+//! API server has forgotten that, at growing intervals. An object that cannot be read is said and passed over.
+//!
+//! A watch is quiet while nothing changes, so its silence says nothing. [`Heard`] says when the API server last
+//! answered on it: each watch is ended and begun again every minute, so it must not be longer ago than that.
+
+mod heard;
+mod watched;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Debug;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt as _};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::ListParams;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinSet;
+
+use crate::cluster::{Cluster, ClusterError, refused};
+use crate::scheduling::{Change, NodeObject, Pod};
+pub use heard::Heard;
+use watched::{Slice, Watched};
+
+/// After so many seconds a watch is begun again, so that a dead connection is noticed.
+const WATCH_SECONDS: u32 = 60;
+/// How long to wait before it is tried again whether there are `ResourceSlice`s.
+const AGAIN: Duration = Duration::from_secs(15);
+/// Objects in a page of a first list.
+const PAGE: u32 = 500;
+/// The key of the plan in its `ConfigMap`.
+pub const PLAN_KEY: &str = "plan.json";
+
+/// What to watch beside nodes and pods.
+#[derive(Debug, Clone, Default)]
+pub struct Watching {
+    /// The `ConfigMap` with the plan: namespace and name.
+    pub plan: Option<(String, String)>,
+}
+
+/// A watch failed, and is begun again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What it watches, as the API calls it.
+    pub kind: &'static str,
+    /// What went wrong.
+    pub message: String,
+}
+
+/// What comes of watching.
+#[derive(Debug)]
+pub enum Told {
+    /// Something has changed.
+    Change(Change),
+    /// Something could not be read or watched.
+    Trouble(Trouble),
+}
+
+impl Cluster {
+    /// Watches until what comes back is dropped, and tells of each change. `heard` learns when the API server answers.
+    /// Where it is away, that is told, and it is tried again and again.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if there can be no client for it.
+    pub fn watch(&self, watching: &Watching, heard: &Heard, tell: Sender<Told>) -> Result<JoinSet<()>, ClusterError> {
+        let client = heard.client(&self.unhurried).map_err(refused("watch"))?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(nodes(client.clone(), tell.clone()));
+        tasks.spawn(pods(client.clone(), tell.clone()));
+        if let Some((namespace, name)) = &watching.plan {
+            tasks.spawn(plan(client.clone(), namespace.clone(), name.clone(), tell.clone()));
+        }
+        tasks.spawn(given_by_claims(Api::all(client), tell));
+        Ok(tasks)
+    }
+}
+
+/// The events of a kind; what went wrong is told.
+fn events<K>(
+    kind: &'static str,
+    api: Api<K>,
+    config: watcher::Config,
+    tell: Sender<Told>,
+) -> impl Stream<Item = Event<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let config = config.timeout(WATCH_SECONDS);
+    watcher(api, config).default_backoff().filter_map(move |event| {
+        let tell = tell.clone();
+        async move {
+            match event {
+                Ok(event) => Some(event),
+                Err(error) => {
+                    let message = last_cause(&error);
+                    let _ = tell.send(Told::Trouble(Trouble { kind, message })).await;
+                    None
+                }
+            }
+        }
+    })
+}
+
+fn last_cause(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    if last.to_string() == error.to_string() { error.to_string() } else { format!("{error}: {last}") }
+}
+
+async fn nodes(client: Client, tell: Sender<Told>) {
+    let api: Api<Watched<NodeObject>> = Api::all(client);
+    let config = watcher::Config::default().page_size(PAGE);
+    let name = |node: &NodeObject| node.name().to_owned();
+    let change = (Change::Node as fn(NodeObject) -> Change, Change::NodeGone as fn(String) -> Change);
+    listed("nodes", events("nodes", api, config, tell.clone()), name, change, Change::NodesAre, tell).await;
+}
+
+async fn pods(client: Client, tell: Sender<Told>) {
+    let api: Api<Watched<Pod>> = Api::all(client);
+    let config = watcher::Config::default().page_size(PAGE);
+    let there = |pod: Pod| Change::Pod(Box::new(pod));
+    let change = (there as fn(Pod) -> Change, Change::PodGone as fn(String) -> Change);
+    listed("pods", events("pods", api, config, tell.clone()), |pod| pod.uid.clone(), change, Change::PodsAre, tell)
+        .await;
+}
+
+/// Tells of each object of a kind, and after a list which there are.
+async fn listed<T>(
+    kind: &'static str,
+    events: impl Stream<Item = Event<Watched<T>>>,
+    key: impl Fn(&T) -> String,
+    (there, gone): (fn(T) -> Change, fn(String) -> Change),
+    all: fn(HashSet<String>) -> Change,
+    tell: Sender<Told>,
+) {
+    let mut events = std::pin::pin!(events);
+    let mut keys = HashSet::new();
+    while let Some(event) = events.next().await {
+        let object = |watched: Watched<T>| watched.object.map_err(|message| Told::Trouble(Trouble { kind, message }));
+        let told = match event {
+            Event::Init => {
+                keys.clear();
+                continue;
+            }
+            Event::InitApply(watched) => object(watched).map_or_else(
+                |trouble| trouble,
+                |object| {
+                    keys.insert(key(&object));
+                    Told::Change(there(object))
+                },
+            ),
+            Event::InitDone => Told::Change(all(std::mem::take(&mut keys))),
+            Event::Apply(watched) => {
+                object(watched).map_or_else(|trouble| trouble, |object| Told::Change(there(object)))
+            }
+            Event::Delete(watched) => {
+                object(watched).map_or_else(|trouble| trouble, |object| Told::Change(gone(key(&object))))
+            }
+        };
+        if tell.send(told).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn plan(client: Client, namespace: String, name: String, tell: Sender<Told>) {
+    let api: Api<ConfigMap> = Api::namespaced(client, &namespace);
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let text = |map: ConfigMap| map.data.and_then(|mut data| data.remove(PLAN_KEY));
+    let mut events = std::pin::pin!(events("configmaps", api, config, tell.clone()));
+    let mut found = None;
+    while let Some(event) = events.next().await {
+        let plan = match event {
+            Event::Init => {
+                found = None;
+                continue;
+            }
+            Event::InitApply(map) => {
+                found = text(map);
+                continue;
+            }
+            Event::InitDone => found.take(),
+            Event::Apply(map) => text(map),
+            Event::Delete(_) => None,
+        };
+        if tell.send(Told::Change(Change::Plan(plan))).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn given_by_claims(api: Api<Watched<Slice>>, tell: Sender<Told>) {
+    let kind = "resourceslices";
+    // Clusters without DRA have no such kind, and where it may not be read it is done without.
+    loop {
+        match api.list(&ListParams::default().limit(1)).await {
+            Ok(_) => break,
+            Err(kube::Error::Api(status)) if status.code == 404 => return,
+            Err(error) => {
+                let is_refused = matches!(&error, kube::Error::Api(status) if status.code == 403);
+                let told = Told::Trouble(Trouble { kind, message: last_cause(&error) });
+                if tell.send(told).await.is_err() || is_refused {
+                    return;
+                }
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    let config = watcher::Config::default().page_size(PAGE);
+    let mut events = std::pin::pin!(events(kind, api, config, tell.clone()));
+    let mut slices: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut told = BTreeSet::new();
+    while let Some(event) = events.next().await {
+        let is_listing = matches!(event, Event::Init | Event::InitApply(_));
+        match event {
+            Event::Init => slices.clear(),
+            Event::InitApply(Watched { object: Ok(slice), .. }) | Event::Apply(Watched { object: Ok(slice), .. }) => {
+                slices.insert(slice.name, slice.node);
+            }
+            Event::Delete(Watched { object: Ok(slice), .. }) => drop(slices.remove(&slice.name)),
+            _ => {}
+        }
+        let nodes: BTreeSet<String> = slices.values().flatten().cloned().collect();
+        if is_listing || nodes == told {
+            continue;
+        }
+        told.clone_from(&nodes);
+        if tell.send(Told::Change(Change::GivenByClaims(nodes))).await.is_err() {
+            return;
+        }
+    }
+}
