@@ -12,7 +12,7 @@
 //!
 //! - `cluster` reads a live cluster as if it were a dump.
 //! - `apply` carries a rollout out.
-//! - `watch` tells what changes.
+//! - `watch` tells what changes, and `bind` binds pods.
 //!
 //! ```
 //! use migsaw::geometry::Catalog;
@@ -41,6 +41,8 @@
 
 #[cfg(feature = "client")]
 pub mod apply;
+#[cfg(feature = "client")]
+pub mod bind;
 #[cfg(feature = "client")]
 pub mod cluster;
 pub mod dcgm;

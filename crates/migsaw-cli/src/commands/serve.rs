@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use migsaw_extender::fleet::Keeper;
-use migsaw_extender::service::{App, Config, Health, Metrics, Service, ServiceError, TlsFiles};
+use migsaw_extender::fleet::{Fleet, Keeper};
+use migsaw_extender::service::{
+    App, Bind, BindError, BindFuture, Config, Health, Metrics, Service, ServiceError, TlsFiles,
+};
+use migsaw_extender::wire::BindArgs;
 use migsaw_extender::{Extender, Settings};
-use migsaw_kube::scheduling::Change;
+use migsaw_kube::bind::{Binder, Promise, Wanted};
+use migsaw_kube::scheduling::{Asks, Change};
 use migsaw_kube::watch::{Heard, Told, Trouble, Watching};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
@@ -36,9 +40,11 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
     let health = Health::new(Box::new(move || ages.ages()), args.stale_after, args.unready_when_stale);
     let health = Arc::new(health);
     let settings = Settings { ignored_by_scheduler: args.ignored_by_scheduler, claim_ttl: args.reservation_ttl };
+    let binding =
+        Binding { binder: Binder::new(cluster.clone(), args.namespace.clone()), fleet: Arc::clone(keeper.fleet()) };
     let app = Arc::new(App {
         answers: Extender::new(Arc::clone(keeper.fleet()), settings),
-        bind: None,
+        bind: args.bind.then(|| Arc::new(binding) as Arc<dyn Bind>),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         client_names: args.client_name.clone(),
@@ -102,6 +108,26 @@ async fn keep(mut keeper: Keeper, mut told: Receiver<Told>, health: Arc<Health>,
                 }
             }
         }
+    }
+}
+
+/// Binds by what is known of the fleet.
+struct Binding {
+    binder: Binder,
+    fleet: Arc<Fleet>,
+}
+
+impl Bind for Binding {
+    fn bind<'a>(&'a self, args: &'a BindArgs) -> BindFuture<'a> {
+        let BindArgs { namespace, name, uid, node } = args;
+        let has_room = move |asks: &Asks, promised: &[Promise]| {
+            let promised = promised.iter().filter(|promise| promise.uid != *uid);
+            self.fleet.has_room(node, asks, promised.map(|promise| (promise.uid.as_str(), &promise.asks)))
+        };
+        Box::pin(async move {
+            let bound = self.binder.bind(Wanted { namespace, name, uid, node }, has_room).await;
+            bound.map_err(|error| BindError { message: error.to_string() })
+        })
     }
 }
 

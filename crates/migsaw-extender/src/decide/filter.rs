@@ -135,6 +135,11 @@ pub(crate) fn judge(view: &View, pod: &Pod, claimed: &[Arc<Asks>]) -> Result<(),
     Ok(())
 }
 
+/// Whether this is free beside what is claimed, and the node stays as it is.
+pub(crate) fn has_room(view: &View, asks: &Asks, claimed: &[Arc<Asks>]) -> bool {
+    under_way(view).is_ok() && (view.by_claims || view.has_free(asks, claimed))
+}
+
 fn under_way(view: &View) -> Result<(), Reason> {
     match view.node.rollout {
         Some(Rollout::Now) => Err(Reason::Rollout),

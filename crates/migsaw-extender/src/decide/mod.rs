@@ -5,7 +5,7 @@ mod preempt;
 mod prioritize;
 mod reason;
 
-pub(crate) use filter::{Filtered, filter, judge};
+pub(crate) use filter::{Filtered, filter, has_room, judge};
 pub(crate) use preempt::{Held, Victim, preempt};
 pub(crate) use prioritize::{rank, scores};
 pub use reason::Reason;

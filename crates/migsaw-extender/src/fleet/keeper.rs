@@ -119,6 +119,7 @@ impl Keeper {
     /// Brings the outlook up to date and forgets claims that ran out: to be called every now and then.
     pub fn refresh(&mut self, now: Instant) {
         self.fleet.claims.sweep(now);
+        self.fleet.seen.sweep(now);
         if !std::mem::take(&mut self.is_outdated) {
             return;
         }
@@ -191,7 +192,8 @@ impl Keeper {
             holders.insert(Arc::clone(&uid), holder);
             self.publish(&node);
         }
-        // Only now: a claim must not end before its pod counts.
+        // Only now: a claim must not end before its pod counts, nor a promise.
+        self.fleet.seen.note(&uid);
         self.fleet.claims.release(&uid);
     }
 

@@ -7,12 +7,16 @@
 mod claims;
 mod keeper;
 mod outlook;
+mod seen;
 mod view;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use migsaw_kube::scheduling::Asks;
+
+use crate::decide;
 
 pub use claims::Claims;
 pub use keeper::{Keeper, Known};
@@ -26,6 +30,8 @@ pub struct Fleet {
     outlook: ArcSwap<Outlook>,
     /// Pods that are on their way to a node.
     pub claims: Claims,
+    /// Pods that were seen on a node lately.
+    seen: seen::Seen,
 }
 
 /// A node.
@@ -51,6 +57,21 @@ impl Fleet {
     /// A node as it is now.
     pub fn view(&self, node: &str) -> Option<Arc<View>> {
         self.directory().get(node).map(|cell| cell.view.load_full())
+    }
+
+    /// Whether what a pod asks for is free on a node beside what is promised to others by UID. A promise to a pod that
+    /// was seen on a node counts no more: what it holds is known, or it is gone.
+    pub fn has_room<'p>(
+        &self,
+        node: &str,
+        asks: &Asks,
+        promised: impl Iterator<Item = (&'p str, &'p Arc<Asks>)>,
+    ) -> bool {
+        let directory = self.directory();
+        let Some(cell) = directory.get(node) else { return false };
+        let unseen = promised.filter(|(uid, _)| !self.seen.has(uid)).map(|(_, asks)| Arc::clone(asks));
+        let unseen: Vec<Arc<Asks>> = unseen.collect();
+        decide::has_room(&cell.view(), asks, &unseen)
     }
 
     /// The names of all nodes, ascending.
