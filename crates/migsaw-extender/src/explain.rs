@@ -254,7 +254,8 @@ impl Extender {
                 Err(reason) => cannot.entry(Reason::sentence(reason)).or_default().push(name.to_string()),
             }
         }
-        let scores = decide::scores(&decide::rank(self.fleet(), pod, can.iter().copied(), now));
+        let ranks = decide::rank(self.fleet(), pod, can.iter().copied(), now);
+        let scores = decide::scores(&ranks, decide::best(&ranks, can.iter().copied()));
         let mut can: Vec<Scored> =
             can.into_iter().zip(scores).map(|(node, score)| Scored { node: node.to_owned(), score }).collect();
         can.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.node.cmp(&b.node)));

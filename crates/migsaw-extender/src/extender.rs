@@ -87,6 +87,11 @@ impl Extender {
             }
             Filtered::Verdicts(verdicts) => {
                 let tally = Tally::of(&verdicts);
+                // The scheduler does not ask for scores of one node.
+                let only = offered.names().zip(&verdicts).find(|(_, verdict)| tally.kept == 1 && verdict.is_ok());
+                if let Some((name, _)) = only {
+                    self.expect(pod, name, Instant::now());
+                }
                 if !pod.asks.is_nothing() {
                     self.journal.note(pod, Decision::Filtered(tally.clone()));
                 }
@@ -100,12 +105,27 @@ impl Extender {
         if pod.asks.is_nothing() {
             return offered.names().map(|host| HostPriority { host, score: 0 }).collect();
         }
-        let ranks = decide::rank(&self.fleet, pod, offered.names(), Instant::now());
-        let scores = decide::scores(&ranks);
+        let now = Instant::now();
+        let ranks = decide::rank(&self.fleet, pod, offered.names(), now);
+        let best = decide::best(&ranks, offered.names());
+        if let Some(name) = best.and_then(|best| offered.names().nth(best)) {
+            self.expect(pod, name, now);
+        }
+        let scores = decide::scores(&ranks, best);
         let scored: Vec<HostPriority<'a>> =
             offered.names().zip(scores).map(|(host, score)| HostPriority { host, score }).collect();
         self.journal.note(pod, Decision::scored(&scored));
         scored
+    }
+
+    /// Expects a pod on a node, so that those who come next are placed as if it were there already.
+    fn expect(&self, pod: &Pod, name: &str, now: Instant) {
+        let directory = self.fleet.directory();
+        if let Some(cell) = directory.get(name).filter(|_| !pod.asks.is_nothing() && !pod.uid.is_empty()) {
+            let uid: Arc<str> = Arc::from(pod.uid.as_str());
+            cell.claimed.expect(&uid, &Arc::new(pod.asks.clone()), (now, self.settings.claim_ttl));
+            self.fleet.claims.note(&uid, [Arc::clone(cell)]);
+        }
     }
 
     /// Answers `preempt`: on which nodes evictions would help, and the fewest of the victims that have to go there.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone)]
 pub(crate) struct Binaries(PathBuf);
 
-const NEEDED: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+const NEEDED: [&str; 5] = ["etcd", "helm", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
 impl Binaries {
     /// The folder, if all of them are in it; else says what is missing.

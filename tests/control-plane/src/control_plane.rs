@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -10,7 +11,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, Discovery, ResourceExt as _};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::OPERATOR;
@@ -24,14 +25,17 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The servers, and how to reach them.
 pub struct ControlPlane {
     /// Dropped first, so that nothing writes into the folder any more.
-    controllers: Vec<Server>,
+    scheduler: Server,
+    _controllers: Server,
     api_server: Server,
     _etcd: Server,
     port: u16,
-    ca: PathBuf,
+    certificates: Certificates,
     client: Client,
     kubeconfig: PathBuf,
     kubectl: Option<PathBuf>,
+    helm: PathBuf,
+    as_scheduler: PathBuf,
     folder: TempDir,
 }
 
@@ -69,36 +73,37 @@ impl ControlPlane {
              controllers,system:kube-controller-manager,controllers,system:masters\n",
         )?;
         let arguments = api_server_arguments(&certificates, &tokens, client_port, port);
-        let api_server = Server::start(binaries.path("kube-apiserver"), arguments, &path)?;
+        let mut api_server = Server::start(binaries.path("kube-apiserver"), arguments, &path)?;
         let kubeconfig = write_kubeconfig(&path, port, &certificates.ca, "admin")?;
         let client = client(&kubeconfig).await?;
-        let mut plane = ControlPlane {
-            controllers: Vec::new(),
+        ready(&client, &mut api_server).await?;
+        let as_scheduler = write_kubeconfig(&path, port, &certificates.ca, "scheduler")?;
+        let as_controllers = write_kubeconfig(&path, port, &certificates.ca, "controllers")?;
+        let common = ["--leader-elect=false", "--secure-port=0", "--kube-api-qps=500", "--kube-api-burst=1000"];
+        let with = |kubeconfig: &Path| {
+            let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
+            common.into_iter().map(str::to_owned).chain([kubeconfig])
+        };
+        // Those that nothing stands in for: the node's lifecycle is made up here.
+        let controllers = "--controllers=replicaset-controller,deployment-controller,statefulset-controller,job-controller,disruption-controller,garbage-collector-controller";
+        let scheduler = Server::start(binaries.path("kube-scheduler"), with(&as_scheduler).collect(), &path)?;
+        let arguments = with(&as_controllers).chain([controllers.to_owned()]).collect();
+        let controllers = Server::start(binaries.path("kube-controller-manager"), arguments, &path)?;
+        let optional = |name: &str| Some(binaries.path(name)).filter(|path| path.exists());
+        let plane = ControlPlane {
+            scheduler,
+            _controllers: controllers,
             api_server,
             _etcd: etcd,
             port,
-            ca: certificates.ca,
+            certificates,
             client,
             kubeconfig,
-            kubectl: Some(binaries.path("kubectl")).filter(|path| path.exists()),
+            kubectl: optional("kubectl"),
+            helm: binaries.path("helm"),
+            as_scheduler,
             folder,
         };
-        plane.ready().await?;
-        let as_scheduler = write_kubeconfig(&path, port, &plane.ca, "scheduler")?;
-        let as_controllers = write_kubeconfig(&path, port, &plane.ca, "controllers")?;
-        let with = |kubeconfig: &Path, more: &[&str]| {
-            let common = ["--leader-elect=false".to_owned(), "--secure-port=0".to_owned()];
-            let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
-            let more = more.iter().map(|&argument| argument.to_owned());
-            common.into_iter().chain([kubeconfig]).chain(more).collect::<Vec<String>>()
-        };
-        let limits = ["--kube-api-qps=500", "--kube-api-burst=1000"];
-        // Those that nothing stands in for: the node's lifecycle is made up here.
-        let controllers = "--controllers=replicaset-controller,deployment-controller,statefulset-controller,job-controller,disruption-controller,garbage-collector-controller";
-        let scheduler = Server::start(binaries.path("kube-scheduler"), with(&as_scheduler, &limits), &path)?;
-        let arguments = with(&as_controllers, &[limits[0], limits[1], controllers]);
-        let controller_manager = Server::start(binaries.path("kube-controller-manager"), arguments, &path)?;
-        plane.controllers = vec![scheduler, controller_manager];
         plane.create_namespace(OPERATOR).await?;
         Ok(plane)
     }
@@ -118,6 +123,51 @@ impl ControlPlane {
         self.kubectl.as_deref()
     }
 
+    /// The CA of every certificate here.
+    pub fn ca(&self) -> &Path {
+        &self.certificates.ca
+    }
+
+    /// A new certificate for this machine, with a common name, and its key.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn certificate(&self, name: &str) -> Result<[PathBuf; 2]> {
+        self.certificates.issue(name)
+    }
+
+    /// Starts the scheduler again, with these extenders: entries of a `KubeSchedulerConfiguration`.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn extend_scheduler(&mut self, extenders: &Value) -> Result<()> {
+        let config = json!({
+            "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
+            "clientConnection": {"kubeconfig": self.as_scheduler, "qps": 500, "burst": 1000},
+            "leaderElection": {"leaderElect": false},
+            "percentageOfNodesToScore": 100,
+            "extenders": extenders,
+        });
+        let path = self.folder.path().join("scheduler.json");
+        fs::write(&path, config.to_string())?;
+        let arguments = vec![format!("--config={}", path.display()), "--secure-port=0".to_owned()];
+        self.scheduler.start_with(arguments)
+    }
+
+    /// What the chart in a folder renders to with these values.
+    ///
+    /// # Errors
+    /// If it does not render.
+    pub fn render_chart(&self, chart: &Path, namespace: &str, values: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.helm);
+        command.arg("template").arg("migsaw").arg(chart).args(["--namespace", namespace, "--kube-version", "1.36.0"]);
+        let output = command.args(values.iter().flat_map(|value| ["--set", value])).output()?;
+        if !output.status.success() {
+            bail!("helm: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// A kubeconfig with the rights of a service account.
     ///
     /// # Errors
@@ -130,7 +180,7 @@ impl ControlPlane {
             serde_json::from_value(json!({"spec": {"audiences": [], "expirationSeconds": 7200}}))?;
         let answer = accounts.create_token_request(account, &PostParams::default(), &request).await?;
         let token = answer.status.context("the answer has no token")?.token;
-        write_kubeconfig(self.folder.path(), self.port, &self.ca, &token)
+        write_kubeconfig(self.folder.path(), self.port, &self.certificates.ca, &token)
     }
 
     /// Makes the objects of a manifest, as `kubectl apply` would.
@@ -159,7 +209,7 @@ impl ControlPlane {
         self.api_server.kill();
         tokio::time::sleep(down).await;
         self.api_server.start_again()?;
-        self.ready().await
+        ready(&self.client, &mut self.api_server).await
     }
 
     /// Makes a namespace.
@@ -171,22 +221,21 @@ impl ControlPlane {
         Api::all(self.client()).create(&PostParams::default(), &namespace).await?;
         Ok(())
     }
+}
 
-    async fn ready(&mut self) -> Result<()> {
-        let start = Instant::now();
-        loop {
-            let request = http::Request::get("/readyz").body(Vec::new())?;
-            let answer = self.client.request_text(request).await;
-            match answer {
-                Ok(_) => return Ok(()),
-                Err(_) if self.api_server.ended().is_none() && start.elapsed() < PATIENCE => {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-                Err(error) => match self.api_server.ended() {
-                    Some(log) => bail!("{log}"),
-                    None => return Err(error).context("the API server does not get ready"),
-                },
+async fn ready(client: &Client, api_server: &mut Server) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let request = http::Request::get("/readyz").body(Vec::new())?;
+        match client.request_text(request).await {
+            Ok(_) => return Ok(()),
+            Err(_) if api_server.ended().is_none() && start.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
+            Err(error) => match api_server.ended() {
+                Some(log) => bail!("{log}"),
+                None => return Err(error).context("the API server does not get ready"),
+            },
         }
     }
 }

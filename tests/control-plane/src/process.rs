@@ -37,6 +37,12 @@ impl Server {
         Ok(())
     }
 
+    /// Starts it again, with other arguments.
+    pub(crate) fn start_with(&mut self, arguments: Vec<String>) -> Result<()> {
+        self.arguments = arguments;
+        self.start_again()
+    }
+
     /// The end of its output if it has ended.
     pub(crate) fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok()??;

@@ -29,7 +29,7 @@ pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, names: impl Iterator<Item = &'n
     let planned = outlook.plan.as_ref().and_then(|plan| plan.on(&demand));
     let ranked = names.map(|name| {
         let Some(cell) = directory.get(name) else { return Rank::Unknown };
-        let claimed = cell.claimed.by_others(&pod.uid, now);
+        let claimed = cell.claimed.expected_beside(&pod.uid, now);
         let view = cell.view();
         let state = view.state(&claimed);
         let loss = loss(&view, pod, &outlook, state);
@@ -52,18 +52,28 @@ fn loss(view: &View, pod: &Pod, outlook: &Outlook, state: Option<State>) -> u64 
     known().unwrap_or(0)
 }
 
+/// The best node, by its place in the request: of equally good ones the first by name, so that every replica names the
+/// same.
+pub(crate) fn best<'n>(ranks: &[Rank], names: impl Iterator<Item = &'n str>) -> Option<usize> {
+    ranks.iter().zip(names).enumerate().min_by_key(|(_, node)| *node).map(|(place, _)| place)
+}
+
 /// Scores from 0 to [`MAX_SCORE`], evenly over the different ranks: only the order of the nodes matters, since the
-/// scheduler adds scores up with those of its own.
-pub(crate) fn scores(ranks: &[Rank]) -> Vec<i64> {
+/// scheduler adds scores up with those of its own. The best score is for one node alone; between equal ones the
+/// scheduler would draw lots, and pods that come together would be spread.
+pub(crate) fn scores(ranks: &[Rank], best: Option<usize>) -> Vec<i64> {
     let mut different = ranks.to_vec();
     different.sort_unstable();
     different.dedup();
-    let steps = i64::try_from(different.len().saturating_sub(1)).unwrap_or(i64::MAX);
-    let score = |rank: &Rank| {
-        let place = different.binary_search(rank).map_or(steps, |place| i64::try_from(place).unwrap_or(steps));
-        if steps == 0 { MAX_SCORE } else { MAX_SCORE - place * MAX_SCORE / steps }
+    let steps = i64::try_from(different.len().saturating_sub(1)).unwrap_or(i64::MAX).max(1);
+    let score = |(place, rank): (usize, &Rank)| {
+        if Some(place) == best {
+            return MAX_SCORE;
+        }
+        let step = different.binary_search(rank).map_or(steps, |step| i64::try_from(step).unwrap_or(steps));
+        (MAX_SCORE - 1) * (steps - step.min(steps)) / steps
     };
-    ranks.iter().map(score).collect()
+    ranks.iter().enumerate().map(score).collect()
 }
 
 #[cfg(test)]
@@ -72,14 +82,17 @@ mod tests {
 
     #[test]
     fn scores_keep_the_order_and_use_the_whole_range() {
-        let check = |ranks: &[Rank], expected: &[i64]| assert_eq!(scores(ranks), expected, "{ranks:?}");
+        let names = ["c", "b", "a", "d"];
+        let check = |ranks: &[Rank], expected: &[i64]| {
+            assert_eq!(scores(ranks, best(ranks, names.into_iter())), expected, "{ranks:?}");
+        };
         check(&[], &[]);
-        check(&[Rank::Loses(7), Rank::Loses(7)], &[10, 10]);
-        check(&[Rank::Loses(9), Rank::Planned(9), Rank::Leaving(0), Rank::Unknown], &[7, 10, 4, 0]);
-        check(&[Rank::Loses(1), Rank::Loses(1000), Rank::Loses(2)], &[10, 0, 5]);
+        check(&[Rank::Loses(7), Rank::Loses(7)], &[9, 10]);
+        check(&[Rank::Loses(9), Rank::Planned(9), Rank::Leaving(0), Rank::Unknown], &[6, 10, 3, 0]);
+        check(&[Rank::Loses(1), Rank::Loses(1000), Rank::Loses(2)], &[10, 0, 4]);
         let many: Vec<Rank> = (0..5000).map(Rank::Loses).collect();
-        let found = scores(&many);
-        assert_eq!((found[0], found[4999]), (10, 0));
+        let found = scores(&many, Some(0));
+        assert_eq!((found[0], found[1], found[4999]), (10, 8, 0));
         assert!(found.windows(2).all(|pair| pair[0] >= pair[1]));
     }
 }

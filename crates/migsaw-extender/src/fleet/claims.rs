@@ -1,5 +1,9 @@
 //! Pods that are on their way to a node, from the moment it was chosen until the watch shows them there.
 //!
+//! A claim is firm where nobody else keeps two pods from the same slice: then it counts for everybody who wants to come
+//! to the node. Elsewhere the pod is only expected there, because the node was the best for it: that counts for what
+//! other places are worth, and keeps nobody away.
+//!
 //! A claim is keyed by the pod's UID. It ends when the pod is seen on a node or gone, when the scheduler asks for the
 //! same pod anew, or by itself after a while. Each node has its own lock, each claim of a pod one of many; no lock is
 //! taken while another is held.
@@ -37,6 +41,8 @@ struct Claim {
     uid: Arc<str>,
     asks: Arc<Asks>,
     until: Instant,
+    is_firm: bool,
+    is_expected: bool,
 }
 
 impl Default for Claims {
@@ -69,11 +75,13 @@ impl Claims {
         }
     }
 
-    /// Notes that a pod has claims on these nodes, which it has to have already.
-    pub(crate) fn note(&self, uid: &Arc<str>, cells: Vec<Arc<Cell>>) {
-        if lock(self.shard(uid)).insert(Arc::clone(uid), cells).is_none() {
+    /// Notes that a pod has claims on these nodes too, which it has to have already.
+    pub(crate) fn note(&self, uid: &Arc<str>, cells: impl IntoIterator<Item = Arc<Cell>>) {
+        let mut shard = lock(self.shard(uid));
+        if !shard.contains_key(uid) {
             self.pods.fetch_add(1, Ordering::Relaxed);
         }
+        shard.entry(Arc::clone(uid)).or_default().extend(cells);
     }
 
     /// Forgets pods whose claims have all run out.
@@ -96,15 +104,41 @@ impl Claims {
 }
 
 impl Claimed {
-    /// What others than this pod have claimed.
+    /// What others than this pod have claimed firmly.
     pub(crate) fn by_others(&self, uid: &str, now: Instant) -> Vec<Arc<Asks>> {
+        self.others(uid, now, |claim| claim.is_firm)
+    }
+
+    /// What others than this pod are expected to take.
+    pub(crate) fn expected_beside(&self, uid: &str, now: Instant) -> Vec<Arc<Asks>> {
+        self.others(uid, now, |claim| claim.is_expected)
+    }
+
+    fn others(&self, uid: &str, now: Instant, counts: impl Fn(&Claim) -> bool) -> Vec<Arc<Asks>> {
         if self.count.load(Ordering::Acquire) == 0 {
             return Vec::new();
         }
-        others(&lock(&self.claims), uid, now)
+        others(&lock(&self.claims), uid, now, counts)
     }
 
-    /// Claims for a pod, if `fits` says so beside what others have claimed; nobody else claims meanwhile.
+    /// Expects a pod here.
+    pub(crate) fn expect(&self, uid: &Arc<str>, asks: &Arc<Asks>, (now, ttl): (Instant, Duration)) {
+        let mut claims = lock(&self.claims);
+        claims.retain(|claim| claim.until > now);
+        match claims.iter_mut().find(|claim| claim.uid == *uid) {
+            Some(claim) => claim.is_expected = true,
+            None => claims.push(Claim {
+                uid: Arc::clone(uid),
+                asks: Arc::clone(asks),
+                until: now + ttl,
+                is_firm: false,
+                is_expected: true,
+            }),
+        }
+        self.count.store(claims.len(), Ordering::Release);
+    }
+
+    /// Claims firmly for a pod, if `fits` says so beside what others have claimed; nobody else claims meanwhile.
     pub(crate) fn claim(
         &self,
         uid: &Arc<str>,
@@ -114,10 +148,11 @@ impl Claimed {
     ) -> bool {
         let mut claims = lock(&self.claims);
         claims.retain(|claim| claim.until > now);
-        let is_there = fits(&others(&claims, uid, now));
+        let is_there = fits(&others(&claims, uid, now, |claim| claim.is_firm));
         if is_there {
             claims.retain(|claim| claim.uid != *uid);
-            claims.push(Claim { uid: Arc::clone(uid), asks: Arc::clone(asks), until: now + ttl });
+            let (uid, asks) = (Arc::clone(uid), Arc::clone(asks));
+            claims.push(Claim { uid, asks, until: now + ttl, is_firm: true, is_expected: false });
         }
         self.count.store(claims.len(), Ordering::Release);
         is_there
@@ -134,8 +169,8 @@ impl Claimed {
     }
 }
 
-fn others(claims: &[Claim], uid: &str, now: Instant) -> Vec<Arc<Asks>> {
-    let others = claims.iter().filter(|claim| claim.uid.as_ref() != uid && claim.until > now);
+fn others(claims: &[Claim], uid: &str, now: Instant, counts: impl Fn(&Claim) -> bool) -> Vec<Arc<Asks>> {
+    let others = claims.iter().filter(|claim| claim.uid.as_ref() != uid && claim.until > now && counts(claim));
     others.map(|claim| Arc::clone(&claim.asks)).collect()
 }
 

@@ -1,0 +1,9 @@
+//! `migsaw serve` beside a real kube-scheduler, with exactly the rights that the chart gives it.
+
+mod away;
+mod balancer;
+mod bind;
+mod placing;
+mod preempting;
+mod replicas;
+mod site;
