@@ -4,6 +4,7 @@ mod apply;
 mod check;
 mod defaults;
 mod diff;
+mod doctor;
 mod duration;
 mod geometry;
 mod plan;
@@ -24,6 +25,7 @@ pub(crate) use apply::{AbortArgs, ActingArgs, ApplyArgs, DryRun};
 pub(crate) use check::CheckArgs;
 pub(crate) use defaults::from_file;
 pub(crate) use diff::DiffArgs;
+pub(crate) use doctor::DoctorArgs;
 use geometry::GEOMETRY_EXAMPLES;
 pub(crate) use geometry::{GeometryCommand, ModelArgs};
 pub(crate) use plan::PlanArgs;
@@ -83,6 +85,8 @@ pub(crate) enum Command {
     Abort(AbortArgs),
     /// Answer kube-scheduler as its extender, so that pods go where later ones still fit
     Serve(Box<ServeArgs>),
+    /// Check that an extender and the scheduler's configuration fit together
+    Doctor(DoctorArgs),
     /// Judge a plan, from here or written by hand
     Check(CheckArgs),
     /// Ask what a GPU can be cut into

@@ -6,6 +6,7 @@ mod apply;
 mod check;
 mod completions;
 mod diff;
+mod doctor;
 mod geometry;
 mod plan;
 mod problem;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::Apply(args) => apply::run(args, io),
         Command::Abort(args) => abort::run(&args, io),
         Command::Serve(args) => serve::run(&args, io),
+        Command::Doctor(args) => doctor::run(&args, io),
         Command::Check(args) => check::run(args, io),
         Command::Geometry(command) => geometry::run(&command, io),
         Command::Validate(args) => validate::run(args, io),

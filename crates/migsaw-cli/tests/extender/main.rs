@@ -3,6 +3,7 @@
 mod away;
 mod balancer;
 mod bind;
+mod doctor;
 mod placing;
 mod preempting;
 mod replicas;
