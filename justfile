@@ -26,6 +26,11 @@ docs:
 test:
     cargo test --workspace
 
+# The chart, and the scheduler's configurations (needs the control plane's binaries).
+deploy:
+    HELM=${KUBEBUILDER_ASSETS:-~/.cache/migsaw/control-plane}/helm deploy/chart/check
+    KUBEBUILDER_ASSETS=${KUBEBUILDER_ASSETS:-~/.cache/migsaw/control-plane} deploy/scheduler/check
+
 # A control plane for the suites that act on a cluster (needs Go; KUBEBUILDER_ASSETS chooses the folder).
 control-plane:
     tests/control-plane/build
@@ -40,6 +45,7 @@ features:
     cargo check -p migsaw --features highs
     cargo check -p migsaw-kube
     cargo check -p migsaw-kube --features client --all-targets
+    cargo check -p migsaw-extender
     cargo check -p migsaw-report
     cargo check -p migsaw-cli
     cargo check -p migsaw-cli --features highs

@@ -154,6 +154,11 @@ impl ControlPlane {
         self.scheduler.start_with(arguments)
     }
 
+    /// Where helm is.
+    pub fn helm(&self) -> &Path {
+        &self.helm
+    }
+
     /// What the chart in a folder renders to with these values.
     ///
     /// # Errors

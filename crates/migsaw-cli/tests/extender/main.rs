@@ -3,6 +3,7 @@
 mod away;
 mod balancer;
 mod bind;
+mod chart;
 mod doctor;
 mod placing;
 mod preempting;
