@@ -112,10 +112,10 @@ impl Extender {
             self.expect(pod, name, now);
         }
         let scores = decide::scores(&ranks, best);
-        let scored: Vec<HostPriority<'a>> =
+        let answer: Vec<HostPriority<'a>> =
             offered.names().zip(scores).map(|(host, score)| HostPriority { host, score }).collect();
-        self.journal.note(pod, Decision::scored(&scored));
-        scored
+        self.journal.note(pod, Decision::scored(&answer));
+        answer
     }
 
     /// Expects a pod on a node, so that those who come next are placed as if it were there already.
@@ -123,7 +123,9 @@ impl Extender {
         let directory = self.fleet.directory();
         if let Some(cell) = directory.get(name).filter(|_| !pod.asks.is_nothing() && !pod.uid.is_empty()) {
             let uid: Arc<str> = Arc::from(pod.uid.as_str());
-            cell.claimed.expect(&uid, &Arc::new(pod.asks.clone()), (now, self.settings.claim_ttl));
+            let asks = Arc::new(pod.asks.clone());
+            let demand = format!("{}/{}", pod.namespace, pod.demand);
+            cell.claimed.expect(&uid, (&asks, &demand), (now, self.settings.claim_ttl));
             self.fleet.claims.note(&uid, [Arc::clone(cell)]);
         }
     }
@@ -158,7 +160,9 @@ impl Extender {
         let view = cell.view();
         let victims: Vec<Victim> =
             victims.into_iter().map(|(uid, whole)| Victim { holds: held(&view, &uid, whole), uid }).collect();
-        let Some(gone) = decide::preempt(&view, pod, &claimed, &victims) else { return };
+        // The scheduler takes a node without victims for an error, and then evicts nobody anywhere.
+        let gone = decide::preempt(&view, pod, &claimed, &victims).filter(|gone| !gone.is_empty());
+        let Some(gone) = gone else { return };
         let pods: Vec<MetaPod> = gone.into_iter().map(|uid| MetaPod { uid }).collect();
         let violations = violations.min(i64::try_from(pods.len()).unwrap_or(i64::MAX));
         answer.node_name_to_meta_victims.insert(node.into_owned(), Victims { pods: Some(pods), violations });

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use migsaw_kube::scheduling::Pod;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// Body of `filter` and `prioritize`.
@@ -165,7 +165,12 @@ pub struct Victims<P> {
     #[serde(alias = "pods")]
     pub pods: Option<Vec<P>>,
     /// How many evictions break a disruption budget.
-    #[serde(rename = "NumPDBViolations", alias = "numpdbviolations", alias = "numPDBViolations")]
+    #[serde(
+        rename = "NumPDBViolations",
+        alias = "numpdbviolations",
+        alias = "numPDBViolations",
+        deserialize_with = "nullable"
+    )]
     pub violations: i64,
 }
 
@@ -180,7 +185,7 @@ impl<P> Victims<P> {
 #[serde(default, expecting = "a pod's UID")]
 pub struct MetaPod {
     /// The UID.
-    #[serde(rename = "UID", alias = "uid")]
+    #[serde(rename = "UID", alias = "uid", deserialize_with = "nullable")]
     pub uid: String,
 }
 
@@ -197,16 +202,16 @@ pub struct PreemptResult {
 #[serde(default, expecting = "the arguments of bind")]
 pub struct BindArgs {
     /// The pod's name.
-    #[serde(rename = "PodName", alias = "podname", alias = "podName")]
+    #[serde(rename = "PodName", alias = "podname", alias = "podName", deserialize_with = "nullable")]
     pub name: String,
     /// Its namespace.
-    #[serde(rename = "PodNamespace", alias = "podnamespace", alias = "podNamespace")]
+    #[serde(rename = "PodNamespace", alias = "podnamespace", alias = "podNamespace", deserialize_with = "nullable")]
     pub namespace: String,
     /// Its UID.
-    #[serde(rename = "PodUID", alias = "poduid", alias = "podUID")]
+    #[serde(rename = "PodUID", alias = "poduid", alias = "podUID", deserialize_with = "nullable")]
     pub uid: String,
     /// The node to bind it to.
-    #[serde(rename = "Node", alias = "node")]
+    #[serde(rename = "Node", alias = "node", deserialize_with = "nullable")]
     pub node: String,
 }
 
@@ -216,4 +221,9 @@ pub struct BindArgs {
 pub struct BindResult {
     /// Why it is not bound; empty if it is.
     pub error: String,
+}
+
+/// Reads `null` as a member that is missing.
+fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -136,6 +136,11 @@ impl ControlPlane {
         self.certificates.issue(name)
     }
 
+    /// Stops the scheduler; [`ControlPlane::extend_scheduler`] starts it again.
+    pub fn stop_scheduler(&mut self) {
+        self.scheduler.kill();
+    }
+
     /// Starts the scheduler again, with these extenders: entries of a `KubeSchedulerConfiguration`.
     ///
     /// # Errors
@@ -143,7 +148,7 @@ impl ControlPlane {
     pub fn extend_scheduler(&mut self, extenders: &Value) -> Result<()> {
         let config = json!({
             "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
-            "clientConnection": {"kubeconfig": self.as_scheduler, "qps": 500, "burst": 1000},
+            "clientConnection": {"kubeconfig": self.as_scheduler, "qps": 1000, "burst": 2000},
             "leaderElection": {"leaderElect": false},
             "percentageOfNodesToScore": 100,
             "extenders": extenders,

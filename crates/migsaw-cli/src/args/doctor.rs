@@ -25,7 +25,7 @@ pub(crate) struct DoctorArgs {
     /// The address of its probes, to ask whether it is ready
     #[arg(long, value_name = "URL")]
     pub(crate) health_url: Option<String>,
-    /// A KubeSchedulerConfiguration, to check as well
+    /// The scheduler's configuration file, to check as well
     #[arg(long, value_name = "FILE")]
     pub(crate) scheduler_config: Option<PathBuf>,
     /// How to print

@@ -12,6 +12,7 @@ use super::{AccessArgs, GeometryArgs};
 /// Answer kube-scheduler as its extender.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of the command line")]
 pub(crate) struct ServeArgs {
     /// A YAML file with any of these, named like `planConfigMap: migsaw-plan`; flags and environment go before it
     #[arg(long, env = "MIGSAW_SERVE_CONFIG", value_name = "FILE")]

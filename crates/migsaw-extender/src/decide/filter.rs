@@ -8,7 +8,7 @@ use migsaw::geometry::{Counts, Model, ProfileName};
 use migsaw_kube::scheduling::{Asks, Pod, Rollout};
 
 use super::Reason;
-use crate::fleet::{Cell, Fleet, View};
+use crate::fleet::{Cell, Fleet, GPU, View};
 
 /// What became of the nodes offered.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,12 +58,11 @@ pub(crate) fn filter<'n>(
             return Ok(());
         }
         let cell = directory.get(name).ok_or(Reason::Unknown)?;
-        let verdict = match &mut claiming {
-            Some(claiming) => claiming.claim(cell, pod),
-            None => {
-                let claimed = cell.claimed.by_others(&pod.uid, now);
-                judge(&cell.view(), pod, &claimed)
-            }
+        let verdict = if let Some(claiming) = &mut claiming {
+            claiming.claim(cell, pod)
+        } else {
+            let claimed = cell.claimed.by_others(&pod.uid, now);
+            judge(&cell.view(), pod, &claimed)
         };
         is_waiting |= pod.nominated.as_deref() == Some(name) && verdict == Err(Reason::Taken);
         verdict
@@ -72,7 +71,12 @@ pub(crate) fn filter<'n>(
     if let Some(claiming) = claiming.filter(|claiming| !claiming.cells.is_empty()) {
         fleet.claims.note(&claiming.uid, claiming.cells);
     }
-    if is_waiting { Filtered::Waiting(Waiting::Victims) } else { Filtered::Verdicts(verdicts) }
+    if is_waiting {
+        // Nothing is promised then.
+        fleet.claims.release(&pod.uid);
+        return Filtered::Waiting(Waiting::Victims);
+    }
+    Filtered::Verdicts(verdicts)
 }
 
 /// A pod that claims nodes.
@@ -155,9 +159,9 @@ fn never(view: &View, asks: &Asks) -> Result<(), Reason> {
     for (resource, n) in &asks.resources {
         let Some(name) = ProfileName::from_resource(resource) else {
             // Whole GPUs, or slices of a node of strategy `single`.
-            let most = u64::from(gpus.count)
-                * gpus.model.profiles.iter().map(|p| u64::from(p.max_instances)).max().unwrap_or(1);
-            if *n > most {
+            let most_slices = || gpus.model.profiles.iter().map(|p| u64::from(p.max_instances)).max().unwrap_or(1);
+            let each = if gpus.strategy == Strategy::Single { most_slices() } else { 1 };
+            if *n > u64::from(gpus.count) * each {
                 return Err(Reason::MoreThanItHolds);
             }
             continue;
@@ -184,6 +188,11 @@ fn is_on_one_gpu(view: &View, asks: &Asks) -> bool {
         return true;
     }
     let Some(gpus) = &view.node.gpus else { return false };
-    let (Some(cut), Some(wanted)) = (&gpus.cut, view.counts(asks)) else { return gpus.count == 1 };
+    // GPUs that are offered whole have no slices.
+    let whole = view.node.offers.get(GPU).copied().unwrap_or(0);
+    if gpus.count == 1 || (gpus.strategy == Strategy::Mixed && u64::from(gpus.count).saturating_sub(whole) <= 1) {
+        return true;
+    }
+    let (Some(cut), Some(wanted), true) = (&gpus.cut, view.counts(asks), gpus.is_told) else { return false };
     cut.iter().filter(|counts| wanted.iter().any(|(profile, _)| counts[profile] > 0)).count() <= 1
 }

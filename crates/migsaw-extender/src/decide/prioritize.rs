@@ -5,6 +5,7 @@ use std::time::Instant;
 use migsaw::score::State;
 use migsaw_kube::scheduling::{Pod, Rollout};
 
+use super::filter::has_room;
 use crate::fleet::{Fleet, Outlook, View};
 use crate::wire::MAX_SCORE;
 
@@ -17,7 +18,7 @@ pub(crate) enum Rank {
     Loses(u64),
     /// A rollout will empty it before long.
     Leaving(u64),
-    /// Nothing is known of it.
+    /// Nothing is known of it, or it cannot take the pod.
     Unknown,
 }
 
@@ -30,10 +31,16 @@ pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, names: impl Iterator<Item = &'n
     let ranked = names.map(|name| {
         let Some(cell) = directory.get(name) else { return Rank::Unknown };
         let claimed = cell.claimed.expected_beside(&pod.uid, now);
+        let planned = planned.and_then(|on| on.get(name)).copied().unwrap_or(0);
+        let coming = if planned > 0 { cell.claimed.pods_of(&demand, &pod.uid, now) } else { 0 };
         let view = cell.view();
+        // Filter keeps no such node; but it may have failed, and the scheduler have been told to do without.
+        if !has_room(&view, &pod.asks, &cell.claimed.by_others(&pod.uid, now)) {
+            return Rank::Unknown;
+        }
         let state = view.state(&claimed);
         let loss = loss(&view, pod, &outlook, state);
-        let is_planned = || planned.and_then(|on| on.get(name)).is_some_and(|&pods| view.pods_of(&demand) < pods);
+        let is_planned = || planned > 0 && view.pods_of(&demand) + coming < planned;
         match view.node.rollout {
             Some(Rollout::Now | Rollout::Later) => Rank::Leaving(loss),
             None if is_planned() => Rank::Planned(loss),

@@ -21,10 +21,13 @@ use super::Cell;
 /// How many locks there are for pods.
 const SHARDS: usize = 64;
 
+/// Pods by UID, with the nodes on which they have claims.
+type Shard = Mutex<HashMap<Arc<str>, Vec<Arc<Cell>>>>;
+
 /// Which pods have claims, and where.
 #[derive(Debug)]
 pub struct Claims {
-    shards: [Mutex<HashMap<Arc<str>, Vec<Arc<Cell>>>>; SHARDS],
+    shards: [Shard; SHARDS],
     hasher: RandomState,
     pods: AtomicUsize,
 }
@@ -42,7 +45,8 @@ struct Claim {
     asks: Arc<Asks>,
     until: Instant,
     is_firm: bool,
-    is_expected: bool,
+    /// The demand of a pod that is expected here.
+    expected_of: Option<Arc<str>>,
 }
 
 impl Default for Claims {
@@ -71,7 +75,9 @@ impl Claims {
         let cells = lock(self.shard(uid)).remove(uid);
         if let Some(cells) = cells {
             self.pods.fetch_sub(1, Ordering::Relaxed);
-            cells.iter().for_each(|cell| cell.claimed.release(uid));
+            for cell in cells {
+                cell.claimed.release(uid);
+            }
         }
     }
 
@@ -97,7 +103,7 @@ impl Claims {
         }
     }
 
-    fn shard(&self, uid: &str) -> &Mutex<HashMap<Arc<str>, Vec<Arc<Cell>>>> {
+    fn shard(&self, uid: &str) -> &Shard {
         let hash = self.hasher.hash_one(uid);
         &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
     }
@@ -111,7 +117,12 @@ impl Claimed {
 
     /// What others than this pod are expected to take.
     pub(crate) fn expected_beside(&self, uid: &str, now: Instant) -> Vec<Arc<Asks>> {
-        self.others(uid, now, |claim| claim.is_expected)
+        self.others(uid, now, |claim| claim.expected_of.is_some())
+    }
+
+    /// How many others than this pod are expected of a demand.
+    pub(crate) fn pods_of(&self, demand: &str, uid: &str, now: Instant) -> u64 {
+        self.others(uid, now, |claim| claim.expected_of.as_deref() == Some(demand)).len() as u64
     }
 
     fn others(&self, uid: &str, now: Instant, counts: impl Fn(&Claim) -> bool) -> Vec<Arc<Asks>> {
@@ -121,18 +132,19 @@ impl Claimed {
         others(&lock(&self.claims), uid, now, counts)
     }
 
-    /// Expects a pod here.
-    pub(crate) fn expect(&self, uid: &Arc<str>, asks: &Arc<Asks>, (now, ttl): (Instant, Duration)) {
+    /// Expects a pod of a demand here.
+    pub(crate) fn expect(&self, uid: &Arc<str>, (asks, demand): (&Arc<Asks>, &str), (now, ttl): (Instant, Duration)) {
         let mut claims = lock(&self.claims);
         claims.retain(|claim| claim.until > now);
+        let expected_of = Some(Arc::from(demand));
         match claims.iter_mut().find(|claim| claim.uid == *uid) {
-            Some(claim) => claim.is_expected = true,
+            Some(claim) => claim.expected_of = expected_of,
             None => claims.push(Claim {
                 uid: Arc::clone(uid),
                 asks: Arc::clone(asks),
                 until: now + ttl,
                 is_firm: false,
-                is_expected: true,
+                expected_of,
             }),
         }
         self.count.store(claims.len(), Ordering::Release);
@@ -152,7 +164,7 @@ impl Claimed {
         if is_there {
             claims.retain(|claim| claim.uid != *uid);
             let (uid, asks) = (Arc::clone(uid), Arc::clone(asks));
-            claims.push(Claim { uid, asks, until: now + ttl, is_firm: true, is_expected: false });
+            claims.push(Claim { uid, asks, until: now + ttl, is_firm: true, expected_of: None });
         }
         self.count.store(claims.len(), Ordering::Release);
         is_there

@@ -91,22 +91,24 @@ impl Keeper {
             Change::NodeGone(name) => self.remove_nodes(|known| known == name),
             Change::NodesAre(names) => {
                 self.remove_nodes(|known| !names.contains(known));
-                if !std::mem::replace(&mut self.are_nodes_listed, true) {
-                    self.publish_all();
-                }
+                self.listed(|keeper| keeper.are_nodes_listed = true);
             }
             Change::Pod(pod) => self.put_pod(*pod),
             Change::PodGone(uid) => self.remove_pod(&uid),
             Change::PodsAre(uids) => {
                 let gone: Vec<Arc<str>> =
                     self.pods.keys().filter(|uid| !uids.contains(uid.as_ref())).cloned().collect();
-                gone.iter().for_each(|uid| self.remove_pod(uid));
-                self.are_pods_listed = true;
+                for uid in gone {
+                    self.remove_pod(&uid);
+                }
+                self.listed(|keeper| keeper.are_pods_listed = true);
             }
             Change::GivenByClaims(nodes) => {
                 let others: Vec<String> = self.by_claims.symmetric_difference(&nodes).cloned().collect();
                 self.by_claims = nodes;
-                others.iter().for_each(|node| self.publish(node));
+                for node in others {
+                    self.publish(&node);
+                }
             }
             Change::Plan(text) => {
                 self.plan = text.as_deref().map(Assignments::parse).transpose()?.map(Arc::new);
@@ -170,8 +172,11 @@ impl Keeper {
         }
         let asks = match self.pods.get(&uid) {
             Some(known) if *known.asks == pod.asks => Arc::clone(&known.asks),
-            _ => {
-                self.remove_pod(&uid);
+            // Neither its claims end here, nor what it holds, if only for a moment.
+            known => {
+                if let Some(before) = known.map(|known| Arc::clone(&known.asks)) {
+                    self.discount(&before);
+                }
                 self.count(&pod.asks)
             }
         };
@@ -235,9 +240,18 @@ impl Keeper {
         Some(View::new(node, holders.into(), self.by_claims.contains(name)))
     }
 
-    /// Shows a node as it is now, once all nodes have been listed.
+    /// Shows all nodes once all nodes and pods have been listed: before, what is held would count as free.
+    fn listed(&mut self, note: impl FnOnce(&mut Keeper)) {
+        let was_all = self.known().is_all;
+        note(self);
+        if !was_all && self.known().is_all {
+            self.publish_all();
+        }
+    }
+
+    /// Shows a node as it is now, once all nodes and pods have been listed.
     fn publish(&self, name: &str) {
-        let Some(view) = self.view(name).filter(|_| self.are_nodes_listed) else { return };
+        let Some(view) = self.view(name).filter(|_| self.known().is_all) else { return };
         let cells = self.fleet.nodes.load();
         if let Some(cell) = cells.get(name) {
             cell.view.store(Arc::new(view));

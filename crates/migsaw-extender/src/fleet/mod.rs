@@ -21,6 +21,7 @@ use crate::decide;
 pub use claims::Claims;
 pub use keeper::{Keeper, Known};
 pub use outlook::{Assignments, Outlook, PlanError};
+pub(crate) use view::GPU;
 pub use view::{Holder, View};
 
 /// Everything a request reads.

@@ -9,7 +9,7 @@ use migsaw::score::State;
 use migsaw_kube::scheduling::{Asks, Node};
 
 /// The resource of whole GPUs, and of slices under strategy `single`.
-const GPU: &str = "nvidia.com/gpu";
+pub(crate) const GPU: &str = "nvidia.com/gpu";
 
 /// A node at one moment.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! From bodies to answers.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::decide::Reason;
@@ -23,6 +25,11 @@ impl Verb {
     /// All verbs.
     pub const ALL: [Verb; 4] = [Verb::Filter, Verb::Prioritize, Verb::Preempt, Verb::Bind];
 
+    /// The verb at this path.
+    pub(crate) fn at(path: &str) -> Option<Verb> {
+        Verb::ALL.into_iter().find(|verb| path.strip_prefix('/') == Some(verb.as_str()))
+    }
+
     /// The verb as it stands in paths and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,6 +52,8 @@ pub enum Outcome {
     Error,
     /// The body was none of this verb.
     BadRequest,
+    /// Refused, because the client's certificate bears none of the names that may ask.
+    Forbidden,
     /// Refused, because there was too much to do.
     Shed,
     /// Too slow.
@@ -61,6 +70,7 @@ impl Outcome {
             Outcome::Rejected => "rejected",
             Outcome::Error => "error",
             Outcome::BadRequest => "bad_request",
+            Outcome::Forbidden => "forbidden",
             Outcome::Shed => "shed",
             Outcome::Timeout => "timeout",
             Outcome::Panic => "panic",
@@ -133,8 +143,8 @@ impl Extender {
 
     fn answer_preempt(&self, body: &[u8]) -> serde_json::Result<Reply> {
         let mut args: PreemptArgs<'_> = serde_json::from_slice(body)?;
-        let offered = args.victims.as_ref().map_or(0, |nodes| nodes.len())
-            + args.meta_victims.as_ref().map_or(0, |nodes| nodes.len());
+        let offered =
+            args.victims.as_ref().map_or(0, BTreeMap::len) + args.meta_victims.as_ref().map_or(0, BTreeMap::len);
         let answer = args.pod.take().map(|pod| self.preempt(&pod, args)).unwrap_or_default();
         let kept = answer.node_name_to_meta_victims.len();
         let outcome = if kept == 0 { Outcome::Rejected } else { Outcome::Ok };

@@ -171,8 +171,11 @@ async fn let_in<A: Answers>(State(app): State<Arc<App<A>>>, request: Request, ne
     if !app.client_names.is_empty() {
         let info = request.extensions().get::<Arc<TlsInfo>>();
         if !info.is_some_and(|info| bears_one_of(&app.client_names, info)) {
-            return (StatusCode::FORBIDDEN, "the client's certificate bears none of the names that may ask")
-                .into_response();
+            if let Some(verb) = Verb::at(request.uri().path()) {
+                app.metrics.answered(verb, Outcome::Forbidden, Duration::ZERO, &Tally::default());
+            }
+            let sentence = "the client's certificate bears none of the names that may ask";
+            return (StatusCode::FORBIDDEN, sentence).into_response();
         }
     }
     let version = request.version();

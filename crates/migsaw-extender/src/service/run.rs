@@ -190,7 +190,8 @@ impl std::fmt::Debug for Service {
 }
 
 fn with_limits<A>(mut server: Server<SocketAddr, A>, control: &Control) -> Server<SocketAddr, A> {
-    server.http_builder().http1().header_read_timeout(HEADERS).keep_alive(true);
+    // hyper counts the time between two requests as well, so only the first one can be held to less.
+    server.http_builder().http1().header_read_timeout(IDLE).keep_alive(true);
     server.http_builder().http2().keep_alive_interval(IDLE).max_concurrent_streams(256);
     server.handle(Handle::with_control(control.clone())).first_request_timeout(HEADERS)
 }

@@ -71,20 +71,13 @@ impl Ledger {
     /// Writes them back; false if somebody else has written meanwhile.
     pub(super) async fn write(&self, page: Page) -> Result<bool, ClusterError> {
         let text = serde_json::to_string(&page.entries).expect("promises are JSON");
-        let written = match page.found {
-            Some(mut lease) => {
-                lease.metadata.annotations.get_or_insert_default().insert(PROMISED.to_owned(), text);
-                self.leases.replace(&self.name, &PostParams::default(), &lease).await
-            }
-            None => {
-                let annotations = BTreeMap::from([(PROMISED.to_owned(), text)]);
-                let metadata = ObjectMeta {
-                    name: Some(self.name.clone()),
-                    annotations: Some(annotations),
-                    ..ObjectMeta::default()
-                };
-                self.leases.create(&PostParams::default(), &Lease { metadata, spec: None }).await
-            }
+        let written = if let Some(mut lease) = page.found {
+            lease.metadata.annotations.get_or_insert_default().insert(PROMISED.to_owned(), text);
+            self.leases.replace(&self.name, &PostParams::default(), &lease).await
+        } else {
+            let annotations = Some(BTreeMap::from([(PROMISED.to_owned(), text)]));
+            let metadata = ObjectMeta { name: Some(self.name.clone()), annotations, ..ObjectMeta::default() };
+            self.leases.create(&PostParams::default(), &Lease { metadata, spec: None }).await
         };
         match written {
             Ok(_) => Ok(true),

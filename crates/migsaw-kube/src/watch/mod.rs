@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use crate::cluster::{Cluster, ClusterError, refused};
 use crate::scheduling::{Change, NodeObject, Pod};
 pub use heard::Heard;
-use watched::{Slice, Watched};
+use watched::{Listed, Slice, Watched};
 
 /// After so many seconds a watch is begun again, so that a dead connection is noticed.
 const WATCH_SECONDS: u32 = 60;
@@ -71,8 +71,8 @@ impl Cluster {
     pub fn watch(&self, watching: &Watching, heard: &Heard, tell: Sender<Told>) -> Result<JoinSet<()>, ClusterError> {
         let client = heard.client(&self.unhurried).map_err(refused("watch"))?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(nodes(client.clone(), tell.clone()));
-        tasks.spawn(pods(client.clone(), tell.clone()));
+        tasks.spawn(listed::<NodeObject>(client.clone(), tell.clone()));
+        tasks.spawn(listed::<Pod>(client.clone(), tell.clone()));
         if let Some((namespace, name)) = &watching.plan {
             tasks.spawn(plan(client.clone(), namespace.clone(), name.clone(), tell.clone()));
         }
@@ -115,55 +115,33 @@ fn last_cause(error: &dyn std::error::Error) -> String {
     if last.to_string() == error.to_string() { error.to_string() } else { format!("{error}: {last}") }
 }
 
-async fn nodes(client: Client, tell: Sender<Told>) {
-    let api: Api<Watched<NodeObject>> = Api::all(client);
-    let config = watcher::Config::default().page_size(PAGE);
-    let name = |node: &NodeObject| node.name().to_owned();
-    let change = (Change::Node as fn(NodeObject) -> Change, Change::NodeGone as fn(String) -> Change);
-    listed("nodes", events("nodes", api, config, tell.clone()), name, change, Change::NodesAre, tell).await;
-}
-
-async fn pods(client: Client, tell: Sender<Told>) {
-    let api: Api<Watched<Pod>> = Api::all(client);
-    let config = watcher::Config::default().page_size(PAGE);
-    let there = |pod: Pod| Change::Pod(Box::new(pod));
-    let change = (there as fn(Pod) -> Change, Change::PodGone as fn(String) -> Change);
-    listed("pods", events("pods", api, config, tell.clone()), |pod| pod.uid.clone(), change, Change::PodsAre, tell)
-        .await;
-}
-
 /// Tells of each object of a kind, and after a list which there are.
-async fn listed<T>(
-    kind: &'static str,
-    events: impl Stream<Item = Event<Watched<T>>>,
-    key: impl Fn(&T) -> String,
-    (there, gone): (fn(T) -> Change, fn(String) -> Change),
-    all: fn(HashSet<String>) -> Change,
-    tell: Sender<Told>,
-) {
-    let mut events = std::pin::pin!(events);
+async fn listed<T>(client: Client, tell: Sender<Told>)
+where
+    T: Listed + Clone + Debug + Send + 'static,
+    Watched<T>: Resource<DynamicType = ()>,
+{
+    let api: Api<Watched<T>> = Api::all(client);
+    let config = watcher::Config::default().page_size(PAGE);
+    let mut events = std::pin::pin!(events(T::KIND, api, config, tell.clone()));
     let mut keys = HashSet::new();
     while let Some(event) = events.next().await {
-        let object = |watched: Watched<T>| watched.object.map_err(|message| Told::Trouble(Trouble { kind, message }));
-        let told = match event {
+        let change = match event {
             Event::Init => {
                 keys.clear();
                 continue;
             }
-            Event::InitApply(watched) => object(watched).map_or_else(
-                |trouble| trouble,
-                |object| {
-                    keys.insert(key(&object));
-                    Told::Change(there(object))
-                },
-            ),
-            Event::InitDone => Told::Change(all(std::mem::take(&mut keys))),
-            Event::Apply(watched) => {
-                object(watched).map_or_else(|trouble| trouble, |object| Told::Change(there(object)))
-            }
-            Event::Delete(watched) => {
-                object(watched).map_or_else(|trouble| trouble, |object| Told::Change(gone(key(&object))))
-            }
+            Event::InitDone => Ok(T::all(std::mem::take(&mut keys))),
+            Event::InitApply(Watched { object, .. }) => object.map(|object| {
+                keys.insert(object.key());
+                object.there()
+            }),
+            Event::Apply(Watched { object, .. }) => object.map(T::there),
+            Event::Delete(Watched { object, .. }) => object.map(|object| T::gone(object.key())),
+        };
+        let told = match change {
+            Ok(change) => Told::Change(change),
+            Err(message) => Told::Trouble(Trouble { kind: T::KIND, message }),
         };
         if tell.send(told).await.is_err() {
             return;

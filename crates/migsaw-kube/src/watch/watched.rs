@@ -1,6 +1,7 @@
 //! Objects as a watch takes them: only what is needed is read, and one that cannot be read stops nothing.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
@@ -8,7 +9,7 @@ use kube::Resource;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::scheduling::{NodeObject, Pod};
+use crate::scheduling::{Change, NodeObject, Pod};
 
 /// An object of a watch, or why it cannot be read.
 #[derive(Debug, Clone)]
@@ -71,6 +72,58 @@ impl Read for Pod {
 
     fn version(&self) -> Option<String> {
         self.version.clone()
+    }
+}
+
+/// What is told of the objects of a kind.
+pub(super) trait Listed: Read {
+    /// The kind, as the API calls it.
+    const KIND: &'static str;
+    /// What tells an object from others.
+    fn key(&self) -> String;
+    fn there(self) -> Change;
+    fn gone(key: String) -> Change;
+    /// After a list: these are all.
+    fn all(keys: HashSet<String>) -> Change;
+}
+
+impl Listed for NodeObject {
+    const KIND: &'static str = "nodes";
+
+    fn key(&self) -> String {
+        self.name().to_owned()
+    }
+
+    fn there(self) -> Change {
+        Change::Node(self)
+    }
+
+    fn gone(key: String) -> Change {
+        Change::NodeGone(key)
+    }
+
+    fn all(keys: HashSet<String>) -> Change {
+        Change::NodesAre(keys)
+    }
+}
+
+impl Listed for Pod {
+    const KIND: &'static str = "pods";
+
+    fn key(&self) -> String {
+        self.uid.clone()
+    }
+
+    fn there(self) -> Change {
+        Change::Pod(Box::new(self))
+    }
+
+    fn gone(key: String) -> Change {
+        Change::PodGone(key)
+    }
+
+    fn all(keys: HashSet<String>) -> Change {
+        Change::PodsAre(keys)
     }
 }
 

@@ -112,13 +112,11 @@ fn verbs(entry: &Extender) -> Finding {
 
 fn transport(entry: &Extender) -> Finding {
     if !entry.url_prefix.starts_with("https://") {
-        return match is_local(&entry.url_prefix) {
-            true => Finding::ok("tlsConfig", "plain HTTP on this machine"),
-            false => Finding::problem(
-                "tlsConfig",
-                "plain HTTP to another machine",
-                "urlPrefix: https://…, enableHTTPS and caData",
-            ),
+        return if is_local(&entry.url_prefix) {
+            Finding::ok("tlsConfig", "plain HTTP on this machine")
+        } else {
+            let help = "urlPrefix: https://…, enableHTTPS and caData";
+            Finding::problem("tlsConfig", "plain HTTP to another machine", help)
         };
     }
     match &entry.tls_config {
@@ -169,14 +167,11 @@ fn counted(entry: &Extender) -> Finding {
 }
 
 fn cached(entry: &Extender) -> Finding {
-    match entry.node_cache_capable {
-        true => Finding::ok("nodeCacheCapable", "nodes are named, not sent"),
-        false => Finding::warning(
-            "nodeCacheCapable",
-            "whole nodes are sent: slow, and the scheduler's own scores then take all nodes for empty",
-            "nodeCacheCapable: true",
-        ),
+    if entry.node_cache_capable {
+        return Finding::ok("nodeCacheCapable", "nodes are named, not sent");
     }
+    let found = "whole nodes are sent: slow, and the scheduler's own scores then take all nodes for empty";
+    Finding::warning("nodeCacheCapable", found, "nodeCacheCapable: true")
 }
 
 fn sampled(config: &Config) -> Finding {

@@ -3,6 +3,8 @@
 mod config;
 mod verbs;
 
+use std::fmt::Write as _;
+
 use anyhow::{Context as _, Result};
 use migsaw_report::{Style, Tone, clean};
 use serde::Serialize;
@@ -97,9 +99,9 @@ fn text(findings: &[Finding], problems: usize, style: Style) -> String {
             Verdict::Warning => ("warning", Tone::Warn),
             Verdict::Problem => ("problem", Tone::Bad),
         };
-        text += &format!("{}  {about}: {}\n", style.paint(tone, word), clean(found));
+        let _ = writeln!(text, "{}  {about}: {}", style.paint(tone, word), clean(found));
         if let Some(help) = help {
-            text += &format!("         {}\n", style.paint(Tone::Faint, clean(help)));
+            let _ = writeln!(text, "         {}", style.paint(Tone::Faint, clean(help)));
         }
     }
     text

@@ -224,8 +224,8 @@ async fn ready(client: &Client, url: &str) -> Finding {
             Finding::ok("readiness", "ready, and its watches are live")
         }
         Ok(state) if state["ready"] == true => {
-            let stale = format!("ready, but has not heard of {} for long", state["stale"]);
-            Finding::warning("readiness", stale, "does it reach the API server?")
+            let found = format!("ready, but has not heard of {} for long", state["stale"]);
+            Finding::warning("readiness", found, "does it reach the API server?")
         }
         Ok(state) => Finding::problem("readiness", format!("not ready: {state}"), "its log says what it waits for"),
     }

@@ -12,7 +12,7 @@ use super::super::constraints::NODE_NAME;
 pub struct NodeLabels(Box<[(Arc<str>, Arc<str>)]>);
 
 impl NodeLabels {
-    pub(super) fn of(name: &str, labels: BTreeMap<String, String>, texts: &mut Texts) -> NodeLabels {
+    pub(super) fn of(name: &str, labels: &BTreeMap<String, String>, texts: &mut Texts) -> NodeLabels {
         let own = (texts.share(NODE_NAME), Arc::from(name));
         let shared = labels.iter().map(|(key, value)| (texts.share(key), texts.share(value)));
         let mut all: Vec<(Arc<str>, Arc<str>)> = shared.chain([own]).collect();

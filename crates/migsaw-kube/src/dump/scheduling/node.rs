@@ -88,6 +88,8 @@ pub struct Gpus {
     pub strategy: Strategy,
     /// How each is cut, as far as that can be told; GPUs with MIG off have no instances. The order says nothing.
     pub cut: Option<Vec<Counts>>,
+    /// Whether that is how the node was told to be cut; else it is one way of several that it could be.
+    pub is_told: bool,
 }
 
 /// What a rollout has in mind with a node.
@@ -125,7 +127,7 @@ impl NodeReader {
             rollout,
             is_recut: matches!(node.labels.get(STATE_LABEL).map(String::as_str), Some("pending" | "rebooting")),
             is_unavailable: node.cordoned || !node.ready,
-            labels: NodeLabels::of(&node.name, node.labels, &mut self.texts),
+            labels: NodeLabels::of(&node.name, &node.labels, &mut self.texts),
             name: node.name,
         }
     }
@@ -139,7 +141,8 @@ impl NodeReader {
         let fleet_node = judged.fleet.into_iter().next()?;
         let cut = self.cuts.of(node, &fleet_node, &mut warnings);
         let counts = |layout: Option<Layout>| layout.map(|layout| layout.counts()).unwrap_or_default();
+        let is_told = cut.as_ref().is_some_and(|cut| cut.is_told);
         let cut = cut.map(|cut| cut.gpus.into_iter().map(counts).collect());
-        Some(Gpus { model: fleet_node.model, count: fleet_node.gpus, strategy: fleet_node.strategy, cut })
+        Some(Gpus { model: fleet_node.model, count: fleet_node.gpus, strategy: fleet_node.strategy, cut, is_told })
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::super::collect::{Owner, owner_of_pod};
 use super::super::demands::demand_name;
+use super::super::quantity::Scalar;
 use super::super::wire::{Member, Metadata, PodSpec, Status, nullable};
 use super::super::{constraints, dra, requests};
 
@@ -118,7 +119,7 @@ impl Pod {
             },
             others: if is_particular { None } else { requests::others_of_pod(&spec) },
             selector: NodeSelector { terms: constraints.terms },
-            priority: spec.priority.as_ref().and_then(|priority| priority.integer()).unwrap_or(0),
+            priority: spec.priority.as_ref().and_then(Scalar::integer).unwrap_or(0),
             is_finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             is_terminating: metadata.deletion_timestamp.is_some(),
             name: std::mem::take(&mut metadata.name),

@@ -35,6 +35,8 @@ pub(in super::super) struct Cut {
     pub(in super::super) gpus: Gpus,
     /// Whether the indices are guessed.
     pub(super) in_any_order: bool,
+    /// Whether it is what the node was told, and not one of several that what it offers could be.
+    pub(in super::super) is_told: bool,
 }
 
 impl Cuts {
@@ -55,7 +57,7 @@ impl Cuts {
         }
         match (told, offered) {
             (Some(told), offered) if agrees(&told, offered.as_ref(), node, fleet_node) => {
-                Some(Cut { gpus: told, in_any_order: false })
+                Some(Cut { gpus: told, in_any_order: false, is_told: true })
             }
             (told, Some(offered)) => {
                 if told.is_some() {
@@ -64,7 +66,7 @@ impl Cuts {
                     warnings.add(WarningCode::StateAssumed, &object, message);
                 }
                 let in_any_order = offered.windows(2).any(|pair| pair[0] != pair[1]);
-                Some(Cut { gpus: offered, in_any_order })
+                Some(Cut { gpus: offered, in_any_order, is_told: false })
             }
             (_, None) => {
                 let message = "its labels do not tell how it is cut today: it counts as empty";

@@ -24,7 +24,7 @@ pub(super) struct Sight {
 impl Sight {
     /// Of a node about which it is known only how it is cut.
     pub(super) fn blind(cut: Cut) -> Sight {
-        let Cut { gpus, in_any_order } = cut;
+        let Cut { gpus, in_any_order, .. } = cut;
         Sight { gpus, in_any_order, unit: RecutUnit::Node, by: "", holds: BTreeMap::new() }
     }
 }
