@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use migsaw_kube::scheduling::Pod;
 
-use crate::decide::{self, Filtered, Held, Reason, Victim};
+use crate::decide::{self, Held, Reason, Victim};
 use crate::explain::{Decision, Journal};
 use crate::fleet::{Fleet, View};
 use crate::wire::{FilterResult, HostPriority, KeptNodes, MetaPod, Offered, PreemptArgs, PreemptResult, Text, Victims};
@@ -77,7 +77,7 @@ impl Extender {
         let claim = self.settings.ignored_by_scheduler.then_some(self.settings.claim_ttl);
         let filtered = decide::filter(&self.fleet, pod, offered.names(), claim, Instant::now());
         match filtered {
-            Filtered::Waiting(waiting) => {
+            Err(waiting) => {
                 self.journal.note(pod, Decision::Waiting(waiting.sentence()));
                 let error = Cow::Borrowed(waiting.sentence());
                 (
@@ -85,7 +85,7 @@ impl Extender {
                     Tally { offered: offered.names().len(), ..Tally::default() },
                 )
             }
-            Filtered::Verdicts(verdicts) => {
+            Ok(verdicts) => {
                 let tally = Tally::of(&verdicts);
                 // The scheduler does not ask for scores of one node.
                 let only = offered.names().zip(&verdicts).find(|(_, verdict)| tally.kept == 1 && verdict.is_ok());

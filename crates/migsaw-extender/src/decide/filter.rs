@@ -10,15 +10,6 @@ use migsaw_kube::scheduling::{Asks, Pod, Rollout};
 use super::Reason;
 use crate::fleet::{Cell, Fleet, GPU, View};
 
-/// What became of the nodes offered.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Filtered {
-    /// A verdict on each, in the order of the request.
-    Verdicts(Vec<Result<(), Reason>>),
-    /// Nothing can be said yet.
-    Waiting(Waiting),
-}
-
 /// Why a pod has to be tried again, rather than be turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waiting {
@@ -36,27 +27,27 @@ impl Waiting {
     }
 }
 
-/// Filters the nodes for a pod. With `claim` the pod claims each node that can take it, for so long.
+/// A verdict on each node, in the order of the request. With `claim` the pod claims each node that can take it, for so
+/// long.
+///
+/// # Errors
+/// [`Waiting`] if nothing can be said yet; then the pod claims nothing.
 pub(crate) fn filter<'n>(
     fleet: &Fleet,
     pod: &Pod,
     names: impl Iterator<Item = &'n str>,
     claim: Option<Duration>,
     now: Instant,
-) -> Filtered {
-    let pass = pod.asks.is_nothing();
-    if !pass {
-        // The scheduler asks anew, so nothing came of what it was told before.
-        fleet.claims.release(&pod.uid);
+) -> Result<Vec<Result<(), Reason>>, Waiting> {
+    if pod.asks.is_nothing() {
+        return Ok(names.map(|_| Ok(())).collect());
     }
+    // The scheduler asks anew, so nothing came of what it was told before.
+    fleet.claims.release(&pod.uid);
     let directory = fleet.directory();
-    let claim = claim.filter(|_| !pass && !pod.uid.is_empty());
-    let mut claiming = claim.map(|ttl| Claiming::of(pod, (now, ttl)));
+    let mut claiming = claim.filter(|_| !pod.uid.is_empty()).map(|ttl| Claiming::of(pod, (now, ttl)));
     let mut is_waiting = false;
     let verdict = |name: &str| {
-        if pass {
-            return Ok(());
-        }
         let cell = directory.get(name).ok_or(Reason::Unknown)?;
         let verdict = if let Some(claiming) = &mut claiming {
             claiming.claim(cell, pod)
@@ -72,11 +63,10 @@ pub(crate) fn filter<'n>(
         fleet.claims.note(&claiming.uid, claiming.cells);
     }
     if is_waiting {
-        // Nothing is promised then.
         fleet.claims.release(&pod.uid);
-        return Filtered::Waiting(Waiting::Victims);
+        return Err(Waiting::Victims);
     }
-    Filtered::Verdicts(verdicts)
+    Ok(verdicts)
 }
 
 /// A pod that claims nodes.

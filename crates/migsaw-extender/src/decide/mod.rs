@@ -5,7 +5,7 @@ mod preempt;
 mod prioritize;
 mod reason;
 
-pub(crate) use filter::{Filtered, filter, has_room, judge};
+pub(crate) use filter::{filter, has_room, judge};
 pub(crate) use preempt::{Held, Victim, preempt};
 pub(crate) use prioritize::{best, rank, scores};
 pub use reason::Reason;

@@ -154,7 +154,7 @@ async fn plan(client: Client, namespace: String, name: String, tell: Sender<Told
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let text = |map: ConfigMap| map.data.and_then(|mut data| data.remove(PLAN_KEY));
     let mut events = std::pin::pin!(events("configmaps", api, config, tell.clone()));
-    let mut found = None;
+    let (mut found, mut told) = (None, None);
     while let Some(event) = events.next().await {
         let plan = match event {
             Event::Init => {
@@ -169,6 +169,10 @@ async fn plan(client: Client, namespace: String, name: String, tell: Sender<Told
             Event::Apply(map) => text(map),
             Event::Delete(_) => None,
         };
+        if plan == told {
+            continue;
+        }
+        told.clone_from(&plan);
         if tell.send(Told::Change(Change::Plan(plan))).await.is_err() {
             return;
         }
