@@ -29,9 +29,12 @@ fn second() -> Value {
     pod("second", "1g.10gb=1")
 }
 
+fn claims_on(world: &World, node: &str) -> Value {
+    serde_json::to_value(world.extender.explain_node(node)).unwrap()["claims"].clone()
+}
+
 fn check(name: &str, world: &World, said: &str) {
-    let explained = |node: &str| serde_json::to_value(world.extender.explain_node(node)).unwrap()["claims"].clone();
-    let claims = format!("{} {}", explained("a"), explained("b"));
+    let claims = format!("{} {}", claims_on(world, "a"), claims_on(world, "b"));
     assert_eq!(world.filter(&second(), &["a", "b"]), expected(said), "{name}: {claims}");
 }
 
@@ -174,12 +177,16 @@ fn a_claim_ends_by_itself() {
     world.keeper.refresh(Instant::now() + LONG);
     assert!(world.keeper.fleet().claims.is_empty());
     check("all of it", &world, "a=ok b=ok");
-    // Nobody has to look after it for that.
-    let (world, _) = promised(Duration::from_millis(1));
-    let begun = Instant::now();
-    while world.filter(&second(), &["a"])["a"] != "ok" {
-        assert!(begun.elapsed() < Duration::from_secs(60), "the claim lasts");
-    }
+    // Nobody has to look after it for that, nor to ask for the node.
+    let is_over = |holds: &dyn Fn(&World) -> bool| {
+        let (world, _) = promised(Duration::from_millis(1));
+        let begun = Instant::now();
+        while !holds(&world) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the claim lasts");
+        }
+    };
+    is_over(&|world| world.filter(&second(), &["a"])["a"] == "ok");
+    is_over(&|world| claims_on(world, "a") == json!([]));
 }
 
 #[test]

@@ -73,6 +73,13 @@ fn the_fewest_go_and_of_these_the_least_important() {
         "u y",
     );
     check(
+        "also if another is the least important of all",
+        "1g.10gb=4,3g.40gb=2",
+        "1g.10gb=2,3g.40gb=1",
+        &[v("u", "1g.10gb=1", 0), v("w", "1g.10gb=1,3g.40gb=1", 9), v("x", "1g.10gb=2", 5), v("y", "3g.40gb=1", 5)],
+        "x y",
+    );
+    check(
         "who holds something else is spared",
         "1g.10gb=1,3g.40gb=1",
         "1g.10gb=1",

@@ -16,7 +16,7 @@ async fn is_ready(site: &Site) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn it_says_that_it_is_not_ready_and_goes_on_answering_for_a_while() {
-    let setup = Setup { shutdown_delay: Duration::from_secs(3), ..Setup::default() };
+    let setup = Setup { shutdown_delay: Duration::from_secs(8), ..Setup::default() };
     let mut site = Site::start(extender(), setup).await;
     site.health.synced();
     assert!(is_ready(&site).await);
@@ -87,7 +87,7 @@ async fn requests_that_do_not_end_do_not_keep_it() {
 async fn clients_on_kept_connections_lose_nothing() {
     let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
     let tls = Some(authority.issue("server", &[]).write(folder.path()));
-    let setup = Setup { tls, shutdown_delay: Duration::from_secs(2), ..Setup::default() };
+    let setup = Setup { tls, shutdown_delay: Duration::from_secs(5), ..Setup::default() };
     let mut site = Site::start(extender(), setup).await;
     let url = format!("https://{}/filter", site.at.verbs);
     let health = Arc::clone(&site.health);

@@ -57,7 +57,7 @@ async fn a_handshake_that_does_not_come_is_cut_off() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_does_not_come_to_an_end_is_cut_off() {
-    let setup = Setup { timeout: Duration::from_millis(300), max_in_flight: 2, ..Setup::default() };
+    let setup = Setup { timeout: Duration::from_secs(1), max_in_flight: 2, ..Setup::default() };
     let site = Site::start(extender(), setup).await;
     for head in ["Content-Length: 100000", "Transfer-Encoding: chunked"] {
         let mut silent = Connection::to(site.at.verbs).await;

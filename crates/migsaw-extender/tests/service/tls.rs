@@ -92,6 +92,7 @@ async fn with_names_of_clients_the_certificate_has_to_bear_one() {
             assert_eq!(answer.status() == 403, expected == 403, "{name} {path}");
         }
     }
+    assert_eq!((site.count("filter", "ok").await, site.count("filter", "forbidden").await), (2, 4));
     site.end().await;
 }
 
