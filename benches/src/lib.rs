@@ -1,8 +1,10 @@
-//! What is measured: planning problems of a given size, from seeds.
+//! What is measured: planning problems and fleets of a given size, from seeds.
 //!
 //! - [`mixes`]: one model, and four mixes of profiles;
-//! - [`mixed`]: six models in ten pools with something running, and a thousand demands with options.
+//! - [`mixed`]: six models in ten pools with something running, and a thousand demands with options;
+//! - [`extender`]: a scheduler extender under load.
 
+pub mod extender;
 pub mod memory;
 pub mod mixed;
 pub mod mixes;

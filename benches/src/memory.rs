@@ -1,9 +1,23 @@
-//! The process's own memory.
+//! The process's own memory, and that of another.
 
 /// Most memory the process had resident so far, in KiB; `None` where `/proc` does not say.
 pub fn peak_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak_kib_of("self")
+}
+
+/// The same of another process, by its id.
+pub fn peak_kib_of(process: &str) -> Option<u64> {
+    status(process, "VmHWM:")
+}
+
+/// Memory that a process, by its id or `self`, has resident now, in KiB; `None` where `/proc` does not say.
+pub fn resident_kib_of(process: &str) -> Option<u64> {
+    status(process, "VmRSS:")
+}
+
+fn status(process: &str, what: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(what))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
