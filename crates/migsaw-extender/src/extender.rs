@@ -49,8 +49,11 @@ pub struct Tally {
 
 impl Tally {
     fn of(verdicts: &[Result<(), Reason>]) -> Tally {
-        let count = |reason: Reason| verdicts.iter().filter(|verdict| **verdict == Err(reason)).count();
-        let reasons = Reason::ALL.into_iter().map(|reason| (reason, count(reason))).filter(|(_, n)| *n > 0);
+        let mut counts = [0; Reason::ALL.len()];
+        for reason in verdicts.iter().filter_map(|verdict| verdict.as_ref().err()) {
+            counts[*reason as usize] += 1;
+        }
+        let reasons = Reason::ALL.into_iter().zip(counts).filter(|(_, n)| *n > 0);
         let kept = verdicts.iter().filter(|verdict| verdict.is_ok()).count();
         Tally { offered: verdicts.len(), kept, reasons: reasons.collect() }
     }

@@ -112,7 +112,8 @@ pub(crate) fn judge(view: &View, pod: &Pod, claimed: &[Arc<Asks>]) -> Result<(),
         return under_way(view);
     }
     // What the node offers goes before what is known of its GPUs.
-    let is_offered = view.offers(asks);
+    let is_free = view.has_free(asks, claimed);
+    let is_offered = is_free || view.offers(asks);
     if !is_offered {
         never(view, asks)?;
     }
@@ -120,7 +121,7 @@ pub(crate) fn judge(view: &View, pod: &Pod, claimed: &[Arc<Asks>]) -> Result<(),
     if !is_offered {
         return Err(Reason::CutOtherwise);
     }
-    if !view.has_free(asks, claimed) {
+    if !is_free {
         return Err(Reason::Taken);
     }
     if asks.together && !is_on_one_gpu(view, asks) {

@@ -1,9 +1,11 @@
 //! Which of the nodes that can take a pod should.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use migsaw::score::State;
-use migsaw_kube::scheduling::{Pod, Rollout};
+use migsaw::geometry::{Counts, Model, ProfileId};
+use migsaw::score::Worth;
+use migsaw_kube::scheduling::{Asks, Pod, Rollout};
 
 use super::filter::has_room;
 use crate::fleet::{Fleet, Outlook, View};
@@ -28,6 +30,7 @@ pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, names: impl Iterator<Item = &'n
     let outlook = fleet.outlook();
     let demand = format!("{}/{}", pod.namespace, pod.demand);
     let planned = outlook.plan.as_ref().and_then(|plan| plan.on(&demand));
+    let mut measures = Measures { asks: &pod.asks, outlook: &outlook, known: Vec::new() };
     let ranked = names.map(|name| {
         let Some(cell) = directory.get(name) else { return Rank::Unknown };
         let claimed = cell.claimed.expected_beside(&pod.uid, now);
@@ -38,8 +41,7 @@ pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, names: impl Iterator<Item = &'n
         if !has_room(&view, &pod.asks, &cell.claimed.by_others(&pod.uid, now)) {
             return Rank::Unknown;
         }
-        let state = view.state(&claimed);
-        let loss = loss(&view, pod, &outlook, state);
+        let loss = measures.loss(&view, &claimed);
         let is_planned = || planned > 0 && view.pods_of(&demand) + coming < planned;
         match view.node.rollout {
             Some(Rollout::Now | Rollout::Later) => Rank::Leaving(loss),
@@ -50,13 +52,33 @@ pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, names: impl Iterator<Item = &'n
     ranked.collect()
 }
 
-/// What of the node's worth the pod takes.
-fn loss(view: &View, pod: &Pod, outlook: &Outlook, state: Option<State>) -> u64 {
-    let known = || {
+/// What a request comes to on each kind of GPUs, found once for all nodes that have them.
+struct Measures<'a> {
+    asks: &'a Asks,
+    outlook: &'a Outlook,
+    known: Vec<(Kind, Option<(&'a Worth, Counts)>)>,
+}
+
+/// A model, and the profile that its slices have where they are given as GPUs.
+type Kind = (*const Model, Option<ProfileId>);
+
+impl Measures<'_> {
+    /// What of a node's worth the pod takes beside those that are expected there.
+    fn loss(&mut self, view: &View, expected: &[Arc<Asks>]) -> u64 {
+        let measured = self.on(view).zip(view.state(expected));
+        measured.map_or(0, |((worth, ask), state)| worth.loss(&state, &ask))
+    }
+
+    fn on(&mut self, view: &View) -> Option<(&Worth, Counts)> {
         let gpus = view.node.gpus.as_ref()?;
-        Some(outlook.worth(&gpus.model)?.loss(&state?, &view.counts(&pod.asks)?))
-    };
-    known().unwrap_or(0)
+        let kind = (Arc::as_ptr(&gpus.model), view.sliced);
+        if let Some((_, measured)) = self.known.iter().find(|(known, _)| *known == kind) {
+            return *measured;
+        }
+        let measured = self.outlook.worth(&gpus.model).zip(view.counts(self.asks));
+        self.known.push((kind, measured));
+        measured
+    }
 }
 
 /// The best node, by its place in the request: of equally good ones the first by name, so that every replica names the
@@ -69,18 +91,20 @@ pub(crate) fn best<'n>(ranks: &[Rank], names: impl Iterator<Item = &'n str>) -> 
 /// scheduler adds scores up with those of its own. The best score is for one node alone; between equal ones the
 /// scheduler would draw lots, and pods that come together would be spread.
 pub(crate) fn scores(ranks: &[Rank], best: Option<usize>) -> Vec<i64> {
-    let mut different = ranks.to_vec();
-    different.sort_unstable();
-    different.dedup();
-    let steps = i64::try_from(different.len().saturating_sub(1)).unwrap_or(i64::MAX).max(1);
-    let score = |(place, rank): (usize, &Rank)| {
-        if Some(place) == best {
-            return MAX_SCORE;
+    let mut order: Vec<(Rank, usize)> = ranks.iter().enumerate().map(|(place, rank)| (*rank, place)).collect();
+    order.sort_unstable();
+    let different = order.chunk_by(|(a, _), (b, _)| a == b);
+    let steps = i64::try_from(different.clone().count().saturating_sub(1)).unwrap_or(i64::MAX).max(1);
+    let mut scores = vec![0; ranks.len()];
+    for (step, equal) in (0..).zip(different) {
+        for (_, place) in equal {
+            scores[*place] = (MAX_SCORE - 1) * (steps - step) / steps;
         }
-        let step = different.binary_search(rank).map_or(steps, |step| i64::try_from(step).unwrap_or(steps));
-        (MAX_SCORE - 1) * (steps - step.min(steps)) / steps
-    };
-    ranks.iter().enumerate().map(score).collect()
+    }
+    if let Some(best) = best {
+        scores[best] = MAX_SCORE;
+    }
+    scores
 }
 
 #[cfg(test)]

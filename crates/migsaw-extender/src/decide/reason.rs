@@ -110,6 +110,7 @@ mod tests {
 
     #[test]
     fn sentences_and_labels_differ_and_hold_no_number() {
+        assert!(Reason::ALL.iter().enumerate().all(|(place, reason)| *reason as usize == place));
         let sentences: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.sentence()).collect();
         let labels: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.label()).collect();
         assert_eq!((sentences.len(), labels.len()), (Reason::ALL.len(), Reason::ALL.len()));

@@ -11,7 +11,7 @@ use migsaw_kube::scheduling::{Asks, Change, Node, NodeReader, Pod};
 
 use super::outlook::{Assignments, Outlook, PlanError};
 use super::view::{Holder, View};
-use super::{Cell, Fleet, claims};
+use super::{Cell, Cells, Fleet, claims};
 
 /// Keeps a [`Fleet`] as the cluster is.
 #[derive(Debug)]
@@ -153,7 +153,7 @@ impl Keeper {
         self.nodes.retain(|name, _| !is_gone(name));
         if self.nodes.len() < before {
             self.is_outdated = true;
-            let mut cells = HashMap::clone(&self.fleet.nodes.load());
+            let mut cells = Cells::clone(&self.fleet.nodes.load());
             cells.retain(|name, _| self.nodes.contains_key(name));
             self.fleet.nodes.store(Arc::new(cells));
         }
@@ -257,7 +257,7 @@ impl Keeper {
             cell.view.store(Arc::new(view));
             return;
         }
-        let mut more = HashMap::clone(&cells);
+        let mut more = Cells::clone(&cells);
         more.extend(self.cell(name, view));
         self.fleet.nodes.store(Arc::new(more));
     }

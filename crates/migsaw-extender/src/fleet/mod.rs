@@ -10,11 +10,11 @@ mod outlook;
 mod seen;
 mod view;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use migsaw_kube::scheduling::Asks;
+use rustc_hash::FxHashMap;
 
 use crate::decide;
 
@@ -27,13 +27,16 @@ pub use view::{Holder, View};
 /// Everything a request reads.
 #[derive(Debug, Default)]
 pub struct Fleet {
-    nodes: ArcSwap<HashMap<Arc<str>, Arc<Cell>>>,
+    nodes: ArcSwap<Cells>,
     outlook: ArcSwap<Outlook>,
     /// Pods that are on their way to a node.
     pub claims: Claims,
     /// Pods that were seen on a node lately.
     seen: seen::Seen,
 }
+
+/// The nodes by name. Names come from the API server, so that nobody chooses them to collide.
+type Cells = FxHashMap<Arc<str>, Arc<Cell>>;
 
 /// A node.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ pub(crate) struct Cell {
 }
 
 /// The nodes as they were when a request came.
-pub(crate) struct Directory(arc_swap::Guard<Arc<HashMap<Arc<str>, Arc<Cell>>>>);
+pub(crate) struct Directory(arc_swap::Guard<Arc<Cells>>);
 
 impl Fleet {
     pub(crate) fn directory(&self) -> Directory {

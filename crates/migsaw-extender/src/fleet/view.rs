@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use migsaw::fleet::Strategy;
-use migsaw::geometry::{Counts, Model, ProfileName};
+use migsaw::geometry::{Counts, Model, ProfileId, ProfileName};
 use migsaw::score::State;
 use migsaw_kube::scheduling::{Asks, Node};
 
@@ -24,6 +24,8 @@ pub struct View {
     pub by_claims: bool,
     /// What is free by profile, if the model is known.
     state: Option<State>,
+    /// The profile of the slices that a node of strategy `single` gives as `nvidia.com/gpu`.
+    pub(crate) sliced: Option<ProfileId>,
 }
 
 /// A pod that is on a node and holds some of it.
@@ -54,12 +56,13 @@ impl View {
                 *free = free.saturating_sub(*n);
             }
         }
+        let sliced = sliced(&node);
         let state = node.gpus.as_ref().map(|gpus| State {
-            free: counts_on(&gpus.model, sliced(&node), &free),
+            free: counts_on(&gpus.model, sliced, &free),
             gpus: gpus.count,
             pods: u32::try_from(holders.len()).unwrap_or(u32::MAX),
         });
-        View { node, holders, free, by_claims, state }
+        View { node, holders, free, by_claims, state, sliced }
     }
 
     /// What is free by profile beside so many pods more, which hold these, if the model is known.
@@ -76,7 +79,7 @@ impl View {
     /// What a pod asks for by profile, if the model is known.
     pub(crate) fn counts(&self, asks: &Asks) -> Option<Counts> {
         let gpus = self.node.gpus.as_ref()?;
-        Some(counts_on(&gpus.model, sliced(&self.node), &asks.resources))
+        Some(counts_on(&gpus.model, self.sliced, &asks.resources))
     }
 
     /// Whether it has all of this free beside what others have claimed; what would be there if nobody held anything
@@ -110,19 +113,18 @@ impl View {
     }
 }
 
-/// The profile of the slices that a node of strategy `single` gives as `nvidia.com/gpu`.
-fn sliced(node: &Node) -> Option<&ProfileName> {
+fn sliced(node: &Node) -> Option<ProfileId> {
     let gpus = node.gpus.as_ref().filter(|gpus| gpus.strategy == Strategy::Single)?;
     let (profile, _) = gpus.cut.as_ref()?.first()?.iter().next()?;
-    Some(&gpus.model.get(profile).name)
+    Some(profile)
 }
 
 /// Resources by profile. Those that are none of the model's are left out, and numbers end at what a byte holds.
-fn counts_on(model: &Model, sliced: Option<&ProfileName>, resources: &BTreeMap<Arc<str>, u64>) -> Counts {
+fn counts_on(model: &Model, sliced: Option<ProfileId>, resources: &BTreeMap<Arc<str>, u64>) -> Counts {
     let mut counts = Counts::default();
     for (resource, n) in resources {
         let profile = match resource.as_ref() {
-            GPU => sliced.and_then(|profile| model.profile(profile)),
+            GPU => sliced,
             resource => ProfileName::from_resource(resource).and_then(|name| model.profile(&name.gpu_instance())),
         };
         if let Some(profile) = profile {

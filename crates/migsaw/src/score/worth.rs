@@ -1,6 +1,8 @@
 //! The worth of what is free on a node, by the formula in the module above.
 
-use crate::geometry::{Counts, Model, Occupancy, ProfileName};
+use smallvec::SmallVec;
+
+use crate::geometry::{Counts, Model, Occupancy, ProfileId, ProfileName};
 
 use super::mix::Mix;
 
@@ -17,7 +19,8 @@ pub struct Worth {
 /// A request of the mix on one model.
 #[derive(Debug, Clone)]
 struct Expected {
-    counts: Counts,
+    /// The instances of each profile that a pod takes.
+    needs: SmallVec<[(ProfileId, u8); 4]>,
     share: u64,
 }
 
@@ -39,23 +42,38 @@ impl Worth {
         for (instances, share) in mix.shares() {
             let Some(counts) = counts_of(model, instances.iter().map(|(profile, n)| (profile, *n))) else { continue };
             worth.idle_gpu = worth.idle_gpu.saturating_add(share.saturating_mul(most_on_gpu(model, &counts)));
-            worth.requests.push(Expected { counts, share });
+            worth.requests.push(Expected { needs: counts.iter().collect(), share });
         }
         worth
     }
 
     /// What a node in this state is worth.
     pub fn of(&self, state: &State) -> u64 {
-        let as_cut = self.requests.iter().map(|expected| expected.share.saturating_mul(most(&expected.counts, state)));
-        let recut = self.idle_gpu.saturating_mul(u64::from(state.gpus));
-        as_cut.fold(recut.checked_shr(state.pods).unwrap_or(0), u64::saturating_add)
+        let as_cut = self.requests.iter().map(|expected| expected.share * expected.most(&state.free));
+        as_cut.fold(self.recut(state.gpus, state.pods), u64::saturating_add)
     }
 
     /// What is lost when a pod takes `ask` of a node in this state; all the node is worth if that is not free.
     pub fn loss(&self, state: &State, ask: &Counts) -> u64 {
-        let before = self.of(state);
-        let Some(free) = state.free.minus(ask) else { return before };
-        before - self.of(&State { free, pods: state.pods.saturating_add(1), ..*state }).min(before)
+        let Some(free) = state.free.minus(ask) else { return self.of(state) };
+        // For all other requests the pod makes no difference.
+        let touched =
+            self.requests.iter().filter(|expected| expected.needs.iter().any(|(profile, _)| ask[*profile] > 0));
+        let as_cut = touched.map(|expected| expected.share * (expected.most(&state.free) - expected.most(&free)));
+        let recut = self.recut(state.gpus, state.pods) - self.recut(state.gpus, state.pods.saturating_add(1));
+        as_cut.fold(recut, u64::saturating_add)
+    }
+
+    /// What so many GPUs are worth that could be cut anew if the pods on them were gone.
+    fn recut(&self, gpus: u32, pods: u32) -> u64 {
+        self.idle_gpu.saturating_mul(u64::from(gpus)).checked_shr(pods).unwrap_or(0)
+    }
+}
+
+impl Expected {
+    /// The pods with this request that fit what is free.
+    fn most(&self, free: &Counts) -> u64 {
+        self.needs.iter().map(|(profile, n)| u64::from(free[*profile] / n)).min().unwrap_or(0)
     }
 }
 
@@ -67,11 +85,6 @@ fn counts_of<'a>(model: &Model, instances: impl IntoIterator<Item = (&'a Profile
         counts[profile] = counts[profile].checked_add(u8::try_from(n).ok()?)?;
     }
     Some(counts)
-}
-
-/// The pods with this request that fit what is free.
-fn most(request: &Counts, state: &State) -> u64 {
-    request.iter().map(|(profile, n)| u64::from(state.free[profile] / n)).min().unwrap_or(0)
 }
 
 /// The pods with this request that an idle GPU fits.
