@@ -26,7 +26,7 @@ pub struct Kind {
     product: &'static str,
     family: &'static str,
     mebibytes: u32,
-    /// From small to large, in the order of [`CUTS`].
+    /// From small to large, in the order of `CUTS`.
     pub profiles: [&'static str; 5],
 }
 
