@@ -1,7 +1,7 @@
 //! Binds pods to nodes, so that several who bind never give the same slices to two pods.
 //!
 //! Those who bind know of each other's bindings by a watch, which is late. So before a pod is bound it is promised its
-//! slices in an object of the node that all of them share ([`ledger`]): the API server lets only one write it at a
+//! slices in an object of the node that all of them share (`ledger`): the API server lets only one write it at a
 //! time, so whoever comes second sees the promise of the first. A promise lasts until every watch shows the pod.
 //!
 //! Who may bind what is free is for the caller to say, who sees the node and the promises.
