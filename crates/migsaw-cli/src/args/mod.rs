@@ -145,7 +145,10 @@ pub(crate) enum SchemaOf {
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.
 pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
     let name = called.and_then(|path| Path::new(path).file_stem()).map(|stem| stem.to_string_lossy());
-    let command = Cli::command().mut_subcommand("apply", of_the_live_cluster);
+    let command = Cli::command()
+        .mut_subcommand("apply", of_the_live_cluster)
+        // It has nothing to do with the operator.
+        .mut_subcommand("serve", |serve| serve.mut_arg("operator_namespace", |arg| arg.hide(true)));
     if name.is_some_and(|name| name.starts_with("kubectl-")) {
         let help = |text: &str| {
             text.replace("  migsaw ", "  kubectl migsaw ")

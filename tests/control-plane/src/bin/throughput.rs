@@ -1,5 +1,6 @@
 //! How many pods a second a real kube-scheduler places with migsaw's extender and without, in turns:
 //! `cargo run --release -p migsaw-control-plane --bin throughput -- target/release/migsaw [NODES] [PODS] [ROUNDS]`.
+//! In place of a binary it takes the address of an extender that runs already.
 //!
 //! All pods are there before the scheduler starts; what counts is the time from the first that is bound to the last.
 
@@ -27,7 +28,7 @@ const PORT: u16 = 18_888;
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, default: u32| arguments.get(at).map_or(Ok(default), |text| text.parse());
-    let migsaw = arguments.first().context("which migsaw? give target/release/migsaw")?;
+    let migsaw = arguments.first().context("which extender? give target/release/migsaw, or an address")?;
     let (nodes, pods, rounds) = (number(1, 1000)?, number(2, 2000)?, number(3, 3)?);
     let mut plane = ControlPlane::start().await?.context("build the control plane first")?;
     let client = plane.client();
@@ -42,7 +43,11 @@ async fn main() -> Result<()> {
         .buffer_unordered(16)
         .try_collect::<Vec<()>>()
         .await?;
-    let _serving = serve(migsaw, plane.kubeconfig()).await?;
+    let (_serving, url) = if migsaw.starts_with("http://") {
+        (None, migsaw.clone())
+    } else {
+        (Some(serve(migsaw, plane.kubeconfig()).await?), format!("http://127.0.0.1:{PORT}"))
+    };
     let mut out = std::io::stdout();
     writeln!(
         out,
@@ -51,7 +56,7 @@ async fn main() -> Result<()> {
     let mut ratios = Vec::new();
     for round in 1..=rounds {
         let mut rates = [0.0, 0.0];
-        for (rate, extenders) in rates.iter_mut().zip([json!([]), json!([entry()])]) {
+        for (rate, extenders) in rates.iter_mut().zip([json!([]), json!([entry(&url)])]) {
             *rate = placed_per_second(&mut plane, &client, pods, &extenders).await?;
         }
         ratios.push(rates[1] / rates[0]);
@@ -62,10 +67,10 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-fn entry() -> Value {
+fn entry(url: &str) -> Value {
     let managed = PROFILES.map(|p| json!({"name": format!("nvidia.com/mig-{p}"), "ignoredByScheduler": false}));
     json!({
-        "urlPrefix": format!("http://127.0.0.1:{PORT}"), "filterVerb": "filter", "prioritizeVerb": "prioritize",
+        "urlPrefix": url, "filterVerb": "filter", "prioritizeVerb": "prioritize",
         "preemptVerb": "preempt", "weight": 5, "nodeCacheCapable": true, "managedResources": managed,
     })
 }
