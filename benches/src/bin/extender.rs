@@ -24,6 +24,8 @@ use serde_json::Value;
 const MAX_IN_FLIGHT: usize = 64;
 /// Pods asked about before it counts.
 const WARM_UP: u32 = 20;
+/// So many pods are asked about again and again. They are never bound, and of so many no more wait at a time.
+const WAITING: u32 = 64;
 
 /// Measures the scheduler extender.
 #[derive(Debug, Parser)]
@@ -37,6 +39,9 @@ struct Args {
     /// Seconds for each figure of throughput
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// Pods that go from the fleet in a second, while as many come
+    #[arg(long, default_value_t = 200)]
+    churn: u32,
     /// From what the fleet is drawn
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -111,8 +116,12 @@ fn times(times: &[Duration]) -> Times {
 
 impl Bench {
     fn server(&self, shape: Shape) -> io::Result<Server> {
+        self.churning(shape, self.args.churn)
+    }
+
+    fn churning(&self, shape: Shape, churn: u32) -> io::Result<Server> {
         let shape = Shape { seed: self.args.seed, ..shape };
-        Server::start(&Served { shape, max_in_flight: MAX_IN_FLIGHT, tls: self.tls.clone() })
+        Server::start(&Served { shape, churn, max_in_flight: MAX_IN_FLIGHT, tls: self.tls.clone() })
     }
 
     fn row(&mut self, what: &str, [migsaw, other]: [&Times; 2]) {
@@ -173,7 +182,7 @@ impl Bench {
         let mut connections = [open(Who::Migsaw)?, open(Who::PassThrough)?];
         let mut asked = [Asked::default(), Asked::default()];
         for pod in 0..pods + WARM_UP {
-            let body = body(pod);
+            let body = body(pod % WAITING);
             let [filter, prioritize] = ["filter", "prioritize"].map(|verb| Question::new(verb, &body));
             // Who is first changes, so that neither always finds the body in the processor's cache.
             let order = if pod % 2 == 0 { [0, 1] } else { [1, 0] };
@@ -274,7 +283,7 @@ impl Bench {
         nodes: u32,
         (connections, lasting): (usize, Duration),
     ) -> io::Result<Crowd> {
-        let questions: Vec<[Question; 2]> = (0..64)
+        let questions: Vec<[Question; 2]> = (0..WAITING)
             .map(|pod| by_name(&pending(pod), nodes))
             .map(|body| ["filter", "prioritize"].map(|verb| Question::new(verb, &body)))
             .collect();
@@ -321,7 +330,7 @@ impl Bench {
         };
         for (nodes, slice_pods, other_pods) in sizes {
             let shape = Shape { slice_pods: Some(slice_pods), other_pods, ..Shape::of(nodes) };
-            let server = self.server(shape)?;
+            let server = self.churning(shape, 0)?;
             let question = |number| by_name(&pending(number), nodes);
             self.in_turn(&server, Wire::Http, 100, &question, true)?;
             let (resident, peak) = server.memory_kib().unwrap_or_default();

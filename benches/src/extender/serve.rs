@@ -2,7 +2,8 @@
 //!
 //! That process is the same program again, with [`ROLE`] as its first argument: it keeps a fleet, begins to listen,
 //! prints where, and answers until its standard input ends. What it does is what `migsaw serve` does, but for
-//! watching a cluster: two threads for requests, logging at `info`, the fleet refreshed twice a second.
+//! watching a cluster: two threads for requests, logging at `info`, the fleet refreshed twice a second, and
+//! pods that come and go meanwhile.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,11 +12,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use migsaw_extender::fleet::Keeper;
 use migsaw_extender::service::{Answers, App, Config, Health, Metrics, Service, TlsFiles};
 use migsaw_extender::{Extender, Settings};
+use migsaw_kube::scheduling::{Change, Pod};
 use serde_json::{Value, json};
 
-use super::fleet::{Shape, Took, keeper};
+use super::fleet::{Shape, Took, keeper, pods};
 use super::pass_through::PassThrough;
 use crate::memory;
 
@@ -24,6 +27,8 @@ pub const ROLE: &str = "serve";
 
 /// How often the fleet is refreshed.
 const REFRESH: Duration = Duration::from_millis(500);
+/// How often changes are taken.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +44,11 @@ pub enum Who {
 pub struct Served {
     /// The fleet.
     pub shape: Shape,
+    /// Pods that go in a second, while as many come.
+    pub churn: u32,
     /// The most requests in work.
     pub max_in_flight: usize,
-    /// A certificate and its key, PEM.
+    /// A certificate and its key, PEM. The log is written beside them.
     pub tls: (PathBuf, PathBuf),
 }
 
@@ -67,18 +74,24 @@ impl Server {
         let Shape { nodes, slice_pods, other_pods, ways, seed } = served.shape;
         let (certificate, key) = &served.tls;
         let slice_pods = slice_pods.map_or_else(|| "-".to_owned(), |pods| pods.to_string());
+        let log = certificate.with_file_name("server.log");
         let mut child = Command::new(std::env::current_exe()?)
             .arg(ROLE)
             .args([nodes.to_string(), slice_pods, other_pods.to_string(), ways.to_string(), seed.to_string()])
-            .arg(served.max_in_flight.to_string())
+            .args([served.churn.to_string(), served.max_in_flight.to_string()])
             .args([certificate, key])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&log)?)
             .spawn()?;
         let mut said = String::new();
         let out = child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
         BufReader::new(out).read_line(&mut said)?;
-        let addresses: Value = serde_json::from_str(&said)?;
+        let not_served = |error| {
+            let log = std::fs::read_to_string(&log).unwrap_or_default();
+            io::Error::other(format!("the server said `{said}` ({error})\n{log}"))
+        };
+        let addresses: Value = serde_json::from_str(&said).map_err(not_served)?;
         let number = |name: &str| addresses[name].as_u64().unwrap_or_default();
         let took = Took {
             objects: u32::try_from(number("objects")).unwrap_or(u32::MAX),
@@ -127,8 +140,8 @@ fn key(who: Who, is_tls: bool) -> &'static str {
 /// If it cannot.
 #[expect(clippy::print_stdout, reason = "by that the other process learns where")]
 pub fn serve(arguments: &[String]) -> io::Result<()> {
-    let [nodes, slice_pods, other_pods, ways, seed, max_in_flight, certificate, key_file] = arguments else {
-        return Err(io::Error::other("takes eight arguments"));
+    let [nodes, slice_pods, other_pods, ways, seed, churn, max_in_flight, certificate, key_file] = arguments else {
+        return Err(io::Error::other("takes nine arguments"));
     };
     let number = |text: &String| text.parse::<u32>().map_err(io::Error::other);
     let shape = Shape {
@@ -138,11 +151,11 @@ pub fn serve(arguments: &[String]) -> io::Result<()> {
         ways: number(ways)?.into(),
         seed: seed.parse().map_err(io::Error::other)?,
     };
-    let max_in_flight = number(max_in_flight)? as usize;
+    let (churn, max_in_flight) = (number(churn)?, number(max_in_flight)? as usize);
     let tls = TlsFiles { certificate: certificate.into(), key: key_file.into(), client_ca: None };
     log_to_stderr();
 
-    let (mut keeper, took) = keeper(&shape);
+    let (keeper, took) = keeper(&shape);
     let extender = || Extender::new(Arc::clone(keeper.fleet()), Settings::default());
     let services = [
         (Who::Migsaw, false, Kind::Migsaw(Box::new(extender()))),
@@ -168,18 +181,42 @@ pub fn serve(arguments: &[String]) -> io::Result<()> {
         said["resident_kib"] = json!(memory::resident_kib_of("self"));
         said["peak_kib"] = json!(memory::peak_kib());
         println!("{said}");
-        tokio::spawn(async move {
-            let mut refresh = tokio::time::interval(REFRESH);
-            loop {
-                refresh.tick().await;
-                keeper.refresh(Instant::now());
-            }
-        });
+        tokio::spawn(keep(keeper, coming_and_going(&shape, churn), churn));
         let ended = tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()));
         ended.await.map_err(io::Error::other)?.map(drop)
     })?;
     runtime.shutdown_background();
     Ok(())
+}
+
+/// Some of the pods, spread over the fleet.
+fn coming_and_going(shape: &Shape, churn: u32) -> Vec<Pod> {
+    let most = if churn == 0 { 0 } else { 2_000 };
+    let read = |text: String| serde_json::from_str(&text).expect("a pod");
+    pods(shape).step_by(7).take(most).map(read).collect()
+}
+
+/// Keeps the fleet, from which so many pods go in a second and come back.
+async fn keep(mut keeper: Keeper, pods: Vec<Pod>, churn: u32) {
+    let mut tick = tokio::time::interval(TICK);
+    let mut refreshed = Instant::now();
+    let mut pods = pods.iter().cycle();
+    let mut due = 0.0;
+    loop {
+        tick.tick().await;
+        due += f64::from(churn) * TICK.as_secs_f64();
+        while due >= 1.0 {
+            due -= 1.0;
+            let Some(pod) = pods.next() else { continue };
+            for change in [Change::PodGone(pod.uid.clone()), Change::Pod(Box::new(pod.clone()))] {
+                keeper.apply(change).expect("no plan is told of");
+            }
+        }
+        if refreshed.elapsed() >= REFRESH {
+            refreshed = Instant::now();
+            keeper.refresh(refreshed);
+        }
+    }
 }
 
 enum Kind {
