@@ -13,11 +13,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Debug;
 use std::time::Duration;
 
+use backon::ExponentialBuilder;
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event, ExponentialBackoff, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
@@ -30,6 +31,8 @@ use watched::{Listed, Slice, Watched};
 
 /// After so many seconds a watch is begun again, so that a dead connection is noticed.
 const WATCH_SECONDS: u32 = 60;
+/// A watch that fails is begun again after this long, at most: what is told must not be much older than the outage.
+const LATEST_AGAIN: Duration = Duration::from_secs(5);
 /// How long to wait before it is tried again whether there are `ResourceSlice`s.
 const AGAIN: Duration = Duration::from_secs(15);
 /// Objects in a page of a first list.
@@ -92,7 +95,12 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let config = config.timeout(WATCH_SECONDS);
-    watcher(api, config).default_backoff().filter_map(move |event| {
+    let again = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(LATEST_AGAIN)
+        .with_jitter()
+        .without_max_times();
+    watcher(api, config).backoff(ExponentialBackoff::from(again)).filter_map(move |event| {
         let tell = tell.clone();
         async move {
             match event {
