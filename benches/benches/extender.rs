@@ -1,15 +1,15 @@
 //! How long does the scheduler extender think about a pod, without HTTP and JSON around it?
 //!
-//! `filter` and `prioritize` of a pod that some nodes can take, and `filter` of one that none ever could. With
+//! `filter` and `prioritize` of pods that some nodes can take, and `filter` of one that none ever could. `claiming` is
+//! `filter` where the scheduler does not count slices itself, of one pod, and while 64 others have claimed nodes. With
 //! `--test`, as in CI, each of the small ones runs once.
 
-use std::borrow::Cow;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use migsaw_benches::extender::fleet::{Shape, keeper, name};
-use migsaw_benches::extender::requests::{hopeless, pending};
-use migsaw_extender::wire::Offered;
+use migsaw_benches::extender::fleet::{Shape, keeper};
+use migsaw_benches::extender::requests::{by_name, hopeless, pending};
+use migsaw_extender::wire::Args;
 use migsaw_extender::{Extender, Settings};
 use migsaw_kube::scheduling::Pod;
 
@@ -25,7 +25,10 @@ fn decisions(c: &mut Criterion) {
         let extender = Extender::new(keeper.fleet().clone(), Settings::default());
         let claiming = Settings { ignored_by_scheduler: true, ..Settings::default() };
         let claiming = Extender::new(keeper.fleet().clone(), claiming);
-        let offered = Offered::Names((0..nodes).map(|number| Cow::Owned(name(number))).collect());
+        // As in a request, the names are where they were read.
+        let body = by_name(&pending(0), nodes);
+        let mut args: Args<'_> = serde_json::from_str(&body).expect("arguments");
+        let offered = args.offered().expect("nodes with names");
         let mut group = c.benchmark_group("extender");
         group.throughput(Throughput::Elements(nodes.into()));
         for (kind, number) in [("one", 0), ("pair", 3), ("selecting", 4)] {
@@ -43,6 +46,12 @@ fn decisions(c: &mut Criterion) {
         });
         let pod = pod(&pending(0));
         group.bench_function(BenchmarkId::new("filter/claiming", nodes), |b| {
+            b.iter(|| claiming.filter(black_box(&pod), &offered).1);
+        });
+        for number in 1..=64 {
+            claiming.filter(&self::pod(&pending(number)), &offered);
+        }
+        group.bench_function(BenchmarkId::new("filter/claiming-beside-64", nodes), |b| {
             b.iter(|| claiming.filter(black_box(&pod), &offered).1);
         });
         group.finish();

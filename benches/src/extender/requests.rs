@@ -14,6 +14,10 @@ const ASKS: [(&str, u64); 8] = [
     ("2g.20gb", 2),
 ];
 
+/// Zones, and workers of the scheduler (its `parallelism`).
+const ZONES: u32 = 3;
+const WORKERS: usize = 16;
+
 /// A profile that no model of the fleet has.
 const HOPELESS: (&str, u64) = ("1g.18gb", 1);
 
@@ -32,14 +36,45 @@ fn waiting(number: u32, slices: (&str, u64), is_particular: bool) -> String {
     pod(PodText { number: 90_000_000 + number, slices: Some(slices), on: None, is_particular })
 }
 
+/// All nodes in the order in which a scheduler names them: zone by zone in turn, and then as they come out of its
+/// workers, each of which takes a square root's worth of them at a time.
+pub fn order(nodes: u32) -> Vec<u32> {
+    let by_zone =
+        (0..ZONES).flat_map(|zone| (zone..nodes).step_by(ZONES as usize).zip(0..).map(move |(n, at)| (at, zone, n)));
+    let mut by_zone: Vec<(u32, u32, u32)> = by_zone.collect();
+    by_zone.sort_unstable();
+    let in_turn: Vec<u32> = by_zone.into_iter().map(|(_, _, number)| number).collect();
+    let shares: Vec<&[u32]> = in_turn.chunks(nodes.isqrt().max(1) as usize).collect();
+    let at_once = |shares: &[&[u32]]| -> Vec<u32> {
+        let longest = shares.iter().map(|share| share.len()).max().unwrap_or(0);
+        (0..longest).flat_map(|at| shares.iter().filter_map(move |share| share.get(at).copied())).collect()
+    };
+    shares.chunks(WORKERS).flat_map(at_once).collect()
+}
+
 /// A body with the names of all nodes.
 pub fn by_name(pod: &str, nodes: u32) -> String {
-    let names: Vec<String> = (0..nodes).map(|number| format!("\"{}\"", name(number))).collect();
+    let names: Vec<String> = order(nodes).into_iter().map(|number| format!("\"{}\"", name(number))).collect();
     format!(r#"{{"Pod":{pod},"Nodes":null,"NodeNames":[{}]}}"#, names.join(","))
 }
 
 /// A body with all nodes, whole.
 pub fn whole(pod: &str, shape: &Shape) -> String {
-    let nodes: Vec<String> = (0..shape.nodes).map(|number| node(shape, number).json()).collect();
+    let nodes: Vec<String> = order(shape.nodes).into_iter().map(|number| node(shape, number).json()).collect();
     format!(r#"{{"Pod":{pod},"Nodes":{{"metadata":{{}},"items":[{}]}},"NodeNames":null}}"#, nodes.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_node_is_named_once_whatever_the_order() {
+        for nodes in [0, 1, 2, 3, 100, 5000] {
+            let mut order = order(nodes);
+            assert_eq!(order.is_sorted(), nodes < 2, "{nodes}");
+            order.sort_unstable();
+            assert!(order.into_iter().eq(0..nodes));
+        }
+    }
 }
