@@ -25,6 +25,7 @@ mod layout;
 mod misfit;
 mod model;
 mod name;
+mod states;
 mod stranded;
 
 pub use catalog::{Catalog, ModelError, product_of};
@@ -40,6 +41,7 @@ pub use model::{
     PciDevice, Profile, ProfileId, PublishedEngines, Sourced,
 };
 pub use name::{InvalidProfileName, ProfileName};
+pub use states::{StateId, States, Step};
 pub use stranded::{Blocked, Reach, Stranded, StrandedUnit};
 
 pub(crate) use catalog::nearest;

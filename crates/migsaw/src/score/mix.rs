@@ -1,6 +1,6 @@
 //! Which pods are expected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::demand::{Demand, Request};
 use crate::geometry::ProfileName;
@@ -41,6 +41,11 @@ impl Mix {
     /// Each request with the pods that make it, in the order of the profiles' names.
     pub fn requests(&self) -> impl Iterator<Item = (&BTreeMap<ProfileName, u32>, u64)> {
         self.pods.iter().map(|(instances, pods)| (instances, *pods))
+    }
+
+    /// Each profile that is expected, once.
+    pub fn profiles(&self) -> impl Iterator<Item = &ProfileName> {
+        self.pods.keys().flat_map(BTreeMap::keys).collect::<BTreeSet<_>>().into_iter()
     }
 
     /// Each request with its share of all compute slices asked for, in parts of [`Mix::WHOLE`].

@@ -41,7 +41,9 @@
 //! ```
 
 mod mix;
+mod room;
 mod worth;
 
 pub use mix::Mix;
+pub use room::Room;
 pub use worth::{State, Worth};

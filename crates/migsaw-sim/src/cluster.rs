@@ -1,0 +1,312 @@
+//! The GPUs as they are at a moment, and the places that a policy chooses among them.
+
+use std::collections::BTreeSet;
+
+use fixedbitset::FixedBitSet;
+use migsaw::geometry::{Placement, StateId, Step};
+use migsaw::score::Mix;
+use smallvec::SmallVec;
+
+use crate::policy::{NodeUse, Policy, Rule, Ties};
+use crate::rng::Rng;
+use crate::site::{Kind, Site, index};
+
+/// Where an instance is put: the GPU, and the step that puts it there.
+pub(crate) type Place = (u32, Step);
+/// Where all instances of a pod are put.
+pub(crate) type Places = SmallVec<[Place; 2]>;
+
+/// The state of each GPU.
+#[derive(Debug)]
+pub(crate) struct Cluster<'a> {
+    pub(crate) site: &'a Site,
+    states: Vec<StateId>,
+    chooser: Chooser,
+    lots: Rng,
+    /// Placement units taken.
+    pub(crate) busy: u64,
+    /// GPUs with something on them.
+    pub(crate) active: u64,
+}
+
+#[derive(Debug)]
+enum Chooser {
+    Ranked(Ranks),
+    Scored(fn(&NodeUse) -> i64, Ties),
+    None,
+}
+
+impl<'a> Cluster<'a> {
+    pub(crate) fn new(site: &'a Site, policy: &Policy, mix: &Mix, seed: u64) -> Cluster<'a> {
+        let chooser = match policy.rule {
+            Rule::Gpu { losses, ties } => Chooser::Ranked(Ranks::new(site, losses, mix, ties)),
+            Rule::Node { score, ties } => Chooser::Scored(score, ties),
+            Rule::Repacked => Chooser::None,
+        };
+        let mut cluster = Cluster {
+            site,
+            states: vec![StateId::EMPTY; site.gpus.len()],
+            chooser,
+            lots: Rng::new(seed),
+            busy: 0,
+            active: 0,
+        };
+        for (gpu, first) in site.gpus.iter().enumerate() {
+            cluster.set(index(gpu), first.first);
+        }
+        cluster
+    }
+
+    pub(crate) fn state(&self, gpu: u32) -> StateId {
+        self.states[gpu as usize]
+    }
+
+    /// Whether the policy ranks GPUs, so that [`Cluster::loss`] is known.
+    pub(crate) fn loss(&self, gpu: u32, from: StateId, placement: Placement) -> Option<(i64, Step)> {
+        let Chooser::Ranked(ranks) = &self.chooser else { return None };
+        ranks.loss(self.site.kind(gpu), from, placement)
+    }
+
+    /// Where the policy puts a pod that takes these instances; `None` if it fits nowhere.
+    pub(crate) fn choose(&mut self, asks: &[(u16, u8)]) -> Option<Places> {
+        match (&mut self.chooser, asks) {
+            (Chooser::Ranked(ranks), [(profile, 1)]) => {
+                let place = ranks.best(*profile)?;
+                Some([place].into_iter().collect())
+            }
+            (Chooser::Ranked(ranks), _) => {
+                let on_node = |node: usize| ranks.together(self.site, &self.states, node, asks);
+                let nodes = (0..self.site.nodes.len()).filter_map(on_node);
+                nodes.min_by_key(|(loss, _)| *loss).map(|(_, places)| places)
+            }
+            (Chooser::Scored(score, ties), _) => {
+                let (score, ties) = (*score, *ties);
+                let mut best: Option<(i64, usize, Places)> = None;
+                for node in 0..self.site.nodes.len() {
+                    let Some(places) = first_places(self.site, &self.states, node, asks) else { continue };
+                    let points = score(&used(self.site, &self.states, node, asks));
+                    let equals = match &best {
+                        Some((most, _, _)) if *most > points => continue,
+                        Some((most, equals, _)) if *most == points => equals + 1,
+                        _ => 1,
+                    };
+                    // Each of n equals is kept with a chance of one in n.
+                    let is_kept = equals == 1 || (ties == Ties::ByLot && self.lots.below(equals) == 0);
+                    let kept = if is_kept { places } else { best.map(|(_, _, kept)| kept).unwrap_or_default() };
+                    best = Some((points, equals, kept));
+                }
+                best.map(|(_, _, places)| places)
+            }
+            (Chooser::None, _) => None,
+        }
+    }
+
+    /// Puts a GPU into a state.
+    pub(crate) fn set(&mut self, gpu: u32, to: StateId) {
+        let kind = self.site.kind(gpu);
+        let from = std::mem::replace(&mut self.states[gpu as usize], to);
+        let units = |state| u64::from(kind.states.units(state).count_ones());
+        self.busy = self.busy + units(to) - units(from);
+        self.active = self.active + u64::from(to != StateId::EMPTY) - u64::from(from != StateId::EMPTY);
+        if let Chooser::Ranked(ranks) = &mut self.chooser {
+            ranks.moved(kind.base + from.0, kind.base + to.0, gpu);
+        }
+    }
+
+    /// Takes an instance away.
+    pub(crate) fn remove(&mut self, gpu: u32, placement: Placement) {
+        let to = self.site.kind(gpu).states.without(self.state(gpu), placement);
+        self.set(gpu, to.expect("the instance is there"));
+    }
+}
+
+/// For each profile, all states that can take it, best first, and which GPUs are in them.
+#[derive(Debug)]
+struct Ranks {
+    ladders: Vec<Ladder>,
+    /// The GPUs in each state, by the state's number among those of all kinds.
+    gpus: Vec<BTreeSet<u32>>,
+    ties: Ties,
+    /// The GPU after the last one taken.
+    next: u32,
+}
+
+#[derive(Debug)]
+struct Ladder {
+    rungs: Vec<Rung>,
+    /// The rung of each state; `NONE` if the profile cannot be placed on it.
+    rung_of: Vec<u32>,
+    /// The rungs with a GPU.
+    present: FixedBitSet,
+    /// For each state, what each step loses, in the order of the state's additions.
+    losses: Vec<Vec<Option<i64>>>,
+}
+
+/// A state, and the best way to place the profile on it.
+#[derive(Debug, Clone, Copy)]
+struct Rung {
+    state: u32,
+    step: Step,
+    loss: i64,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Ranks {
+    fn new(site: &Site, losses: fn(&Kind, &Mix) -> crate::policy::Losses, mix: &Mix, ties: Ties) -> Ranks {
+        let by_kind: Vec<Vec<Vec<Option<i64>>>> = site
+            .kinds
+            .iter()
+            .map(|kind| {
+                let loss = losses(kind, mix);
+                let of = |state| kind.states.additions(state).iter().map(|step| loss(state, step)).collect();
+                kind.states.ids().map(of).collect()
+            })
+            .collect();
+        let ladders = (0..site.profiles.len()).map(|profile| Ladder::new(site, profile, &by_kind)).collect();
+        Ranks { ladders, gpus: vec![BTreeSet::new(); site.states()], ties, next: 0 }.with_idle(site)
+    }
+
+    /// Every GPU in its empty state.
+    fn with_idle(mut self, site: &Site) -> Ranks {
+        for (gpu, _) in site.gpus.iter().enumerate() {
+            let base = site.kind(index(gpu)).base;
+            self.gpus[base as usize].insert(index(gpu));
+            self.ladders.iter_mut().for_each(|ladder| ladder.mark(base, true));
+        }
+        self
+    }
+
+    fn best(&mut self, profile: u16) -> Option<Place> {
+        let ladder = &self.ladders[usize::from(profile)];
+        let mut present = ladder.present.ones().map(|at| &ladder.rungs[at]);
+        let first = present.next()?;
+        let equals = std::iter::once(first).chain(present.take_while(|rung| rung.loss == first.loss));
+        let found =
+            |from: u32, rung: &Rung| self.gpus[rung.state as usize].range(from..).next().map(|gpu| (*gpu, rung.step));
+        let by_gpu = |place: &Place| place.0;
+        let place = match self.ties {
+            Ties::InTurn => {
+                let after = equals.clone().filter_map(|rung| found(self.next, rung)).min_by_key(by_gpu);
+                after.or_else(|| equals.filter_map(|rung| found(0, rung)).min_by_key(by_gpu))?
+            }
+            Ties::First | Ties::ByLot => equals.filter_map(|rung| found(0, rung)).min_by_key(by_gpu)?,
+        };
+        self.next = place.0 + 1;
+        Some(place)
+    }
+
+    /// Where all these instances go on one node, one after the other and larger ones first, and what that loses.
+    fn together(&self, site: &Site, states: &[StateId], node: usize, asks: &[(u16, u8)]) -> Option<(i64, Places)> {
+        let gpus = site.nodes[node].clone();
+        let mut here: Vec<StateId> = gpus.clone().map(|gpu| states[gpu as usize]).collect();
+        let (mut lost, mut places) = (0, Places::new());
+        for profile in one_by_one(site, asks) {
+            let ladder = &self.ladders[usize::from(profile)];
+            let rung = |(at, state): (usize, &StateId)| {
+                let gpu = gpus.start + index(at);
+                let rung = ladder.rung_of[(site.kind(gpu).base + state.0) as usize];
+                (rung != NONE).then(|| (gpu, ladder.rungs[rung as usize]))
+            };
+            let (gpu, rung) = here.iter().enumerate().filter_map(rung).min_by_key(|(gpu, rung)| (rung.loss, *gpu))?;
+            lost += rung.loss;
+            here[(gpu - gpus.start) as usize] = rung.step.to;
+            places.push((gpu, rung.step));
+        }
+        Some((lost, places))
+    }
+
+    fn loss(&self, kind: &Kind, from: StateId, placement: Placement) -> Option<(i64, Step)> {
+        let ladder = self.ladders.first()?;
+        let at = kind.states.additions(from).iter().position(|step| step.placement == placement)?;
+        Some((ladder.losses[(kind.base + from.0) as usize][at]?, kind.states.additions(from)[at]))
+    }
+
+    fn moved(&mut self, from: u32, to: u32, gpu: u32) {
+        let left = &mut self.gpus[from as usize];
+        left.remove(&gpu);
+        if left.is_empty() {
+            self.ladders.iter_mut().for_each(|ladder| ladder.mark(from, false));
+        }
+        let joined = &mut self.gpus[to as usize];
+        if joined.is_empty() {
+            self.ladders.iter_mut().for_each(|ladder| ladder.mark(to, true));
+        }
+        joined.insert(gpu);
+    }
+}
+
+impl Ladder {
+    fn new(site: &Site, profile: usize, losses: &[Vec<Vec<Option<i64>>>]) -> Ladder {
+        let mut rungs: Vec<Rung> = Vec::new();
+        for (kind, losses) in site.kinds.iter().zip(losses) {
+            let Some(id) = kind.profiles[profile] else { continue };
+            for state in kind.states.ids() {
+                let steps = kind.states.additions(state).iter().zip(&losses[state.index()]);
+                let fitting = steps.filter(|(step, _)| step.placement.profile == id);
+                let best = fitting.filter_map(|(step, loss)| Some((*step, (*loss)?)));
+                if let Some((step, loss)) = best.min_by_key(|(step, loss)| (*loss, step.placement.start)) {
+                    rungs.push(Rung { state: kind.base + state.0, step, loss });
+                }
+            }
+        }
+        rungs.sort_by_key(|rung| (rung.loss, rung.state));
+        let mut rung_of = vec![NONE; site.states()];
+        rungs.iter().enumerate().for_each(|(at, rung)| rung_of[rung.state as usize] = index(at));
+        let present = FixedBitSet::with_capacity(rungs.len());
+        Ladder { rungs, rung_of, present, losses: losses.iter().flatten().cloned().collect() }
+    }
+
+    fn mark(&mut self, state: u32, is_present: bool) {
+        let rung = self.rung_of[state as usize];
+        if rung != NONE {
+            self.present.set(rung as usize, is_present);
+        }
+    }
+}
+
+/// Each instance by itself, larger ones first.
+fn one_by_one(site: &Site, asks: &[(u16, u8)]) -> Vec<u16> {
+    let sizes = site.sizes();
+    let mut each: Vec<u16> =
+        asks.iter().flat_map(|(profile, n)| std::iter::repeat_n(*profile, usize::from(*n))).collect();
+    each.sort_by_key(|profile| std::cmp::Reverse(sizes[usize::from(*profile)]));
+    each
+}
+
+/// The first places on a node where these instances fit: lowest GPU, lowest start.
+fn first_places(site: &Site, states: &[StateId], node: usize, asks: &[(u16, u8)]) -> Option<Places> {
+    let gpus = site.nodes[node].clone();
+    let mut here: Vec<StateId> = gpus.clone().map(|gpu| states[gpu as usize]).collect();
+    let mut places = Places::new();
+    for profile in one_by_one(site, asks) {
+        let fits = |(at, state): (usize, &StateId)| {
+            let gpu = gpus.start + index(at);
+            let kind = site.kind(gpu);
+            let id = kind.profiles[usize::from(profile)]?;
+            let fitting = kind.states.additions(*state).iter().filter(|step| step.placement.profile == id);
+            Some((gpu, *fitting.min_by_key(|step| step.placement.start)?))
+        };
+        let (gpu, step) = here.iter().enumerate().find_map(fits)?;
+        here[(gpu - gpus.start) as usize] = step.to;
+        places.push((gpu, step));
+    }
+    Some(places)
+}
+
+/// How a node's instances of the first profile that is asked for would be used.
+fn used(site: &Site, states: &[StateId], node: usize, asks: &[(u16, u8)]) -> NodeUse {
+    let Some(&(profile, more)) = asks.first() else { return NodeUse { all: 0, used: 0 } };
+    let (mut all, mut used) = (0, u64::from(more));
+    for gpu in site.nodes[node].clone() {
+        let kind = site.kind(gpu);
+        let Some(id) = kind.profiles[usize::from(profile)] else { continue };
+        let of = |layout: &migsaw::geometry::Layout| {
+            layout.placements().iter().filter(|placement| placement.profile == id).count() as u64
+        };
+        used += of(kind.states.layout(states[gpu as usize]));
+        // A GPU that is not cut has as many as it could be cut into.
+        all += kind.cut.as_ref().map_or_else(|| u64::from(kind.model.get(id).max_instances), of);
+    }
+    NodeUse { all, used }
+}

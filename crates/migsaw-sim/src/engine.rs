@@ -1,0 +1,254 @@
+//! Virtual time: pods come, are placed or wait, and leave.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+use std::ops::Range;
+
+use migsaw::geometry::{Placement, ProfileId};
+use migsaw::score::Mix;
+use smallvec::SmallVec;
+
+use crate::bound::Together;
+use crate::cluster::{Cluster, Places};
+use crate::outcome::{Counting, Now, Outcome};
+use crate::policy::{Policy, Rule, shares, unusable};
+use crate::site::{Site, index};
+use crate::workload::{Pod, Workload};
+
+/// How a simulation goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// What becomes of a pod that fits nowhere.
+    pub misfits: Misfits,
+    /// Only pods that come within this time count, in seconds from the beginning.
+    pub measured: Range<u64>,
+    /// How many moments the outcome's series has.
+    pub samples: u32,
+    /// Decides what is left to chance.
+    pub seed: u64,
+}
+
+/// What becomes of a pod that fits nowhere when it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Misfits {
+    /// It goes away.
+    #[default]
+    Refused,
+    /// It waits, and is tried again whenever something has left; higher priorities first, then by arrival.
+    Wait,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { misfits: Misfits::Refused, measured: 0..u64::MAX, samples: 0, seed: 0 }
+    }
+}
+
+/// A simulation cannot be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SimulationError {
+    /// The bound is not known for such GPUs.
+    #[error(
+        "what would fit if everything moved is not known for GPUs that are cut for good, or of boards that share a \
+         profile and are cut differently: leave `repacked` out"
+    )]
+    NoBound,
+}
+
+impl SimulationError {
+    /// A stable code for programs.
+    pub fn code(&self) -> &'static str {
+        "no-bound"
+    }
+}
+
+/// What comes of a workload on a site under a policy that expects `mix`.
+///
+/// # Errors
+/// [`SimulationError`] if the policy is `repacked` and there is no bound for the site.
+///
+/// # Complexity
+/// For policies that rank GPUs, logarithmic in their number for each pod that takes one instance.
+pub fn simulate(
+    site: &Site,
+    workload: &Workload,
+    policy: &Policy,
+    mix: &Mix,
+    options: &Options,
+) -> Result<Outcome, SimulationError> {
+    let together = match policy.rule {
+        Rule::Repacked => Some(Together::of(site).ok_or(SimulationError::NoBound)?),
+        _ => None,
+    };
+    Ok(Simulation::new(site, workload, policy, mix, options, together).run())
+}
+
+struct Simulation<'a> {
+    workload: &'a Workload,
+    options: &'a Options,
+    cluster: Cluster<'a>,
+    together: Option<Together>,
+    /// Where each pod that runs is.
+    places: Vec<SmallVec<[(u32, Placement); 2]>>,
+    /// When who leaves.
+    leaving: BinaryHeap<Reverse<(u64, u32)>>,
+    /// Who waits, first come first.
+    waiting: Vec<u32>,
+    fragmentation: Fragmentation<'a>,
+    counting: Counting<'a>,
+    now: u64,
+}
+
+impl<'a> Simulation<'a> {
+    fn new(
+        site: &'a Site,
+        workload: &'a Workload,
+        policy: &Policy,
+        mix: &Mix,
+        options: &'a Options,
+        together: Option<Together>,
+    ) -> Simulation<'a> {
+        let cluster = Cluster::new(site, policy, mix, options.seed);
+        Simulation {
+            workload,
+            options,
+            together,
+            places: vec![SmallVec::new(); workload.pods.len()],
+            leaving: BinaryHeap::new(),
+            waiting: Vec::new(),
+            fragmentation: Fragmentation::new(site, mix, &cluster),
+            counting: Counting::new(workload, site.sizes(), site.units(), options.measured.clone()),
+            cluster,
+            now: 0,
+        }
+    }
+
+    fn run(mut self) -> Outcome {
+        let pods = &self.workload.pods;
+        let last = pods.last().map_or(0, |pod| pod.arrives);
+        let mut next_sample = 0;
+        let mut came = 0;
+        loop {
+            let arrives = pods.get(came).map(|pod| pod.arrives);
+            let leaves = self.leaving.peek().map(|Reverse((at, _))| *at);
+            let Some(at) = arrives.into_iter().chain(leaves).min() else { break };
+            while next_sample < self.options.samples && self.sample_at(next_sample, last) <= at {
+                let at = self.sample_at(next_sample, last);
+                self.counting.sample(at, self.state());
+                next_sample += 1;
+            }
+            self.counting.lasted(self.state(), self.now, at);
+            self.now = at;
+            // Who leaves makes room for who comes at the same time.
+            if leaves == Some(at) {
+                while let Some(&Reverse((_, pod))) = self.leaving.peek().filter(|Reverse((when, _))| *when == at) {
+                    self.leaving.pop();
+                    self.leave(pod);
+                }
+                self.try_waiting();
+            }
+            while let Some(pod) = pods.get(came).filter(|pod| pod.arrives == at) {
+                self.counting.came(pod);
+                self.come(index(came));
+                came += 1;
+            }
+        }
+        self.counting.end(self.now)
+    }
+
+    fn sample_at(&self, number: u32, last: u64) -> u64 {
+        last * u64::from(number) / u64::from(self.options.samples.saturating_sub(1).max(1))
+    }
+
+    fn state(&self) -> Now {
+        let used = self.cluster.busy;
+        let active = self.together.as_ref().map_or(self.cluster.active, Together::fewest_gpus);
+        Now { used, active, fragmented: self.fragmentation.all, waiting: self.waiting.len() as u64 }
+    }
+
+    fn pod(&self, pod: u32) -> &'a Pod {
+        &self.workload.pods[pod as usize]
+    }
+
+    fn come(&mut self, pod: u32) {
+        if !self.place(pod) && self.options.misfits == Misfits::Wait {
+            let priority = self.pod(pod).priority;
+            let at = self.waiting.partition_point(|other| self.pod(*other).priority >= priority);
+            self.waiting.insert(at, pod);
+        }
+    }
+
+    fn place(&mut self, pod: u32) -> bool {
+        let asks = &self.pod(pod).asks;
+        if let Some(together) = &mut self.together {
+            if !together.take(asks) {
+                return false;
+            }
+        } else {
+            let Some(places) = self.cluster.choose(asks) else { return false };
+            self.put(pod, &places);
+        }
+        self.leaving.push(Reverse((self.now.saturating_add(self.pod(pod).stays), pod)));
+        self.counting.was_placed(self.pod(pod), self.now);
+        true
+    }
+
+    fn put(&mut self, pod: u32, places: &Places) {
+        for (gpu, step) in places {
+            self.fragmentation.set(&mut self.cluster, *gpu, |cluster| cluster.set(*gpu, step.to));
+            self.places[pod as usize].push((*gpu, step.placement));
+        }
+    }
+
+    fn leave(&mut self, pod: u32) {
+        if let Some(together) = &mut self.together {
+            together.give(&self.workload.pods[pod as usize].asks);
+        }
+        for (gpu, placement) in std::mem::take(&mut self.places[pod as usize]) {
+            self.fragmentation.set(&mut self.cluster, gpu, |cluster| cluster.remove(gpu, placement));
+        }
+    }
+
+    /// Every pod that waits is tried once, those that come later too where earlier ones do not fit.
+    fn try_waiting(&mut self) {
+        let mut refused: HashSet<&[(u16, u8)]> = HashSet::new();
+        let waiting = std::mem::take(&mut self.waiting);
+        for pod in waiting {
+            let asks: &'a [(u16, u8)] = &self.pod(pod).asks;
+            if refused.contains(asks) || !self.place(pod) {
+                refused.insert(asks);
+                self.waiting.push(pod);
+            }
+        }
+    }
+}
+
+/// The free units that an average pod could not use, of each state and in all, in millionths.
+struct Fragmentation<'a> {
+    site: &'a Site,
+    of: Vec<Vec<u64>>,
+    all: u64,
+}
+
+impl<'a> Fragmentation<'a> {
+    fn new(site: &'a Site, mix: &Mix, cluster: &Cluster<'_>) -> Fragmentation<'a> {
+        let of = site.kinds.iter().map(|kind| {
+            let shares: Vec<(ProfileId, i64)> = shares(kind, mix);
+            kind.states.ids().map(|state| unusable(kind, &shares, state).cast_unsigned()).collect()
+        });
+        let mut fragmentation = Fragmentation { site, of: of.collect(), all: 0 };
+        fragmentation.all = (0..site.gpus.len()).map(|gpu| fragmentation.on(cluster, index(gpu))).sum();
+        fragmentation
+    }
+
+    fn on(&self, cluster: &Cluster<'_>, gpu: u32) -> u64 {
+        self.of[self.site.gpus[gpu as usize].kind as usize][cluster.state(gpu).index()]
+    }
+
+    fn set(&mut self, cluster: &mut Cluster<'_>, gpu: u32, change: impl FnOnce(&mut Cluster<'_>)) {
+        let before = self.on(cluster, gpu);
+        change(cluster);
+        self.all = self.all - before + self.on(cluster, gpu);
+    }
+}

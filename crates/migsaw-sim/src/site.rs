@@ -1,0 +1,129 @@
+//! The GPUs that pods are placed on, and how they may be cut.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use migsaw::fleet::{Fleet, GpuState};
+use migsaw::geometry::{Layout, Model, ProfileId, ProfileName, StateId, States};
+
+/// A fleet as a simulation sees it: each GPU with the states that it can be in.
+#[derive(Debug, Clone)]
+pub struct Site {
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) gpus: Vec<Gpu>,
+    pub(crate) nodes: Vec<Range<u32>>,
+    pub(crate) profiles: Vec<ProfileName>,
+}
+
+/// GPUs that can be in the same states.
+#[derive(Debug, Clone)]
+pub(crate) struct Kind {
+    pub(crate) model: Arc<Model>,
+    /// How it is cut for good; `None` if it is cut as each pod asks.
+    pub(crate) cut: Option<Layout>,
+    pub(crate) states: States,
+    /// The number of its empty state among the states of all kinds.
+    pub(crate) base: u32,
+    /// What each profile of the site is on the model.
+    pub(crate) profiles: Vec<Option<ProfileId>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gpu {
+    pub(crate) kind: u32,
+    /// What is there from the beginning, and stays.
+    pub(crate) first: StateId,
+}
+
+impl Site {
+    /// A fleet whose GPUs are cut as each pod asks, as a dynamic DRA driver does, for pods that ask for these
+    /// profiles. Pinned instances stay for good; GPUs that something else has taken are left out.
+    pub fn at_will(fleet: &Fleet, profiles: &[ProfileName]) -> Site {
+        Site::new(fleet, profiles, |_, _, _| None)
+    }
+
+    /// A fleet whose GPUs are cut for good, as MIG Manager leaves them: `cut` says how, from pool, node within the pool
+    /// and GPU within the node. What is pinned has to be a part of that.
+    pub fn cut(fleet: &Fleet, profiles: &[ProfileName], cut: impl Fn(usize, u32, usize) -> Layout) -> Site {
+        Site::new(fleet, profiles, |pool, node, gpu| Some(cut(pool, node, gpu)))
+    }
+
+    fn new(fleet: &Fleet, profiles: &[ProfileName], cut: impl Fn(usize, u32, usize) -> Option<Layout>) -> Site {
+        let mut site = Site { kinds: Vec::new(), gpus: Vec::new(), nodes: Vec::new(), profiles: profiles.to_vec() };
+        for (number, pool) in fleet.pools.iter().enumerate() {
+            let models: Vec<&Arc<Model>> = pool.gpu_models().collect();
+            for (range, group) in pool.node_ranges() {
+                for node in range {
+                    let from = site.gpus.len();
+                    for (gpu, model) in models.iter().enumerate() {
+                        let pinned = match group.state(gpu) {
+                            GpuState::Idle => Layout::empty(),
+                            GpuState::Pinned(layout) => layout.clone(),
+                            GpuState::Taken => continue,
+                        };
+                        site.add(model, cut(number, node, gpu), &pinned);
+                    }
+                    site.nodes.push(index(from)..index(site.gpus.len()));
+                }
+            }
+        }
+        site
+    }
+
+    fn add(&mut self, model: &Arc<Model>, cut: Option<Layout>, pinned: &Layout) {
+        let known = |kind: &Kind| kind.model.id == model.id && kind.cut == cut && kind.states.find(pinned).is_some();
+        let kind = self.kinds.iter().position(known).unwrap_or_else(|| {
+            let profiles: Vec<Option<ProfileId>> = self.profiles.iter().map(|name| model.profile(name)).collect();
+            let states = if let Some(layout) = &cut {
+                States::of_cut(model, layout)
+            } else {
+                let there = pinned.placements().iter().map(|placement| placement.profile);
+                let all: Vec<ProfileId> = profiles.iter().flatten().copied().chain(there).collect();
+                States::of_profiles(model, &all)
+            };
+            let base = self.kinds.last().map_or(0, |kind| kind.base + index(kind.states.len()));
+            self.kinds.push(Kind { model: model.clone(), cut, states, base, profiles });
+            self.kinds.len() - 1
+        });
+        let first = self.kinds[kind].states.find(pinned).unwrap_or(StateId::EMPTY);
+        self.gpus.push(Gpu { kind: index(kind), first });
+    }
+
+    /// How many GPUs it has.
+    pub fn gpus(&self) -> usize {
+        self.gpus.len()
+    }
+
+    /// The placement units of all its GPUs: memory slices on the boards with seven compute slices.
+    pub fn units(&self) -> u64 {
+        self.gpus.iter().map(|gpu| u64::from(self.kinds[gpu.kind as usize].model.units)).sum()
+    }
+
+    /// The profiles that pods ask for.
+    pub fn profiles(&self) -> &[ProfileName] {
+        &self.profiles
+    }
+
+    /// The placement units of each profile, on the first model that has it; 0 if none does.
+    pub fn sizes(&self) -> Vec<u64> {
+        let size = |at: usize| {
+            let on = |kind: &Kind| kind.profiles[at].map(|id| u64::from(kind.model.get(id).size));
+            self.kinds.iter().find_map(on).unwrap_or(0)
+        };
+        (0..self.profiles.len()).map(size).collect()
+    }
+
+    pub(crate) fn kind(&self, gpu: u32) -> &Kind {
+        &self.kinds[self.gpus[gpu as usize].kind as usize]
+    }
+
+    /// How many states all kinds have.
+    pub(crate) fn states(&self) -> usize {
+        self.kinds.iter().map(|kind| kind.states.len()).sum()
+    }
+}
+
+/// A number that counts GPUs, nodes, states or pods.
+pub(crate) fn index(number: usize) -> u32 {
+    u32::try_from(number).expect("fewer than 2^32 of anything")
+}
