@@ -8,6 +8,7 @@
 //! - [`geometry`]: what a board can be cut into, as text, and as documents for programs;
 //! - [`diff::text`]: what a plan changes, node by node;
 //! - [`rollout::text`]: in which order, and who has nowhere to go meanwhile;
+//! - [`simulation::text`]: what would become of pods under several policies;
 //! - [`violations::text`]: what the checker found.
 //!
 //! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal.
@@ -17,6 +18,7 @@ pub mod diff;
 pub mod geometry;
 pub mod plan;
 pub mod rollout;
+pub mod simulation;
 pub mod violations;
 
 mod bar;

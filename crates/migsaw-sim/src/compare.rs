@@ -1,4 +1,156 @@
-//! Several policies on the same pods, over several seeds.
+//! Several policies on the same pods, over several runs.
+
+use std::collections::BTreeMap;
+
+use migsaw::document::API_VERSION;
+use migsaw::document::simulation::{
+    CutForm, EstimateForm, KIND, MomentForm, PolicyForm, ShareForm, SimulationDocument, SourceForm,
+};
+use migsaw::score::Mix;
+
+use crate::engine::{Misfits, Options, SimulationError, simulate};
+use crate::outcome::{Outcome, Tally};
+use crate::policy::Policy;
+use crate::site::Site;
+use crate::workload::Workload;
+
+/// What came of the same pods under several policies.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    profiles: Vec<String>,
+    namespaces: Vec<String>,
+    gpus: u64,
+    units: u64,
+    waiting: bool,
+    /// Each policy with the outcome of each run.
+    pub policies: Vec<(Policy, Vec<Outcome>)>,
+}
+
+impl Comparison {
+    /// Lets every policy place the pods of every run; all of them see the same pods, and expect `mix`.
+    ///
+    /// # Errors
+    /// [`SimulationError`] if one of them cannot be simulated on this site.
+    pub fn of(
+        site: &Site,
+        policies: &[Policy],
+        mix: &Mix,
+        runs: impl IntoIterator<Item = (Workload, Options)>,
+    ) -> Result<Comparison, SimulationError> {
+        let mut comparison = Comparison {
+            profiles: site.profiles().iter().map(ToString::to_string).collect(),
+            namespaces: Vec::new(),
+            gpus: site.gpus() as u64,
+            units: site.units(),
+            waiting: false,
+            policies: policies.iter().map(|policy| (*policy, Vec::new())).collect(),
+        };
+        for (workload, options) in runs {
+            for (policy, outcomes) in &mut comparison.policies {
+                outcomes.push(simulate(site, &workload, policy, mix, &options)?);
+            }
+            comparison.waiting = options.misfits == Misfits::Wait;
+            comparison.namespaces = workload.namespaces;
+        }
+        Ok(comparison)
+    }
+
+    /// The document of it.
+    pub fn document(&self, cut: CutForm, source: SourceForm) -> SimulationDocument {
+        let first = self.policies.first().map_or(&[][..], |(_, outcomes)| outcomes);
+        let units = |outcomes: &[Outcome]| -> Vec<f64> { outcomes.iter().map(|o| o.all.by_units()).collect() };
+        let base = units(first);
+        let policies = self.policies.iter().enumerate().map(|(number, (policy, outcomes))| {
+            let each = |of: fn(&Outcome) -> f64| form(&outcomes.iter().map(of).collect::<Vec<_>>());
+            PolicyForm {
+                name: policy.name.to_owned(),
+                about: policy.about.to_owned(),
+                placed_units: each(|o| o.all.by_units()),
+                placed_units_more: (number > 0).then(|| rounded(Estimate::of_differences(&units(outcomes), &base))),
+                placed_pods: each(|o| o.all.by_count()),
+                mean_wait: each(|o| o.waits.mean),
+                p95_wait: each(|o| as_float(o.waits.p95)),
+                used: each(|o| o.used),
+                active_gpus: each(|o| o.active),
+                fragmented: each(|o| o.fragmented),
+                moves: each(|o| 100.0 * as_float(o.moves) / as_float(o.all.pods.max(1))),
+                by_profile: shares(outcomes, &self.profiles, |o, at| o.by_profile[at]),
+                by_priority: by_priority(outcomes),
+                by_namespace: shares(outcomes, &self.namespaces, |o, at| o.by_namespace[at]),
+                series: outcomes.first().map_or_else(Vec::new, series),
+            }
+        });
+        SimulationDocument {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            gpus: self.gpus,
+            units: self.units,
+            cut,
+            pods: first.first().map_or(0, |outcome| outcome.all.pods),
+            source,
+            waiting: self.waiting,
+            runs: u32::try_from(first.len()).unwrap_or(u32::MAX),
+            policies: policies.collect(),
+        }
+    }
+}
+
+/// What was placed of the pods that have each of these names in common.
+fn shares(outcomes: &[Outcome], names: &[String], of: impl Fn(&Outcome, usize) -> Tally) -> Vec<ShareForm> {
+    let share = |(at, name): (usize, &String)| ShareForm {
+        name: name.clone(),
+        pods: outcomes.iter().map(|outcome| of(outcome, at).pods).sum(),
+        placed_pods: form(&outcomes.iter().map(|outcome| of(outcome, at).by_count()).collect::<Vec<_>>()),
+    };
+    names.iter().enumerate().map(share).collect()
+}
+
+fn by_priority(outcomes: &[Outcome]) -> Vec<ShareForm> {
+    let mut all: BTreeMap<i32, Vec<Tally>> = BTreeMap::new();
+    for outcome in outcomes {
+        outcome.by_priority.iter().for_each(|(priority, tally)| all.entry(*priority).or_default().push(*tally));
+    }
+    let share = |(priority, tallies): (&i32, &Vec<Tally>)| ShareForm {
+        name: priority.to_string(),
+        pods: tallies.iter().map(|tally| tally.pods).sum(),
+        placed_pods: form(&tallies.iter().map(Tally::by_count).collect::<Vec<_>>()),
+    };
+    all.iter().map(share).collect()
+}
+
+fn series(outcome: &Outcome) -> Vec<MomentForm> {
+    let moment = |point: &crate::outcome::Point| MomentForm {
+        at: point.at,
+        used: short(point.used),
+        active_gpus: point.active,
+        waiting: point.waiting,
+        placed_pods: short(point.placed),
+    };
+    outcome.series.iter().map(moment).collect()
+}
+
+fn form(values: &[f64]) -> EstimateForm {
+    rounded(Estimate::of(values))
+}
+
+fn rounded(estimate: Estimate) -> EstimateForm {
+    EstimateForm {
+        mean: short(estimate.mean),
+        half_width: estimate.half_width.map(short),
+        least: short(estimate.least),
+        most: short(estimate.most),
+    }
+}
+
+/// With six decimals: nothing here is known better.
+fn short(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+#[expect(clippy::cast_precision_loss, reason = "what is shown has few digits")]
+fn as_float(value: u64) -> f64 {
+    value as f64
+}
 
 /// A mean, and how sure it is.
 #[derive(Debug, Clone, Copy, PartialEq)]

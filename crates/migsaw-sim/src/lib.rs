@@ -36,7 +36,7 @@ mod rng;
 mod site;
 mod workload;
 
-pub use compare::Estimate;
+pub use compare::{Comparison, Estimate};
 pub use engine::{Misfits, Options, SimulationError, simulate};
 pub use outcome::{Outcome, Point, Tally, Waits};
 pub use policy::Policy;

@@ -12,6 +12,7 @@ mod planning;
 mod problem;
 mod rollout;
 mod serve;
+mod simulate;
 mod validate;
 
 use std::ffi::OsString;
@@ -33,6 +34,7 @@ pub(crate) use planning::{MovingArgs, PlanningArgs, TargetArgs};
 pub(crate) use problem::{AccessArgs, ClusterArgs, GeometryArgs, ProblemArgs};
 pub(crate) use rollout::RolloutArgs;
 pub(crate) use serve::{LogFormat, ServeArgs};
+pub(crate) use simulate::{Cut, Law, SimulateArgs};
 pub(crate) use validate::ValidateArgs;
 
 /// Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
@@ -87,6 +89,8 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Check that an extender and the scheduler's configuration fit together
     Doctor(DoctorArgs),
+    /// See what would become of pods under several policies, in virtual time
+    Simulate(Box<SimulateArgs>),
     /// Judge a plan, from here or written by hand
     Check(CheckArgs),
     /// Ask what a GPU can be cut into
@@ -125,6 +129,17 @@ pub(crate) enum Format {
     Yaml,
 }
 
+/// How to print what has a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    #[default]
+    Text,
+    Json,
+    Yaml,
+    Csv,
+    Markdown,
+}
+
 /// Documents with a published schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SchemaOf {
@@ -140,6 +155,8 @@ pub(crate) enum SchemaOf {
     Rollout,
     /// What `migsaw apply -o json` writes.
     Applied,
+    /// What `migsaw simulate -o json` writes.
+    Simulation,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.

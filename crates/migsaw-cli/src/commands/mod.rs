@@ -13,6 +13,7 @@ mod problem;
 mod rollout;
 mod schema;
 mod serve;
+mod simulate;
 mod validate;
 
 use anyhow::Result;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::Abort(args) => abort::run(&args, io),
         Command::Serve(args) => serve::run(&args, io),
         Command::Doctor(args) => doctor::run(&args, io),
+        Command::Simulate(args) => simulate::run(&args, io),
         Command::Check(args) => check::run(args, io),
         Command::Geometry(command) => geometry::run(&command, io),
         Command::Validate(args) => validate::run(args, io),

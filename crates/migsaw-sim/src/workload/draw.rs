@@ -1,6 +1,7 @@
 //! Pods drawn at random.
 
 use migsaw::geometry::ProfileName;
+use migsaw::score::Mix;
 use smallvec::SmallVec;
 
 use super::{Pod, Workload};
@@ -61,6 +62,18 @@ impl Draw {
         }
         let mean = if units > 0.0 { units / all } else { 1.0 };
         (2.0 * self.load * site.units() as f64 / mean - 1.0).round().max(1.0) as u64
+    }
+
+    /// What pods will ask for: a thousand of average ones.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded")]
+    pub fn mix(&self) -> Mix {
+        let whole: f64 = self.shares.iter().map(|share| share.weight).sum();
+        let mut mix = Mix::default();
+        for share in &self.shares {
+            let pods = (share.weight / whole * 1000.0).round().max(1.0) as u64;
+            mix.add(share.asks.iter().map(|(name, n)| (name.clone(), u32::from(*n))), pods);
+        }
+        mix
     }
 
     /// So many pods. Two numbers are drawn for each: the first says which it is, by cumulated weight, the second how long

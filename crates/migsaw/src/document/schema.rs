@@ -12,6 +12,7 @@ use super::diff::DiffDocument;
 use super::plan::PlanDocument;
 use super::rollout::RolloutDocument;
 use super::scenario::ScenarioDocument;
+use super::simulation::SimulationDocument;
 
 /// A function for each document.
 macro_rules! schemas {
@@ -37,6 +38,8 @@ schemas! {
     rollout: RolloutDocument;
     /// The JSON schema of what became of a rollout.
     applied: AppliedDocument;
+    /// The JSON schema of what came of a simulation.
+    simulation: SimulationDocument;
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {

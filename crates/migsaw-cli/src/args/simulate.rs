@@ -1,0 +1,110 @@
+//! `migsaw simulate`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use migsaw_sim::Policy;
+
+use super::ReportFormat;
+use super::duration::duration;
+use super::problem::ProblemArgs;
+
+#[derive(Debug, Args)]
+#[command(after_help = SIMULATE_EXAMPLES, after_long_help = policies())]
+pub(crate) struct SimulateArgs {
+    /// A scenario file, the same as with -f
+    #[arg(value_name = "SCENARIO", conflicts_with = "scenario")]
+    pub(crate) positional: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) problem: ProblemArgs,
+    /// The policies to compare, the first one with each of the others
+    #[arg(
+        long = "policy",
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = policy,
+        default_value = "room,mfi,best-fit,first-fit,load-balanced,repacked"
+    )]
+    pub(crate) policies: Vec<Policy>,
+    /// How GPUs are cut
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) cut: Cut,
+    /// Let pods that fit nowhere wait until something leaves, instead of going away
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Pods from a CSV file with the columns arrival,duration,profile[,count,priority,namespace], times in seconds;
+    /// `-` for stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["load", "pods", "runs", "seed", "lifetimes", "every"], help_heading = "Pods")]
+    pub(crate) trace: Option<PathBuf>,
+    /// How much is asked for on average, in parts of all there is
+    #[arg(long, value_name = "PART", default_value_t = 1.0, value_parser = load, help_heading = "Pods")]
+    pub(crate) load: f64,
+    /// Pods in a run, a third of them before anything is counted [default: as many as come in six of the longest lifetimes]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000_000), help_heading = "Pods")]
+    pub(crate) pods: Option<u32>,
+    /// Time between two pods
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Pods")]
+    pub(crate) every: Duration,
+    /// How long pods stay; how long on average follows from the load
+    #[arg(long, value_enum, default_value_t, value_name = "LAW", help_heading = "Pods")]
+    pub(crate) lifetimes: Law,
+    /// Runs with different random numbers
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Pods")]
+    pub(crate) runs: u32,
+    /// The first run's random numbers
+    #[arg(long, value_name = "SEED", default_value_t = 1000, help_heading = "Pods")]
+    pub(crate) seed: u64,
+    /// How to print the comparison
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: ReportFormat,
+}
+
+/// How GPUs are cut.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cut {
+    /// As each pod asks, as dynamic DRA drivers do
+    #[default]
+    AtWill,
+    /// For good, as the best plan for the demand says
+    Planned,
+}
+
+/// How long pods stay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Law {
+    /// Up to twice the mean, each as likely
+    #[default]
+    Uniform,
+    /// However long one has been there, it stays as long again on average
+    Exponential,
+    /// All as long
+    Fixed,
+}
+
+fn policy(name: &str) -> Result<Policy, String> {
+    Policy::named(name).ok_or_else(|| {
+        let names: Vec<&str> = Policy::ALL.iter().map(|policy| policy.name).collect();
+        format!("there is no such policy (there are {})", names.join(", "))
+    })
+}
+
+fn load(text: &str) -> Result<f64, String> {
+    let load: f64 = text.parse().map_err(|_| "it is no number (expected like 0.85)".to_owned())?;
+    if load > 0.0 && load <= 100.0 { Ok(load) } else { Err("it must be above 0 and at most 100".to_owned()) }
+}
+
+const SIMULATE_EXAMPLES: &str = "\
+Examples:
+  migsaw simulate examples/inference.yaml
+  migsaw simulate examples/inference.yaml --load 1.2 --policy room,first-fit --wait
+  migsaw simulate -f scenario.yaml --cut planned --policy most-allocated,least-allocated
+  migsaw simulate -f scenario.yaml --trace pods.csv -o csv
+
+`--help` lists the policies. Exit codes: 0 done, 2 failure.";
+
+fn policies() -> String {
+    let lines: Vec<String> =
+        Policy::ALL.iter().map(|policy| format!("  {:<16} {}", policy.name, policy.about)).collect();
+    format!("Policies:\n{}\n\n{SIMULATE_EXAMPLES}", lines.join("\n"))
+}

@@ -1,0 +1,184 @@
+//! `migsaw simulate`.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use migsaw::demand::{Demand, Request};
+use migsaw::document::simulation::{CutForm, SourceForm};
+use migsaw::geometry::{Layout, ProfileName};
+use migsaw::plan::{GpuTarget, Options as PlanOptions, Plan, plan};
+use migsaw::problem::Problem;
+use migsaw_report::simulation as report;
+use migsaw_sim::{Comparison, Draw, Lifetimes, Misfits, Options, Share, Site, TraceError, Workload};
+
+use super::problem;
+use crate::args::{Cut, Law, ReportFormat, SimulateArgs};
+use crate::budget::Deadline;
+use crate::failure::{Failure, Problem as Wrong, Step};
+use crate::input;
+use crate::io::Io;
+use crate::output::{self, say};
+use crate::progress::Progress;
+use crate::{Answer, budget};
+
+/// Largest trace.
+const MOST_TRACE: u64 = 4 << 30;
+/// Moments of the series.
+const SAMPLES: u32 = 121;
+/// How long a plan may be sought.
+const PLANNING: std::time::Duration = std::time::Duration::from_secs(30);
+
+pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
+    let problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
+    let trace = args.trace.as_deref().map(|path| read_trace(path, args, io)).transpose()?;
+    let shares = shares(&problem, trace.is_none(), io)?;
+    let profiles = profiles(&shares, trace.as_ref());
+    let site = site(&problem, &profiles, args.cut)?;
+    let misfits = if args.wait { Misfits::Wait } else { Misfits::Refused };
+    let options = Options { misfits, samples: SAMPLES, ..Options::default() };
+    let source = match &args.trace {
+        Some(path) => SourceForm::Trace(path.display().to_string()),
+        None => SourceForm::Load(args.load),
+    };
+    let progress = Progress::start("simulating".to_owned(), io.terminal.stderr, io.terminal.unicode);
+    let compared = match trace {
+        Some(trace) => {
+            let mix = trace.mix();
+            Comparison::of(&site, &args.policies, &mix, [(trace, options)])
+        }
+        None => drawn(&site, shares, args, &options),
+    };
+    drop(progress);
+    let compared = compared.map_err(|error| Failure::from(Wrong::new(error.code(), error.to_string())))?;
+    let cut = match args.cut {
+        Cut::AtWill => CutForm::AtWill,
+        Cut::Planned => CutForm::Planned,
+    };
+    let document = compared.document(cut, source);
+    match args.format {
+        ReportFormat::Text => output::text(io, &report::text(&document, io.style()))?,
+        ReportFormat::Csv => output::text(io, &report::csv(&document))?,
+        ReportFormat::Markdown => output::text(io, &report::markdown(&document))?,
+        ReportFormat::Json => output::document(io, &document, crate::args::Format::Json)?,
+        ReportFormat::Yaml => output::document(io, &document, crate::args::Format::Yaml)?,
+    }
+    budget::forget_interrupt();
+    Ok(Answer::Yes)
+}
+
+fn read_trace(path: &std::path::Path, args: &SimulateArgs, io: &mut Io<'_>) -> Result<Workload> {
+    let catalog = problem::catalog(&args.problem.geometry, io)?;
+    let input = input::read(path, "trace", MOST_TRACE, io)?;
+    Workload::read(input.bytes.as_slice(), &catalog).map_err(|error| match error {
+        TraceError::Form(_) => {
+            anyhow::Error::new(error).context(Step::new("trace-form", format!("cannot read `{}`", input.name)))
+        }
+        error => Failure::from(Wrong::new(error.code(), error.to_string()).in_file(&input.name)).into(),
+    })
+}
+
+/// The demands as pods to draw. Whole GPUs are not shared, so they are left out.
+fn shares(problem: &Problem, are_needed: bool, io: &mut Io<'_>) -> Result<Vec<Share>> {
+    let mut shares = Vec::new();
+    let mut left_out = Vec::new();
+    for demand in problem.demands.iter().filter(|demand| demand.count > 0) {
+        match asks(problem, demand) {
+            Some(asks) => shares.push(Share {
+                asks,
+                weight: as_weight(demand.count),
+                priority: demand.priority,
+                namespace: demand.namespace.clone().unwrap_or_else(|| "default".to_owned()),
+            }),
+            None => left_out.push(demand.full_name()),
+        }
+    }
+    if are_needed && !left_out.is_empty() {
+        let names: Vec<_> = left_out.iter().map(|name| migsaw_report::clean(name)).collect();
+        say(io, &format!("left out, because no slice of the fleet serves it: {}", names.join(", ")));
+    }
+    if are_needed && shares.is_empty() {
+        let wrong = Wrong::new("nothing-to-draw", "no demand asks for slices, so there are no pods to draw");
+        return Err(Failure::from(wrong.help("give a demand with a profile, or --trace")).into());
+    }
+    Ok(shares)
+}
+
+/// The instances that a unit of the demand takes; of those that would do, the smallest.
+fn asks(problem: &Problem, demand: &Demand) -> Option<Vec<(ProfileName, u8)>> {
+    let models = || problem.fleet.pools.iter().flat_map(|pool| pool.gpus.iter().map(|group| &group.model));
+    match &demand.request {
+        Request::Profiles { instances, .. } => {
+            let known = |name: &ProfileName| models().any(|model| model.profile(name).is_some());
+            let ask = |(name, n): (&ProfileName, &u32)| {
+                Some((name.gpu_instance(), u8::try_from(*n).ok()?)).filter(|(name, _)| known(name))
+            };
+            instances.iter().map(ask).collect()
+        }
+        Request::AtLeast { memory_mib, compute_slices, instances, .. } => {
+            let does = models().flat_map(|model| &model.profiles).filter(|profile| {
+                let memory = profile.memory_mib.value.unwrap_or(0);
+                u64::from(memory) >= *memory_mib && profile.compute_slices >= *compute_slices
+            });
+            let smallest =
+                does.min_by_key(|profile| (profile.size, profile.engines.decoders, profile.compute_slices))?;
+            Some(vec![(smallest.name.clone(), u8::try_from(*instances).ok()?)])
+        }
+        Request::WholeGpus { .. } => None,
+    }
+}
+
+/// The profiles that pods ask for; a trace's pods name them by their index.
+fn profiles(shares: &[Share], trace: Option<&Workload>) -> Vec<ProfileName> {
+    let drawn = || shares.iter().flat_map(|share| &share.asks).map(|(name, _)| name).collect::<BTreeSet<_>>();
+    trace.map_or_else(|| drawn().into_iter().cloned().collect(), |trace| trace.profiles.clone())
+}
+
+fn site(problem: &Problem, profiles: &[ProfileName], cut: Cut) -> Result<Site> {
+    match cut {
+        Cut::AtWill => Ok(Site::at_will(&problem.fleet, profiles)),
+        Cut::Planned => {
+            let deadline = Deadline::after(PLANNING);
+            let planned = plan(problem, &PlanOptions { budget: &deadline, ..PlanOptions::default() })?;
+            Ok(Site::cut(&problem.fleet, profiles, |pool, node, gpu| layout(&planned, pool, node, gpu)))
+        }
+    }
+}
+
+/// How the plan cuts a GPU; pinned instances stay where they are.
+fn layout(plan: &Plan, pool: usize, node: u32, gpu: usize) -> Layout {
+    let group = plan.nodes.iter().find(|group| group.pool == pool && group.nodes.contains(&node));
+    let target = group.and_then(|group| group.gpus.get(gpu));
+    match target {
+        Some(GpuTarget::Mig(layout) | GpuTarget::Left(layout)) => layout.clone(),
+        Some(GpuTarget::MigOff) | None => Layout::empty(),
+    }
+}
+
+/// Every run: pods drawn like the demand, a third of them to warm up.
+fn drawn(
+    site: &Site,
+    shares: Vec<Share>,
+    args: &SimulateArgs,
+    options: &Options,
+) -> Result<Comparison, migsaw_sim::SimulationError> {
+    let lifetimes = match args.lifetimes {
+        Law::Uniform => Lifetimes::Uniform,
+        Law::Exponential => Lifetimes::Exponential,
+        Law::Fixed => Lifetimes::Fixed,
+    };
+    let draw = Draw { shares, load: args.load, every: args.every.as_secs().max(1), lifetimes };
+    let pods = args.pods.map_or_else(|| draw.longest(site).saturating_mul(6), u64::from);
+    let mix = draw.mix();
+    let runs = (0..u64::from(args.runs)).map(|run| {
+        let seed = args.seed.wrapping_add(run);
+        let measured = pods / 3 * draw.every..pods * draw.every;
+        let workload = draw.pods(site, usize::try_from(pods).unwrap_or(usize::MAX), seed);
+        (workload, Options { measured, seed, ..options.clone() })
+    });
+    Comparison::of(site, &args.policies, &mix, runs)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a weight needs few digits")]
+fn as_weight(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,75 @@
+//! What is said of each policy, column by column.
+
+use migsaw::document::simulation::{EstimateForm, PolicyForm, SimulationDocument};
+
+use super::{estimated, share};
+
+/// A column of the table.
+pub(super) struct Column {
+    pub(super) title: &'static str,
+    pub(super) is_number: bool,
+    pub(super) cell: fn(&PolicyForm) -> String,
+}
+
+impl Column {
+    /// As [`crate::table::Table`] takes it.
+    pub(super) fn heading(&self) -> String {
+        format!("{}{}", if self.is_number { ">" } else { "|" }, self.title)
+    }
+}
+
+/// A figure of a policy; `None` where it has none.
+type Figure = fn(&PolicyForm) -> Option<EstimateForm>;
+
+/// The figures of the CSV file.
+pub(super) const FIGURES: [(&str, Figure); 9] = [
+    ("placed_units", |policy| Some(policy.placed_units)),
+    ("placed_units_more", |policy| policy.placed_units_more),
+    ("placed_pods", |policy| Some(policy.placed_pods)),
+    ("used", |policy| Some(policy.used)),
+    ("active_gpus", |policy| Some(policy.active_gpus)),
+    ("fragmented", |policy| Some(policy.fragmented)),
+    ("mean_wait_seconds", |policy| Some(policy.mean_wait)),
+    ("p95_wait_seconds", |policy| Some(policy.p95_wait)),
+    ("moves_per_100", |policy| Some(policy.moves)),
+];
+
+/// The columns that say something about this simulation.
+pub(super) fn columns(simulation: &SimulationDocument) -> Vec<Column> {
+    let number = |title, cell| Column { title, is_number: true, cell };
+    let mut columns = vec![
+        Column { title: "policy", is_number: false, cell: |policy| policy.name.clone() },
+        number("slices placed", |policy| estimated(&policy.placed_units)),
+    ];
+    if simulation.policies.len() > 1 {
+        columns.push(number("vs first", |policy| {
+            let difference = |more: &EstimateForm| {
+                let width = more.half_width.map_or_else(String::new, |half| format!(" ± {:.2}", half * 100.0));
+                format!("{:+.2}{width}", more.mean * 100.0)
+            };
+            policy.placed_units_more.as_ref().map_or_else(String::new, difference)
+        }));
+    }
+    columns.push(number("pods placed", |policy| share(policy.placed_pods.mean)));
+    columns.push(number("in use", |policy| share(policy.used.mean)));
+    columns.push(number("GPUs active", |policy| format!("{:.1}", policy.active_gpus.mean)));
+    columns.push(number("broken up", |policy| share(policy.fragmented.mean)));
+    if simulation.waiting {
+        columns.push(number("mean wait", |policy| time(policy.mean_wait.mean)));
+        columns.push(number("wait of 95%", |policy| time(policy.p95_wait.mean)));
+    }
+    if simulation.policies.iter().any(|policy| policy.moves.mean > 0.0) {
+        columns.push(number("moves/100", |policy| format!("{:.2}", policy.moves.mean)));
+    }
+    columns
+}
+
+/// Seconds in the unit that people would use.
+fn time(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0}s"),
+        s if s < 7200.0 => format!("{:.0}min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0}h", s / 3600.0),
+        s => format!("{:.0}d", s / 86400.0),
+    }
+}

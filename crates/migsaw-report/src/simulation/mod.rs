@@ -1,0 +1,194 @@
+//! What came of a simulation: as text, Markdown and CSV.
+
+mod grid;
+
+use migsaw::document::simulation::{CutForm, EstimateForm, PolicyForm, SimulationDocument, SourceForm};
+
+use crate::clean::clean;
+use crate::number::{counted, grouped};
+use crate::page::Page;
+use crate::style::{Style, Tone};
+use crate::table::Table;
+use grid::{Column, columns};
+
+/// The bound, which is no policy that anybody could have.
+const BOUND: &str = "repacked";
+
+/// The comparison for people: who places most, then each policy with its figures, then by profile.
+pub fn text(simulation: &SimulationDocument, style: Style) -> String {
+    let mut page = Page::new(style);
+    page.line(style.paint(Tone::Strong, answer(simulation)));
+    page.line("");
+    page.wrapped(&setting(simulation), 2, 2);
+    page.line("");
+    let columns = columns(simulation);
+    let titles: Vec<String> = columns.iter().map(Column::heading).collect();
+    let mut table = Table::new(&titles.iter().map(String::as_str).collect::<Vec<_>>());
+    for policy in &simulation.policies {
+        table.row(columns.iter().map(|column| (column.cell)(policy)).collect());
+    }
+    page.push(&table.print(style));
+    by_profile(simulation, &mut page, style);
+    page.finish()
+}
+
+/// The same as Markdown.
+pub fn markdown(simulation: &SimulationDocument) -> String {
+    let columns = columns(simulation);
+    let mut text = format!("**{}.** {}\n\n", answer(simulation), setting(simulation));
+    let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    text += &row(columns.iter().map(|column| column.title.to_owned()).collect());
+    text += &row(columns.iter().map(|column| if column.is_number { "---:" } else { "---" }.to_owned()).collect());
+    for policy in &simulation.policies {
+        text += &row(columns.iter().map(|column| (column.cell)(policy).replace('|', "\\|")).collect());
+    }
+    text
+}
+
+/// Each policy in a line, with means and half widths as plain numbers.
+pub fn csv(simulation: &SimulationDocument) -> String {
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+    let titles = grid::FIGURES.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("{name}_half_width")]);
+    let header: Vec<String> = std::iter::once("policy".to_owned()).chain(titles).collect();
+    let row = |policy: &PolicyForm| -> Vec<String> {
+        let figures = grid::FIGURES.iter().flat_map(|(_, of)| {
+            let estimate = of(policy);
+            [number(estimate.map(|e| e.mean)), number(estimate.and_then(|e| e.half_width))]
+        });
+        std::iter::once(policy.name.clone()).chain(figures).collect()
+    };
+    let rows = std::iter::once(header).chain(simulation.policies.iter().map(row));
+    rows.map(|cells| cells.join(",") + "\n").collect()
+}
+
+/// Who places most.
+fn answer(simulation: &SimulationDocument) -> String {
+    let mut real: Vec<&PolicyForm> = simulation.policies.iter().filter(|policy| policy.name != BOUND).collect();
+    real.sort_by(|a, b| b.placed_units.mean.total_cmp(&a.placed_units.mean));
+    match real[..] {
+        [] => "nobody can place more than the bound".to_owned(),
+        [best] => format!("{} places {} of what is asked for", best.name, share(best.placed_units.mean)),
+        [best, second, ..] => {
+            let more = best.placed_units.mean - second.placed_units.mean;
+            let lead = if more < 5e-5 { "as much as".to_owned() } else { format!("{} more than", points(more)) };
+            format!(
+                "{} places {} of what is asked for, {lead} {}",
+                best.name,
+                share(best.placed_units.mean),
+                second.name
+            )
+        }
+    }
+}
+
+fn setting(simulation: &SimulationDocument) -> String {
+    let cut = match simulation.cut {
+        CutForm::AtWill => "cut as each pod asks",
+        CutForm::Planned => "cut as planned, for good",
+    };
+    let pods = match &simulation.source {
+        SourceForm::Trace(name) => format!("{} of {}", counted(simulation.pods, "pod"), clean(name)),
+        SourceForm::Load(load) => {
+            let runs = counted(u64::from(simulation.runs), "run");
+            format!("{} drawn like the demand at load {load:.2} in each of {runs}", counted(simulation.pods, "pod"))
+        }
+    };
+    let waiting = if simulation.waiting { "wait" } else { "go away" };
+    let sure = if simulation.runs > 1 { "; ± is a 95% interval" } else { "" };
+    format!("{} {cut}; {pods}; pods that fit nowhere {waiting}{sure}", counted(simulation.gpus, "GPU"))
+}
+
+fn by_profile(simulation: &SimulationDocument, page: &mut Page, style: Style) {
+    let Some(first) = simulation.policies.first().filter(|first| first.by_profile.len() > 1) else { return };
+    page.line("");
+    page.line(style.paint(Tone::Strong, "Pods placed, by profile"));
+    let names: Vec<String> = simulation.policies.iter().map(|policy| format!(">{}", policy.name)).collect();
+    let titles = ["profile", ">pods"].into_iter().chain(names.iter().map(String::as_str));
+    let mut table = Table::new(&titles.collect::<Vec<_>>());
+    for (at, profile) in first.by_profile.iter().enumerate() {
+        let placed = simulation.policies.iter().map(|policy| share(policy.by_profile[at].placed_pods.mean));
+        table.row([clean(&profile.name).into_owned(), grouped(profile.pods)].into_iter().chain(placed).collect());
+    }
+    page.push(&table.print(style));
+}
+
+/// `91.7%`.
+fn share(part: f64) -> String {
+    format!("{:.1}%", part * 100.0)
+}
+
+/// `1.2 points`.
+fn points(part: f64) -> String {
+    format!("{:.2} points", part * 100.0)
+}
+
+/// `91.73 ± 0.31%`.
+fn estimated(estimate: &EstimateForm) -> String {
+    let width = estimate.half_width.map_or_else(String::new, |half| format!(" ± {:.2}", half * 100.0));
+    format!("{:.2}{width}%", estimate.mean * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimate(mean: f64) -> EstimateForm {
+        EstimateForm { mean, half_width: Some(0.0031), least: mean, most: mean }
+    }
+
+    fn simulation(waiting: bool) -> SimulationDocument {
+        let policy = |name: &str, placed: f64| PolicyForm {
+            name: name.to_owned(),
+            about: String::new(),
+            placed_units: estimate(placed),
+            placed_units_more: (name != "room").then(|| estimate(placed - 0.9173)),
+            placed_pods: estimate(0.96),
+            mean_wait: estimate(90.0),
+            p95_wait: estimate(7200.0),
+            used: estimate(0.9),
+            active_gpus: estimate(99.2),
+            fragmented: estimate(0.03),
+            moves: estimate(0.0),
+            by_profile: Vec::new(),
+            by_priority: Vec::new(),
+            by_namespace: Vec::new(),
+            series: Vec::new(),
+        };
+        SimulationDocument {
+            api_version: String::new(),
+            kind: String::new(),
+            gpus: 100,
+            units: 800,
+            cut: CutForm::AtWill,
+            pods: 1824,
+            source: SourceForm::Load(1.0),
+            waiting,
+            runs: 20,
+            policies: vec![policy("room", 0.9173), policy("mfi", 0.902), policy("repacked", 0.95)],
+        }
+    }
+
+    #[test]
+    fn the_answer_comes_first() {
+        let text = text(&simulation(false), Style::plain());
+        assert_eq!(text.lines().next(), Some("room places 91.7% of what is asked for, 1.53 points more than mfi"));
+        assert!(
+            text.contains("100 GPUs cut as each pod asks; 1,824 pods drawn like the demand at load 1.00"),
+            "{text}"
+        );
+        assert!(text.contains("91.73 ± 0.31%"), "{text}");
+        assert!(!text.contains("wait 95"), "{text}");
+        assert!(super::text(&simulation(true), Style::plain()).contains("2h"));
+    }
+
+    #[test]
+    fn tables_have_a_cell_for_each_column() {
+        let markdown = markdown(&simulation(true));
+        let rows: Vec<usize> =
+            markdown.lines().filter(|line| line.starts_with('|')).map(|line| line.matches('|').count()).collect();
+        assert!(rows.len() == 5 && rows.windows(2).all(|pair| pair[0] == pair[1]), "{markdown}");
+        let csv = csv(&simulation(false));
+        let rows: Vec<usize> = csv.lines().map(|line| line.matches(',').count()).collect();
+        assert!(rows.len() == 4 && rows.windows(2).all(|pair| pair[0] == pair[1]), "{csv}");
+    }
+}
