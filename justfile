@@ -73,6 +73,10 @@ bench *filter:
 scale gpus="100000":
     cargo run --release -p migsaw-benches --bin scale -- {{ gpus }}
 
+# The published problems, into BENCHMARKS.md; `traces` is a folder with data of others.
+bench-paper traces:
+    cargo run --release -p migsaw-benches --bin paper -- all --traces {{ traces }} --into BENCHMARKS.md
+
 # Each bench once, small.
 bench-test:
     cargo bench -p migsaw-benches -- --test

@@ -2,10 +2,12 @@
 //!
 //! - [`mixes`]: one model, and four mixes of profiles;
 //! - [`mixed`]: six models in ten pools with something running, and a thousand demands with options;
-//! - [`extender`]: a scheduler extender under load.
+//! - [`extender`]: a scheduler extender under load;
+//! - [`paper`]: problems that others have published figures for.
 
 pub mod extender;
 pub mod memory;
 pub mod mixed;
 pub mod mixes;
+pub mod paper;
 pub mod planning;

@@ -13,6 +13,8 @@ use migsaw_tests::rng::Rng;
 /// The models, and how many of the ten pools each has.
 pub const MODELS: [(&str, usize); 6] =
     [("H100-80GB", 3), ("H200-141GB", 2), ("A100-80GB", 2), ("A100-40GB", 1), ("A30", 1), ("B200", 1)];
+/// The models of [`requests`], one pool each.
+pub const FEW_MODELS: [(&str, usize); 4] = [("A100-40GB", 1), ("A100-80GB", 1), ("H100-80GB", 1), ("A30", 1)];
 /// How many demands.
 pub const DEMANDS: u64 = 1_000;
 
@@ -27,6 +29,8 @@ pub enum States {
     Independent,
     /// Each pool has about so many different nodes, in random numbers.
     Kinds(u32),
+    /// Nothing runs anywhere.
+    Idle,
 }
 
 /// The problem of this size that belongs to the seed.
@@ -34,19 +38,22 @@ pub enum States {
 /// # Panics
 /// Never: the models are built in.
 pub fn problem(gpus: u32, seed: u64, states: States) -> Problem {
-    let catalog = Catalog::builtin();
     let mut draw = Draw { rng: Rng::new(seed), states };
-    let nodes = (gpus / GPUS_PER_NODE / 10).max(1);
-    let mut pools = Vec::new();
-    for (name, count) in MODELS {
-        let model = catalog.model(name).expect("a model of the catalogue");
-        for _ in 0..count {
-            pools.push(draw.pool(pools.len(), &model, nodes));
-        }
-    }
+    let pools = draw.pools(gpus, &MODELS);
     let free: u64 = pools.iter().map(free_slices).sum();
     let asked = free * LOAD / 100 / DEMANDS;
     let demands = (0..DEMANDS).map(|index| draw.demand(index, &pools, asked)).collect();
+    Problem { fleet: Fleet { pools }, demands, ..Problem::default() }
+}
+
+/// So many GPUs of [`FEW_MODELS`], and so many requests, each a demand of its own with one of three priorities.
+///
+/// # Panics
+/// Never: the models are built in.
+pub fn requests(gpus: u32, requests: u64, seed: u64, states: States) -> Problem {
+    let mut draw = Draw { rng: Rng::new(seed), states };
+    let pools = draw.pools(gpus, &FEW_MODELS);
+    let demands = (0..requests).map(|index| draw.one(index, &pools)).collect();
     Problem { fleet: Fleet { pools }, demands, ..Problem::default() }
 }
 
@@ -81,13 +88,31 @@ impl Draw {
         ProfileId(u8::try_from(self.index(model.profiles.len())).expect("few profiles"))
     }
 
+    /// Equally many nodes in every pool.
+    fn pools(&mut self, gpus: u32, models: &[(&str, usize)]) -> Vec<Pool> {
+        let catalog = Catalog::builtin();
+        let count: usize = models.iter().map(|(_, count)| count).sum();
+        let nodes = (gpus / GPUS_PER_NODE / u32::try_from(count).expect("few pools")).max(1);
+        let mut pools = Vec::new();
+        for (name, count) in models {
+            let model = catalog.model(name).expect("a model of the catalogue");
+            for _ in 0..*count {
+                pools.push(self.pool(pools.len(), &model, nodes));
+            }
+        }
+        pools
+    }
+
     fn pool(&mut self, index: usize, model: &Arc<Model>, nodes: u32) -> Pool {
         let mut pool = Pool::new(format!("pool-{index}"), Arc::clone(model), nodes, GPUS_PER_NODE);
+        if self.states == States::Idle {
+            return pool;
+        }
         pool.nodes.clear();
         let mut first = 0;
         while first < nodes {
             let count = match self.states {
-                States::Independent => 1,
+                States::Independent | States::Idle => 1,
                 States::Kinds(kinds) => {
                     let mean = nodes.div_ceil(kinds);
                     let drawn = 1 + self.rng.below(u64::from(2 * mean - 1));
@@ -123,6 +148,28 @@ impl Draw {
 
     /// About so many memory slices' worth of a random request.
     fn demand(&mut self, index: u64, pools: &[Pool], slices: u64) -> Demand {
+        let drawn = self.request(pools);
+        let count = slices * (1 + self.rng.below(200)) / 100 / u64::from(drawn.size);
+        let mut demand = Demand::new(format!("demand-{index}"), drawn.request, count.max(1));
+        demand.eligible.pools = self.eligible(pools, &drawn.model);
+        demand
+    }
+
+    /// One unit of a random request with one of three priorities; small and unimportant ones are drawn more often.
+    fn one(&mut self, index: u64, pools: &[Pool]) -> Demand {
+        let drawn = loop {
+            let drawn = self.request(pools);
+            if self.rng.chance(1, u64::from(drawn.size)) {
+                break drawn;
+            }
+        };
+        let mut demand = Demand::new(format!("request-{index}"), drawn.request, 1);
+        demand.eligible.pools = self.eligible(pools, &drawn.model);
+        demand.priority = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2][self.index(10)];
+        demand
+    }
+
+    fn request(&mut self, pools: &[Pool]) -> Drawn {
         let model = Arc::clone(&pools[self.index(pools.len())].gpus[0].model);
         let profile = model.get(self.profile(&model));
         let (request, size) = match self.rng.below(10) {
@@ -139,16 +186,26 @@ impl Draw {
                 (request, profile.size)
             }
         };
-        let count = slices * (1 + self.rng.below(200)) / 100 / u64::from(size);
-        let mut demand = Demand::new(format!("demand-{index}"), request, count.max(1));
-        if self.rng.chance(1, 2) {
-            // Half of the pools; those of the model are always among them.
-            let admits = |draw: &mut Draw, pool: &Pool| pool.gpus[0].model == model || draw.rng.chance(1, 2);
-            demand.eligible.pools =
-                Some(pools.iter().filter(|pool| admits(self, pool)).map(|pool| pool.name.clone()).collect());
-        }
-        demand
+        Drawn { model, request, size }
     }
+
+    /// Half of the pools, half of the time; those of the model are always among them.
+    fn eligible(&mut self, pools: &[Pool], model: &Arc<Model>) -> Option<Vec<String>> {
+        if !self.rng.chance(1, 2) {
+            return None;
+        }
+        let admits = |pool: &&Pool| pool.gpus[0].model == *model || self.rng.chance(1, 2);
+        Some(pools.iter().filter(admits).map(|pool| pool.name.clone()).collect())
+    }
+}
+
+/// What one unit asks for.
+struct Drawn {
+    /// A model that gives it.
+    model: Arc<Model>,
+    request: Request,
+    /// Memory slices there.
+    size: u8,
 }
 
 #[cfg(test)]
@@ -165,6 +222,16 @@ mod tests {
                 assert!(found <= u64::from(gpus) && found * 10 >= u64::from(gpus) * 9, "{found} of {gpus}");
                 assert_eq!(problem.demands.len() as u64, DEMANDS);
             }
+        }
+    }
+
+    #[test]
+    fn requests_are_one_unit_each() {
+        for states in [States::Idle, States::Kinds(5)] {
+            let problem = requests(64, 500, 3, states);
+            assert_eq!(problem.validate(), []);
+            assert_eq!(problem.fleet.pools.iter().map(Pool::gpu_count).sum::<u64>(), 64);
+            assert_eq!(problem.demands.iter().map(|demand| demand.count).collect::<Vec<u64>>(), vec![1; 500]);
         }
     }
 }

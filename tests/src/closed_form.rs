@@ -5,6 +5,18 @@
 //! 3g decide how many halves are left, and what is left is pairs and tails. Agrees with the integer
 //! program on every random mix.
 
+use std::sync::Arc;
+
+use migsaw::demand::Demand;
+use migsaw::fleet::{Fleet, Pool};
+use migsaw::geometry::Model;
+use migsaw::problem::Problem;
+
+use crate::rng::Rng;
+
+/// The classes of a mix, as models name them, smallest first.
+pub const CLASSES: [&str; 6] = ["1g", "1gx2", "2g", "3g", "4g", "7g"];
+
 /// Instances asked for, by class.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mix {
@@ -23,6 +35,25 @@ pub struct Mix {
 }
 
 impl Mix {
+    /// Up to `scale` of each class, and of every third or so none.
+    pub fn random(rng: &mut Rng, scale: u64) -> Mix {
+        Mix::from(std::array::from_fn(|_| if rng.chance(7, 10) { rng.below(scale + 1) } else { 0 }))
+    }
+
+    /// The mix as demands on so many nodes of one empty GPU.
+    ///
+    /// # Panics
+    /// If the model is not a seven-slice board.
+    pub fn problem(&self, model: &Arc<Model>, nodes: u32) -> Problem {
+        let name = |class: &str| model.profiles.iter().find(|p| p.class == class).map(|p| p.name.clone());
+        let demand = |(&class, n): (&&str, u64)| {
+            Demand::of_profile(class, name(class).expect("a seven-slice board has every class"), n)
+        };
+        let demands = CLASSES.iter().zip(self.counts()).map(demand).collect();
+        let fleet = Fleet { pools: vec![Pool::new("p", Arc::clone(model), nodes, 1)] };
+        Problem { fleet, demands, ..Problem::default() }
+    }
+
     /// Whether so many empty GPUs are enough.
     pub fn fits(&self, gpus: u64) -> bool {
         // GPUs that are not one 7g, and 3g in right halves.

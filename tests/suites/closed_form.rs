@@ -1,35 +1,12 @@
 //! On identical empty seven-slice boards the fewest GPUs follow from a formula.
 //!
 //! `MIGSAW_CASES` sets the number of random mixes.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::sync::Arc;
-
-use migsaw::demand::Demand;
-use migsaw::fleet::{Fleet, Pool};
-use migsaw::geometry::{Catalog, Model};
+use migsaw::geometry::Catalog;
 use migsaw::plan::{Status, TierName};
-use migsaw::problem::Problem;
 use migsaw_tests::closed_form::Mix;
 use migsaw_tests::rng::Rng;
 use migsaw_tests::solve::{solve, values};
-
-const CLASSES: [&str; 6] = ["1g", "1gx2", "2g", "3g", "4g", "7g"];
-
-fn problem(model: &Arc<Model>, mix: Mix, gpus: u32) -> Problem {
-    let name = |class: &str| model.profiles.iter().find(|p| p.class == class).unwrap().name.clone();
-    let demands = CLASSES.iter().zip(mix.counts()).map(|(class, n)| Demand::of_profile(*class, name(class), n));
-    Problem {
-        demands: demands.collect(),
-        fleet: Fleet { pools: vec![Pool::new("p", model.clone(), gpus, 1)] },
-        ..Problem::default()
-    }
-}
-
-fn random_mix(rng: &mut Rng) -> Mix {
-    let scale = [2, 4, 8, 25, 100][usize::try_from(rng.below(5)).unwrap()];
-    Mix::from(std::array::from_fn(|_| if rng.chance(7, 10) { rng.below(scale + 1) } else { 0 }))
-}
 
 #[test]
 fn the_planner_needs_as_few_gpus_as_the_formula() {
@@ -39,7 +16,8 @@ fn the_planner_needs_as_few_gpus_as_the_formula() {
     let boards: Vec<_> = catalog.models().filter(|model| model.family == "seven-compute-eight-memory").collect();
     let mut rng = Rng::new(3);
     for case in 0..cases {
-        let mix = random_mix(&mut rng);
+        let scale = [2, 4, 8, 25, 100][usize::try_from(rng.below(5)).unwrap()];
+        let mix = Mix::random(&mut rng, scale);
         let total: u64 = mix.counts().iter().sum();
         let fewest = mix.fewest_gpus();
         assert!(fewest >= mix.volume_bound() && mix.fits(fewest) && (fewest == 0 || !mix.fits(fewest - 1)));
@@ -48,14 +26,14 @@ fn the_planner_needs_as_few_gpus_as_the_formula() {
         }
         let model = boards[usize::try_from(case).unwrap() % boards.len()];
         let spare = u32::try_from(rng.below(3)).unwrap();
-        let plan = solve(&problem(model, mix, u32::try_from(fewest).unwrap() + spare));
+        let plan = solve(&mix.problem(model, u32::try_from(fewest).unwrap() + spare));
         let tiers = values(&plan);
         let expected = [(TierName::Served { priority: 0 }, total), (TierName::Gpus, fewest)];
         let expected = expected.map(|(name, value)| (name, i64::try_from(value).unwrap()));
         assert_eq!(tiers[..2], expected, "case {case}: {mix:?} on {}", model.id);
         assert!(plan.tiers[..2].iter().all(|tier| tier.value == tier.bound), "case {case}: {mix:?} {:?}", plan.tiers);
         if fewest > 1 {
-            let short = solve(&problem(model, mix, u32::try_from(fewest - 1).unwrap()));
+            let short = solve(&mix.problem(model, u32::try_from(fewest - 1).unwrap()));
             assert!(values(&short)[0].1 < expected[0].1, "case {case}: {mix:?} on one GPU less");
         }
     }
@@ -81,6 +59,6 @@ fn known_mixes() {
 #[test]
 fn an_optimal_plan_says_so() {
     let model = Catalog::builtin().model("A100-80GB").unwrap();
-    let plan = solve(&problem(&model, Mix { one: 7, three: 2, ..Mix::default() }, 4));
+    let plan = solve(&Mix { one: 7, three: 2, ..Mix::default() }.problem(&model, 4));
     assert_eq!(plan.status, Status::Optimal);
 }
