@@ -8,7 +8,7 @@ use migsaw::demand::{Demand, Request, Together};
 use migsaw::fleet::{Fleet, GpuState, NodeGroup, NodeNames, Pool};
 use migsaw::geometry::{Catalog, Layout, Model, Placement, ProfileId};
 use migsaw::problem::Problem;
-use migsaw_tests::rng::Rng;
+use migsaw_sim::Rng;
 
 /// The models, and how many of the ten pools each has.
 pub const MODELS: [(&str, usize); 6] =

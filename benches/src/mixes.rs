@@ -4,7 +4,7 @@ use migsaw::demand::Demand;
 use migsaw::fleet::{Fleet, Pool};
 use migsaw::geometry::Catalog;
 use migsaw::problem::Problem;
-use migsaw_tests::rng::Rng;
+use migsaw_sim::Rng;
 
 /// The model all mixes are planned on.
 pub const MODEL: &str = "H100-80GB";

@@ -12,7 +12,7 @@ use migsaw::fleet::{Fleet, Pool};
 use migsaw::geometry::Model;
 use migsaw::problem::Problem;
 
-use crate::rng::Rng;
+use migsaw_sim::Rng;
 
 /// The classes of a mix, as models name them, smallest first.
 pub const CLASSES: [&str; 6] = ["1g", "1gx2", "2g", "3g", "4g", "7g"];

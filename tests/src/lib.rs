@@ -15,7 +15,6 @@ pub mod minimal;
 pub mod moves;
 pub mod naive;
 pub mod oracle;
-pub mod rng;
 pub mod running;
 pub mod solve;
 pub mod strategies;

@@ -11,7 +11,7 @@ use migsaw::plan::{GpuShare, GpuTarget, Plan, PlannedNodes, Serving, Status, Uns
 use migsaw::present::{Held, Present, RecutUnit, Running};
 use migsaw::problem::Problem;
 
-use crate::rng::Rng;
+use migsaw_sim::Rng;
 
 /// A problem with up to so many nodes of one or two GPUs, and a plan for it.
 ///

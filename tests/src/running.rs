@@ -7,8 +7,8 @@ use migsaw::geometry::{Layout, Model, Placement, ProfileId};
 use migsaw::present::{Held, Present, RecutUnit, Running};
 use migsaw::problem::{InputProblem, Problem};
 
-use crate::rng::Rng;
 use crate::strategies::{Size, seeded};
+use migsaw_sim::Rng;
 
 /// A problem on whose nodes up to `most` units run, often under disruption budgets.
 ///

@@ -12,7 +12,7 @@ use migsaw::geometry::{Catalog, Layout, Model, Placement, ProfileId, ProfileName
 use migsaw::problem::Problem;
 use proptest::strategy::Strategy as _;
 
-use crate::rng::Rng;
+use migsaw_sim::Rng;
 
 /// How large and how rich the problems are.
 #[derive(Debug, Clone, Copy)]

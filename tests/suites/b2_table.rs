@@ -10,8 +10,8 @@ use migsaw::fleet::{Fleet, Pool};
 use migsaw::geometry::{Catalog, Layout, Model, Placement, ProfileId};
 use migsaw::plan::TierName;
 use migsaw::problem::Problem;
+use migsaw_sim::Rng;
 use migsaw_tests::closed_form::Mix;
-use migsaw_tests::rng::Rng;
 use migsaw_tests::solve::{solve, values};
 
 const CLASSES: [&str; 6] = ["1g", "1gx2", "2g", "3g", "4g", "7g"];

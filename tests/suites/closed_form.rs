@@ -4,8 +4,8 @@
 
 use migsaw::geometry::Catalog;
 use migsaw::plan::{Status, TierName};
+use migsaw_sim::Rng;
 use migsaw_tests::closed_form::Mix;
-use migsaw_tests::rng::Rng;
 use migsaw_tests::solve::{solve, values};
 
 #[test]

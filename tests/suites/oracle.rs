@@ -8,9 +8,9 @@ use migsaw::fleet::{Fleet, GpuState, Pool};
 use migsaw::geometry::{Catalog, Layout, Model, ProfileId};
 use migsaw::plan::TierName;
 use migsaw::problem::Problem;
+use migsaw_sim::Rng;
 use migsaw_tests::closed_form::Mix;
 use migsaw_tests::oracle::optimum;
-use migsaw_tests::rng::Rng;
 use migsaw_tests::strategies::{Size, seeded};
 
 /// One or two GPUs of one model with something pinned, demands of single profiles by name.

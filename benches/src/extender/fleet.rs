@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use migsaw::geometry::Catalog;
 use migsaw_extender::fleet::Keeper;
 use migsaw_kube::scheduling::{Change, NodeObject, Pod};
-use migsaw_tests::rng::Rng;
+use migsaw_sim::Rng;
 use serde_json::{Value, json};
 
 /// GPUs of a node.

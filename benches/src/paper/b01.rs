@@ -8,9 +8,9 @@ use migsaw::fleet::{Fleet, Pool};
 use migsaw::geometry::{Catalog, Model, ProfileId};
 use migsaw::plan::{Depth, Options, TierName};
 use migsaw::problem::Problem;
+use migsaw_sim::Rng;
 use migsaw_tests::closed_form::{CLASSES, Mix};
 use migsaw_tests::oracle::{Additions, optimum_of};
-use migsaw_tests::rng::Rng;
 
 use super::Settings;
 use super::patterns::{Patterns, rounded_up};

@@ -7,16 +7,24 @@
 //! Whatever is planned goes through [`planned`], and with that through the checker.
 
 mod b01;
+mod b02;
 mod b03;
 mod b04;
+mod b05;
+mod b06;
+mod b08;
 mod b11;
+mod b12;
 mod into;
+mod online;
 mod patterns;
 mod planned;
 mod sequence;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 
 pub use into::{BEGIN, END, spliced};
 pub use table::{Bar, Column, Row, Table};
@@ -33,6 +41,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Where data of others are.
+    fn traces(&self, what: &str) -> anyhow::Result<&Path> {
+        let help = || format!("needs {what}: put them into a folder, and say where with --traces FOLDER");
+        self.traces.as_deref().with_context(help)
+    }
+
     /// So many, unless told otherwise.
     fn seeds(&self, usual: u64, quick: u64) -> u64 {
         self.seeds.unwrap_or(if self.quick { quick } else { usual })
@@ -53,11 +67,16 @@ pub struct Problem {
 }
 
 /// All problems, in the order in which they are reported.
-pub const PROBLEMS: [Problem; 4] = [
+pub const PROBLEMS: [Problem; 9] = [
     Problem { id: "b1", title: "Static mix on identical GPUs", needs_traces: false, run: b01::run },
+    Problem { id: "b2", title: "Initial deployment", needs_traces: false, run: b02::run },
     Problem { id: "b3", title: "Compaction of a fragmented fleet", needs_traces: false, run: b03::run },
     Problem { id: "b4", title: "Arrivals on a used fleet", needs_traces: false, run: b04::run },
+    Problem { id: "b5", title: "Pods that come and go", needs_traces: false, run: b05::run },
+    Problem { id: "b6", title: "A production trace, inflated", needs_traces: true, run: b06::run },
+    Problem { id: "b8", title: "Fragmentation gradient descent, as published", needs_traces: true, run: b08::run },
     Problem { id: "b11", title: "Scale", needs_traces: false, run: b11::run },
+    Problem { id: "b12", title: "Adversarial sequences", needs_traces: false, run: b12::run },
 ];
 
 impl Problem {

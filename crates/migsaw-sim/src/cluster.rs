@@ -81,7 +81,7 @@ impl<'a> Cluster<'a> {
             }
             (Chooser::Scored(score, ties), _) => {
                 let (score, ties) = (*score, *ties);
-                let mut best: Option<(i64, usize, Places)> = None;
+                let mut best: Option<(i64, u64, Places)> = None;
                 for node in 0..self.site.nodes.len() {
                     let Some(places) = first_places(self.site, &self.states, node, asks) else { continue };
                     let points = score(&used(self.site, &self.states, node, asks));
@@ -91,7 +91,7 @@ impl<'a> Cluster<'a> {
                         _ => 1,
                     };
                     // Each of n equals is kept with a chance of one in n.
-                    let is_kept = equals == 1 || (ties == Ties::ByLot && self.lots.below(equals) == 0);
+                    let is_kept = equals == 1 || (ties == Ties::ByLot && self.lots.chance(1, equals));
                     let kept = if is_kept { places } else { best.map(|(_, _, kept)| kept).unwrap_or_default() };
                     best = Some((points, equals, kept));
                 }
