@@ -1,6 +1,6 @@
 //! B5: pods that come and go, one at a time.
 
-use migsaw_sim::{Estimate, Options};
+use migsaw_sim::{Estimate, Moves, Options};
 
 use super::Settings;
 use super::online::{draw, mix, placed, shown, site};
@@ -25,6 +25,14 @@ const CASES: [(&str, f64, [f64; 6]); 12] = [
     ("bimodal", 1.0, [0.8571, 0.7458, 0.8964, 0.4912, 0.8946, 0.9446]),
     ("bimodal", 1.2, [0.7288, 0.6323, 0.7606, 0.4166, 0.7581, 0.8119]),
 ];
+/// Moves for each hundred pods, and the most for one pod.
+const BUDGETS: [(&str, Option<Moves>); 5] = [
+    ("none", None),
+    ("0.5", Some(Moves { per_hundred: 0.5, burst: 5.0, at_once: 1 })),
+    ("1", Some(Moves { per_hundred: 0.97, burst: 5.0, at_once: 1 })),
+    ("2", Some(Moves { per_hundred: 2.0, burst: 5.0, at_once: 1 })),
+    ("5", Some(Moves { per_hundred: 5.0, burst: 5.0, at_once: 2 })),
+];
 /// How far a mean may be from a published one, which has four digits and perhaps another end of the warm-up.
 const CLOSE: f64 = 0.0006;
 
@@ -43,6 +51,8 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<Vec<Table>> {
             .collect::<anyhow::Result<_>>()?;
         let title = "The same with other random numbers (seeds from 50,000)".to_owned();
         tables.push(Table { title, question: String::new(), ..ours(&held_out, false) });
+        tables.push(moved("with a few moves", 1000, seeds)?);
+        tables.push(moved("with a few moves, other random numbers (seeds from 50,000)", 50_000, seeds)?);
     }
     Ok(tables)
 }
@@ -75,6 +85,50 @@ impl Case {
             bound: of("repacked")?,
         })
     }
+
+    /// The acceptance of `room` with a budget of moves, and the moves made for each hundred pods.
+    fn again(&self, name: &str, load: f64, first: u64, moves: Option<Moves>) -> anyhow::Result<(f64, f64)> {
+        let site = site(GPUS);
+        let draw = draw(mix(name), load);
+        let longest = draw.longest(&site);
+        let options = Options { measured: 2 * longest..6 * longest, moves, ..Options::default() };
+        let (mut accepted, mut made) = (Vec::new(), Vec::new());
+        for seed in first..first + self.room.len() as u64 {
+            let pods = draw.pods(&site, usize::try_from(6 * longest).unwrap_or(0), seed);
+            let outcome = placed(&site, &pods, "room", &options)?;
+            accepted.push(outcome.all.by_units());
+            made.push(100.0 * share(outcome.moves, outcome.all.pods));
+        }
+        Ok((Estimate::of(&accepted).mean, Estimate::of(&made).mean))
+    }
+}
+
+/// What a few moves gain at load 1.
+fn moved(title: &str, first: u64, seeds: u64) -> anyhow::Result<Table> {
+    let mut columns = vec![Column::Value("mix"), Column::Value("best of MFI and best-fit"), Column::Value("repacked")];
+    columns.extend(BUDGETS.map(|(name, _)| Column::Value(name)));
+    let mut table = Table::new(
+        format!("100 A100-80GB, one arrival at a time, load 1.00: {title}"),
+        "`room`, and running pods that are moved to make room for one that fits nowhere: so many for each hundred that \
+         come. Slot-weighted acceptance, how much of the gap from the best of MFI and best-fit to the bound is closed, and \
+         moves made for each hundred. Half of the gap with one.",
+        &columns,
+    );
+    for (name, load, published) in CASES.iter().filter(|(_, load, _)| (load - 1.0).abs() < 1e-9) {
+        let case = Case::simulated(name, *load, *published, first, seeds)?;
+        let best = Estimate::of(&case.others[2]).mean.max(Estimate::of(&case.others[4]).mean);
+        let bound = Estimate::of(&case.bound).mean;
+        let mut row = Row::of(&[name, &format!("{best:.4}"), &format!("{bound:.4}")]);
+        let mut is_half = false;
+        for (_, moves) in BUDGETS {
+            let (accepted, made) = case.again(name, *load, first, moves)?;
+            let closed = (accepted - best) / (bound - best);
+            row = row.with(&format!("{accepted:.4}, {:.0} %, {made:.2}", 100.0 * closed));
+            is_half |= made <= 1.0 && closed >= 0.5;
+        }
+        table.rows.push(row.value(is_half));
+    }
+    Ok(table)
 }
 
 /// The figures of others, again.
@@ -133,4 +187,9 @@ fn ours(cases: &[Case], quick: bool) -> Table {
         );
     }
     table
+}
+
+#[expect(clippy::cast_precision_loss, reason = "what is shown has few digits")]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
 }

@@ -12,6 +12,7 @@ mod b03;
 mod b04;
 mod b05;
 mod b06;
+mod b07;
 mod b08;
 mod b11;
 mod b12;
@@ -67,13 +68,14 @@ pub struct Problem {
 }
 
 /// All problems, in the order in which they are reported.
-pub const PROBLEMS: [Problem; 9] = [
+pub const PROBLEMS: [Problem; 10] = [
     Problem { id: "b1", title: "Static mix on identical GPUs", needs_traces: false, run: b01::run },
     Problem { id: "b2", title: "Initial deployment", needs_traces: false, run: b02::run },
     Problem { id: "b3", title: "Compaction of a fragmented fleet", needs_traces: false, run: b03::run },
     Problem { id: "b4", title: "Arrivals on a used fleet", needs_traces: false, run: b04::run },
     Problem { id: "b5", title: "Pods that come and go", needs_traces: false, run: b05::run },
     Problem { id: "b6", title: "A production trace, inflated", needs_traces: true, run: b06::run },
+    Problem { id: "b7", title: "A production trace, replayed", needs_traces: true, run: b07::run },
     Problem { id: "b8", title: "Fragmentation gradient descent, as published", needs_traces: true, run: b08::run },
     Problem { id: "b11", title: "Scale", needs_traces: false, run: b11::run },
     Problem { id: "b12", title: "Adversarial sequences", needs_traces: false, run: b12::run },

@@ -15,6 +15,8 @@ pub(crate) struct Together {
     boards: Vec<Board>,
     /// For each profile of the site: the board that has it, and what it is there.
     of: Vec<Option<(usize, ProfileId)>>,
+    sizes: Vec<u64>,
+    units: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -65,12 +67,13 @@ impl Together {
                 }
             }
         }
-        let mut together = Together { boards, of };
+        let mut together = Together { boards, of, sizes: site.sizes(), units: 0 };
         for gpu in &site.gpus {
             let kind = &site.kinds[gpu.kind as usize];
             let board = by_family[kind.model.family.as_str()];
             for placement in kind.states.layout(gpu.first).placements() {
                 together.boards[board].add(placement.profile, 1);
+                together.units += u64::from(kind.model.get(placement.profile).size);
             }
         }
         Some(together)
@@ -94,6 +97,11 @@ impl Together {
         self.add(asks, -1);
     }
 
+    /// The placement units that everything takes.
+    pub(crate) fn used(&self) -> u64 {
+        self.units
+    }
+
     /// The fewest GPUs that hold everything.
     pub(crate) fn fewest_gpus(&self) -> u64 {
         let on = |board: &Board| {
@@ -107,6 +115,8 @@ impl Together {
         for (profile, n) in asks {
             if let Some((board, id)) = self.of[usize::from(*profile)] {
                 self.boards[board].add(id, i64::from(*n) * times);
+                let units = self.sizes[usize::from(*profile)] * u64::from(*n);
+                self.units = if times > 0 { self.units + units } else { self.units - units };
             }
         }
     }

@@ -61,10 +61,24 @@ impl<'a> Cluster<'a> {
         self.states[gpu as usize]
     }
 
-    /// Whether the policy ranks GPUs, so that [`Cluster::loss`] is known.
-    pub(crate) fn loss(&self, gpu: u32, from: StateId, placement: Placement) -> Option<(i64, Step)> {
+    /// A GPU of each state that one is in, if the policy ranks GPUs.
+    pub(crate) fn one_of_each(&self) -> impl Iterator<Item = u32> + '_ {
+        let gpus = match &self.chooser {
+            Chooser::Ranked(ranks) => &ranks.gpus[..],
+            Chooser::Scored(..) | Chooser::None => &[],
+        };
+        gpus.iter().filter_map(|alike| alike.first().copied())
+    }
+
+    /// Where the policy would put an instance if some GPUs were not there.
+    pub(crate) fn best_except(&self, profile: u16, except: &[u32]) -> Option<Place> {
         let Chooser::Ranked(ranks) = &self.chooser else { return None };
-        ranks.loss(self.site.kind(gpu), from, placement)
+        let ladder = &ranks.ladders[usize::from(profile)];
+        ladder.present.ones().find_map(|at| {
+            let rung = &ladder.rungs[at];
+            let gpu = ranks.gpus[rung.state as usize].iter().find(|gpu| !except.contains(gpu))?;
+            Some((*gpu, rung.step))
+        })
     }
 
     /// Where the policy puts a pod that takes these instances; `None` if it fits nowhere.
@@ -113,6 +127,13 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    /// Puts an instance there.
+    pub(crate) fn add(&mut self, gpu: u32, placement: Placement) {
+        let states = &self.site.kind(gpu).states;
+        let step = states.additions(self.state(gpu)).iter().find(|step| step.placement == placement);
+        self.set(gpu, step.expect("there is room for the instance").to);
+    }
+
     /// Takes an instance away.
     pub(crate) fn remove(&mut self, gpu: u32, placement: Placement) {
         let to = self.site.kind(gpu).states.without(self.state(gpu), placement);
@@ -138,8 +159,6 @@ struct Ladder {
     rung_of: Vec<u32>,
     /// The rungs with a GPU.
     present: FixedBitSet,
-    /// For each state, what each step loses, in the order of the state's additions.
-    losses: Vec<Vec<Option<i64>>>,
 }
 
 /// A state, and the best way to place the profile on it.
@@ -216,12 +235,6 @@ impl Ranks {
         Some((lost, places))
     }
 
-    fn loss(&self, kind: &Kind, from: StateId, placement: Placement) -> Option<(i64, Step)> {
-        let ladder = self.ladders.first()?;
-        let at = kind.states.additions(from).iter().position(|step| step.placement == placement)?;
-        Some((ladder.losses[(kind.base + from.0) as usize][at]?, kind.states.additions(from)[at]))
-    }
-
     fn moved(&mut self, from: u32, to: u32, gpu: u32) {
         let left = &mut self.gpus[from as usize];
         left.remove(&gpu);
@@ -254,7 +267,7 @@ impl Ladder {
         let mut rung_of = vec![NONE; site.states()];
         rungs.iter().enumerate().for_each(|(at, rung)| rung_of[rung.state as usize] = index(at));
         let present = FixedBitSet::with_capacity(rungs.len());
-        Ladder { rungs, rung_of, present, losses: losses.iter().flatten().cloned().collect() }
+        Ladder { rungs, rung_of, present }
     }
 
     fn mark(&mut self, state: u32, is_present: bool) {

@@ -1,7 +1,7 @@
 //! Virtual time: pods come, are placed or wait, and leave.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::ops::Range;
 
 use migsaw::geometry::{Placement, ProfileId};
@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use crate::bound::Together;
 use crate::cluster::{Cluster, Places};
+use crate::moves::{Moves, Purse, Rescue, Rooms};
 use crate::outcome::{Counting, Now, Outcome};
 use crate::policy::{Policy, Rule, shares, unusable};
 use crate::site::{Site, index};
@@ -22,6 +23,8 @@ pub struct Options {
     pub misfits: Misfits,
     /// Only pods that come within this time count, in seconds from the beginning.
     pub measured: Range<u64>,
+    /// Running pods that may be moved to make room for one that comes; `None` for none.
+    pub moves: Option<Moves>,
     /// How many moments the outcome's series has.
     pub samples: u32,
     /// Decides what is left to chance.
@@ -40,7 +43,7 @@ pub enum Misfits {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { misfits: Misfits::Refused, measured: 0..u64::MAX, samples: 0, seed: 0 }
+        Options { misfits: Misfits::Refused, measured: 0..u64::MAX, moves: None, samples: 0, seed: 0 }
     }
 }
 
@@ -91,6 +94,9 @@ struct Simulation<'a> {
     together: Option<Together>,
     /// Where each pod that runs is.
     places: Vec<SmallVec<[(u32, Placement); 2]>>,
+    /// Whose instance is at a GPU's start.
+    owners: HashMap<(u32, u8), u32>,
+    purse: Option<(Purse, Rooms)>,
     /// When who leaves.
     leaving: BinaryHeap<Reverse<(u64, u32)>>,
     /// Who waits, first come first.
@@ -115,6 +121,8 @@ impl<'a> Simulation<'a> {
             options,
             together,
             places: vec![SmallVec::new(); workload.pods.len()],
+            owners: HashMap::new(),
+            purse: options.moves.map(|moves| (Purse::new(moves, site), Rooms::new(site, mix))),
             leaving: BinaryHeap::new(),
             waiting: Vec::new(),
             fragmentation: Fragmentation::new(site, mix, &cluster),
@@ -162,7 +170,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn state(&self) -> Now {
-        let used = self.cluster.busy;
+        let used = self.together.as_ref().map_or(self.cluster.busy, Together::used);
         let active = self.together.as_ref().map_or(self.cluster.active, Together::fewest_gpus);
         Now { used, active, fragmented: self.fragmentation.all, waiting: self.waiting.len() as u64 }
     }
@@ -172,7 +180,9 @@ impl<'a> Simulation<'a> {
     }
 
     fn come(&mut self, pod: u32) {
-        if !self.place(pod) && self.options.misfits == Misfits::Wait {
+        let fits = self.place(pod);
+        let fits = if self.purse.is_some() { self.make_room(pod, fits) } else { fits };
+        if !fits && self.options.misfits == Misfits::Wait {
             let priority = self.pod(pod).priority;
             let at = self.waiting.partition_point(|other| self.pod(*other).priority >= priority);
             self.waiting.insert(at, pod);
@@ -189,24 +199,72 @@ impl<'a> Simulation<'a> {
             let Some(places) = self.cluster.choose(asks) else { return false };
             self.put(pod, &places);
         }
+        self.runs(pod);
+        true
+    }
+
+    /// The pod runs from now on.
+    fn runs(&mut self, pod: u32) {
         self.leaving.push(Reverse((self.now.saturating_add(self.pod(pod).stays), pod)));
         self.counting.was_placed(self.pod(pod), self.now);
+    }
+
+    /// Moves others out of the way of a pod that does not fit, if the budget has the moves; whether the pod is placed.
+    fn make_room(&mut self, pod: u32, fits: bool) -> bool {
+        let free = self.cluster.site.units() - self.cluster.busy;
+        let Some((purse, rooms)) = &mut self.purse else { return fits };
+        let most = purse.offer(free, fits);
+        let rescue = match self.workload.pods[pod as usize].asks[..] {
+            [(profile, 1)] if most > 0 => rooms.rescue(&self.cluster, profile, most),
+            _ => None,
+        };
+        // What is pinned belongs to no pod, and stays.
+        let owner = |rescue: &Rescue, from: &Placement| self.owners.get(&(rescue.gpu, from.start)).copied();
+        let rescue = rescue.filter(|rescue| rescue.moved.iter().all(|(from, _)| owner(rescue, from).is_some()));
+        purse.spend(rescue.as_ref().map_or(0, |rescue| rescue.moved.len()));
+        let Some(rescue) = rescue else { return fits };
+        let moved: Vec<(u32, (u32, Placement))> =
+            rescue.moved.iter().filter_map(|(from, to)| Some((owner(&rescue, from)?, *to))).collect();
+        for ((from, _), (owner, _)) in rescue.moved.iter().zip(&moved) {
+            self.take(*owner, (rescue.gpu, *from));
+        }
+        self.add(pod, (rescue.gpu, rescue.placement));
+        for (owner, to) in moved {
+            self.add(owner, to);
+            self.counting.moved(self.now);
+        }
+        self.runs(pod);
         true
     }
 
     fn put(&mut self, pod: u32, places: &Places) {
         for (gpu, step) in places {
-            self.fragmentation.set(&mut self.cluster, *gpu, |cluster| cluster.set(*gpu, step.to));
-            self.places[pod as usize].push((*gpu, step.placement));
+            self.add(pod, (*gpu, step.placement));
         }
+    }
+
+    /// Puts an instance of a pod there.
+    fn add(&mut self, pod: u32, (gpu, placement): (u32, Placement)) {
+        self.fragmentation.set(&mut self.cluster, gpu, |cluster| cluster.add(gpu, placement));
+        self.places[pod as usize].push((gpu, placement));
+        if self.purse.is_some() {
+            self.owners.insert((gpu, placement.start), pod);
+        }
+    }
+
+    /// Takes an instance of a pod away.
+    fn take(&mut self, pod: u32, (gpu, placement): (u32, Placement)) {
+        self.fragmentation.set(&mut self.cluster, gpu, |cluster| cluster.remove(gpu, placement));
+        self.places[pod as usize].retain(|place| *place != (gpu, placement));
+        self.owners.remove(&(gpu, placement.start));
     }
 
     fn leave(&mut self, pod: u32) {
         if let Some(together) = &mut self.together {
             together.give(&self.workload.pods[pod as usize].asks);
         }
-        for (gpu, placement) in std::mem::take(&mut self.places[pod as usize]) {
-            self.fragmentation.set(&mut self.cluster, gpu, |cluster| cluster.remove(gpu, placement));
+        for place in self.places[pod as usize].clone() {
+            self.take(pod, place);
         }
     }
 

@@ -30,6 +30,7 @@ mod bound;
 mod cluster;
 mod compare;
 mod engine;
+mod moves;
 mod outcome;
 mod policy;
 mod rng;
@@ -38,6 +39,7 @@ mod workload;
 
 pub use compare::{Comparison, Estimate};
 pub use engine::{Misfits, Options, SimulationError, simulate};
+pub use moves::Moves;
 pub use outcome::{Outcome, Point, Tally, Waits};
 pub use policy::Policy;
 pub use rng::Rng;

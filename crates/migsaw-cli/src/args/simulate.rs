@@ -33,6 +33,9 @@ pub(crate) struct SimulateArgs {
     /// Let pods that fit nowhere wait until something leaves, instead of going away
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Move so many running pods for each hundred that come, to make room for one that fits nowhere
+    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = moves)]
+    pub(crate) moves: f64,
     /// Pods from a CSV file with the columns arrival,duration,profile[,count,priority,namespace], times in seconds;
     /// `-` for stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["load", "pods", "runs", "seed", "lifetimes", "every"], help_heading = "Pods")]
@@ -92,6 +95,11 @@ fn policy(name: &str) -> Result<Policy, String> {
 fn load(text: &str) -> Result<f64, String> {
     let load: f64 = text.parse().map_err(|_| "it is no number (expected like 0.85)".to_owned())?;
     if load > 0.0 && load <= 100.0 { Ok(load) } else { Err("it must be above 0 and at most 100".to_owned()) }
+}
+
+fn moves(text: &str) -> Result<f64, String> {
+    let moves: f64 = text.parse().map_err(|_| "it is no number (expected like 0.5)".to_owned())?;
+    if (0.0..=100.0).contains(&moves) { Ok(moves) } else { Err("it must be from 0 to 100".to_owned()) }
 }
 
 const SIMULATE_EXAMPLES: &str = "\
