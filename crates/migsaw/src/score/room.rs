@@ -6,8 +6,10 @@ use super::mix::Mix;
 
 /// How much sooner the next pod comes than a given one leaves.
 pub(super) const SOONER: u64 = 16;
-/// Rooms are in parts of a placement unit.
-const UNIT: u64 = 1 << 24;
+/// Rooms are kept in such parts of a placement unit,
+const FINE: u64 = 1 << 40;
+/// and told in such ones: what is equal stays so, however it was rounded on the way.
+const UNIT: u64 = 1 << 20;
 
 /// The room of each state of a GPU that is cut at will.
 #[derive(Debug, Clone)]
@@ -30,19 +32,21 @@ impl Room {
             let now: u64 = expected.iter().map(|&profile| room_now(model, states, state, profile)).sum();
             let later: u64 = states.removals(state).iter().map(|step| rooms[step.to.index()]).sum();
             let there = states.removals(state).len() as u64;
-            rooms.push((SOONER * now * UNIT + later) / (SOONER + there));
+            rooms.push((SOONER * now * FINE + later) / (SOONER + there));
         }
         Room(rooms)
     }
 
     /// The room of a state, in parts of a placement unit that are the same for every model.
     pub fn of(&self, state: StateId) -> u64 {
-        self.0[state.index()]
+        self.0[state.index()] / (FINE / UNIT)
     }
 
-    /// What is lost from one state to another; less than nothing if room is won.
+    /// What is lost from one state to another, in the same parts; less than nothing if room is won.
     pub fn loss(&self, from: StateId, to: StateId) -> i64 {
-        self.of(from).cast_signed() - self.of(to).cast_signed()
+        let fine = self.0[from.index()].cast_signed() - self.0[to.index()].cast_signed();
+        let parts = (FINE / UNIT).cast_signed();
+        (fine + parts / 2).div_euclid(parts)
     }
 }
 
@@ -112,6 +116,6 @@ mod tests {
         assert_eq!(of("empty"), 16 * UNIT);
         assert_eq!(of("3g.40gb@0"), (16 * 4 * UNIT + 16 * UNIT) / 17);
         assert_eq!(of("7g.80gb@0"), 16 * UNIT / 17);
-        assert_eq!(of("3g.40gb@0,3g.40gb@4"), 2 * of("3g.40gb@0") / 18);
+        assert_eq!(of("3g.40gb@0,3g.40gb@4"), of("3g.40gb@0") / 9);
     }
 }
