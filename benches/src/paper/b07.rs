@@ -13,8 +13,11 @@ const POLICIES: [&str; 5] = ["first-fit", "best-fit", "load-balanced", "mfi", "r
 /// How far from the bound moves may leave it, in parts of all.
 const CLOSE: f64 = 0.001;
 
+/// Whether only pods that share a GPU, GPUs, and shares placed by pods and by slices.
+type Case = (bool, u32, [(f64, f64); 5]);
+
 /// Which pods, GPUs, and what others computed for [`POLICIES`], by pods and by slices.
-const CASES: [(bool, u32, [(f64, f64); 5]); 4] = [
+const CASES: [Case; 4] = [
     (false, 731, [(0.9969, 0.9962), (0.9971, 0.9966), (0.9704, 0.9653), (0.9979, 0.9974), (1.0, 1.0)]),
     (false, 585, [(0.9574, 0.9494), (0.9576, 0.9498), (0.9089, 0.8949), (0.9584, 0.9505), (0.9618, 0.9573)]),
     (true, 247, [(0.9935, 0.9897), (0.9935, 0.9900), (0.8860, 0.8351), (0.9964, 0.9945), (1.0, 1.0)]),
@@ -49,10 +52,10 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<Vec<Table>> {
         let outcome = placed(&site, &workload, "room", &Options { moves, ..Options::default() })?;
         let bound = placed(&site, &workload, "repacked", &Options::default())?.all;
         let (count, units) = (bound.by_count() - outcome.all.by_count(), bound.by_units() - outcome.all.by_units());
-        let moved = share(outcome.moves, outcome.all.placed);
+        let made = share(outcome.moves, outcome.all.placed);
         row = row.with(&format!("{:.4}/{:.4}", outcome.all.by_count(), outcome.all.by_units()));
-        row = row.with(&format!("{:.2} %", 100.0 * moved)).with(&format!("{count:.4}/{units:.4}"));
-        table.rows.push(row.value(moved <= 0.01 && count <= CLOSE && units <= CLOSE));
+        row = row.with(&format!("{:.2} %", 100.0 * made)).with(&format!("{count:.4}/{units:.4}"));
+        table.rows.push(row.value(made <= 0.01 && count <= CLOSE && units <= CLOSE));
     }
     Ok(vec![table])
 }

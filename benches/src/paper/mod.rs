@@ -17,7 +17,7 @@ mod b08;
 mod b11;
 mod b12;
 mod into;
-mod online;
+pub mod online;
 mod patterns;
 mod planned;
 mod sequence;

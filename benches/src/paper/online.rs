@@ -11,7 +11,10 @@ pub(super) const PROFILES: [&str; 6] = ["1g.10gb", "1g.20gb", "2g.20gb", "3g.40g
 pub(super) const SLICES: [u64; 6] = [1, 2, 2, 4, 4, 8];
 
 /// So many A100-80GB, eight to a node, each cut as pods ask.
-pub(super) fn site(gpus: u32) -> Site {
+///
+/// # Panics
+/// Never: the model is built in.
+pub fn site(gpus: u32) -> Site {
     let model = Catalog::builtin().model("A100-80GB").expect("a model of the catalogue");
     let pool = |nodes, each| Pool::new(format!("a{each}"), model.clone(), nodes, each);
     let pools = [pool(gpus / 8, 8), pool(gpus % 8, 1)].into_iter().filter(|pool| pool.node_count() > 0).collect();
@@ -23,12 +26,15 @@ fn profiles() -> Vec<ProfileName> {
 }
 
 /// A mix by its name.
-pub(super) fn mix(name: &str) -> &'static Mix {
+///
+/// # Panics
+/// If there is none.
+pub fn mix(name: &str) -> &'static Mix {
     MIXES.iter().find(|mix| mix.name == name).expect("a mix")
 }
 
 /// Pods drawn from a mix, one at a time, that ask for `load` of the site on average.
-pub(super) fn draw(mix: &Mix, load: f64) -> Draw {
+pub fn draw(mix: &Mix, load: f64) -> Draw {
     let share = |(name, weight): (ProfileName, u64)| Share {
         asks: vec![(name, 1)],
         weight: f64::from(u32::try_from(weight).unwrap_or(u32::MAX)),

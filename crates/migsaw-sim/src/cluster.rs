@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use fixedbitset::FixedBitSet;
-use migsaw::geometry::{Placement, StateId, Step};
-use migsaw::score::Mix;
+use migsaw::geometry::{Counts, Layout, Placement, StateId, Step};
+use migsaw::score::{Mix, State, Worth};
 use smallvec::SmallVec;
 
 use crate::policy::{NodeUse, Policy, Rule, Ties};
@@ -33,6 +33,8 @@ pub(crate) struct Cluster<'a> {
 enum Chooser {
     Ranked(Ranks),
     Scored(fn(&NodeUse) -> i64, Ties),
+    /// What each kind's GPUs are worth to the mix.
+    Worth(Vec<Worth>),
     None,
 }
 
@@ -41,6 +43,7 @@ impl<'a> Cluster<'a> {
         let chooser = match policy.rule {
             Rule::Gpu { losses, ties } => Chooser::Ranked(Ranks::new(site, losses, mix, ties)),
             Rule::Node { score, ties } => Chooser::Scored(score, ties),
+            Rule::Extender => Chooser::Worth(site.kinds.iter().map(|kind| Worth::new(&kind.model, mix)).collect()),
             Rule::Repacked => Chooser::None,
         };
         let mut cluster = Cluster {
@@ -65,7 +68,7 @@ impl<'a> Cluster<'a> {
     pub(crate) fn one_of_each(&self) -> impl Iterator<Item = u32> + '_ {
         let gpus = match &self.chooser {
             Chooser::Ranked(ranks) => &ranks.gpus[..],
-            Chooser::Scored(..) | Chooser::None => &[],
+            Chooser::Scored(..) | Chooser::Worth(_) | Chooser::None => &[],
         };
         gpus.iter().filter_map(|alike| alike.first().copied())
     }
@@ -110,6 +113,14 @@ impl<'a> Cluster<'a> {
                     best = Some((points, equals, kept));
                 }
                 best.map(|(_, _, places)| places)
+            }
+            (Chooser::Worth(worth), _) => {
+                let on_node = |node: usize| {
+                    let places = first_places(self.site, &self.states, node, asks)?;
+                    Some((lost(self.site, &self.states, node, worth, &places), places))
+                };
+                let nodes = (0..self.site.nodes.len()).filter_map(on_node);
+                nodes.min_by_key(|(loss, _)| *loss).map(|(_, places)| places)
             }
             (Chooser::None, _) => None,
         }
@@ -307,6 +318,23 @@ fn first_places(site: &Site, states: &[StateId], node: usize, asks: &[(u16, u8)]
     Some(places)
 }
 
+/// What a node loses by these instances, as the extender reckons it.
+fn lost(site: &Site, states: &[StateId], node: usize, worth: &[Worth], places: &Places) -> u64 {
+    let gpus = site.nodes[node].clone();
+    let (mut free, mut there) = (Counts::EMPTY, 0);
+    for gpu in gpus.clone() {
+        let kind = site.kind(gpu);
+        let taken = kind.states.layout(states[gpu as usize]).counts();
+        // A GPU that is not cut has nothing free that is cut.
+        let cut = kind.cut.as_ref().map_or(taken, Layout::counts);
+        free = free.plus(&cut.minus(&taken).unwrap_or_default());
+        there += taken.total();
+    }
+    let ask: Counts = places.iter().map(|(_, step)| (step.placement.profile, 1)).collect();
+    let state = State { free, gpus: index(gpus.len()), pods: there };
+    worth[site.gpus[gpus.start as usize].kind as usize].loss(&state, &ask)
+}
+
 /// How a node's instances of the first profile that is asked for would be used.
 fn used(site: &Site, states: &[StateId], node: usize, asks: &[(u16, u8)]) -> NodeUse {
     let Some(&(profile, more)) = asks.first() else { return NodeUse { all: 0, used: 0 } };
@@ -314,9 +342,8 @@ fn used(site: &Site, states: &[StateId], node: usize, asks: &[(u16, u8)]) -> Nod
     for gpu in site.nodes[node].clone() {
         let kind = site.kind(gpu);
         let Some(id) = kind.profiles[usize::from(profile)] else { continue };
-        let of = |layout: &migsaw::geometry::Layout| {
-            layout.placements().iter().filter(|placement| placement.profile == id).count() as u64
-        };
+        let of =
+            |layout: &Layout| layout.placements().iter().filter(|placement| placement.profile == id).count() as u64;
         used += of(kind.states.layout(states[gpu as usize]));
         // A GPU that is not cut has as many as it could be cut into.
         all += kind.cut.as_ref().map_or_else(|| u64::from(kind.model.get(id).max_instances), of);

@@ -31,6 +31,8 @@ pub(crate) enum Rule {
     Gpu { losses: fn(&Kind, &Mix) -> Losses, ties: Ties },
     /// The node with the highest score, and there the first GPU with a free instance.
     Node { score: fn(&NodeUse) -> i64, ties: Ties },
+    /// The node where least is lost, as the extender scores it, and there the first GPU with a free instance.
+    Extender,
     /// No place at all: whether everything together would fit, all of it moved.
     Repacked,
 }
@@ -106,6 +108,11 @@ impl Policy {
             name: "room",
             about: "where most room is left for the pods that are expected (migsaw)",
             rule: Rule::Gpu { losses: room, ties: Ties::First },
+        },
+        Policy {
+            name: "extender",
+            about: "the node where least of what it can serve is lost, as migsaw's extender scores nodes that are cut",
+            rule: Rule::Extender,
         },
         Policy {
             name: "repacked",

@@ -1,6 +1,6 @@
 //! What free capacity is worth to the pods that are still to come, and so which node to take for this one.
 //!
-//! # The model
+//! # Nodes that are cut
 //!
 //! A [`Mix`] `Q` says which requests are expected: of each `q` its share `w(q)` of all slices asked for, and the
 //! instances `q(p)` of each profile `p` that one pod takes. For a node let
@@ -24,6 +24,25 @@
 //!
 //! Under strategy `mixed` it is kubelet that picks the GPU within the node. Both sums are the same whichever it
 //! takes.
+//!
+//! # GPUs that are cut as pods ask
+//!
+//! A dynamic DRA driver cuts instances one by one, and then it matters where they start. For the state `s` of a GPU, with
+//! instances `i` in it, let `n(p, s)` be the instances of `p` that can be added at once and `u(p)` their placement units.
+//! What can be placed now is `F(s) = Σ_p u(p) · n(p, s)`, over the profiles that are expected. Instances leave, so what
+//! counts is how it will be when the next pod comes: each instance is taken to leave at rate 1 and the next pod to
+//! come at rate `θ`, and the room of a state is `F` at that moment,
+//!
+//! ```text
+//! V(s) = (θ · F(s) + Σ_i V(s − i)) / (θ + |s|),   θ = 16
+//! ```
+//!
+//! which one pass over the states solves, those with fewer instances first ([`Room`]). An instance goes where
+//! `V(s) − V(s + i)` is least. It is the same idea as above: what can be served now, and what could be once those
+//! that are there have gone. `u` weighs a place by what it holds rather than by how often it is asked for: whoever
+//! asks for much is refused first, whether often or not. Every `θ` above gives the same acceptance within its error, and so
+//! do other weights that grow with size: nothing here is fitted to a workload. `BENCHMARKS.md` (B5) says what
+//! it gains over the policies that are published, and how far it is from what moving everything would give.
 //!
 //! ```
 //! use migsaw::geometry::{Catalog, Counts};
