@@ -1,5 +1,6 @@
 //! Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
 pub mod budget;
+pub mod capacity;
 pub mod check;
 pub mod demand;
 pub mod document;

@@ -48,8 +48,14 @@ fn applied_schema_is_current() {
 }
 
 #[test]
+fn capacity_schema_is_current() {
+    check("capacity.json", schema::capacity());
+}
+
+#[test]
 fn everything_is_described() {
-    let outputs = [schema::plan(), schema::curve(), schema::diff(), schema::rollout(), schema::applied()];
+    let outputs =
+        [schema::plan(), schema::curve(), schema::diff(), schema::rollout(), schema::applied(), schema::capacity()];
     for schema in [schema::scenario()].into_iter().chain(outputs) {
         let mut objects: Vec<(&str, &serde_json::Value)> = vec![("the document", schema)];
         objects.extend(schema["$defs"].as_object().unwrap().iter().map(|(name, part)| (name.as_str(), part)));

@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use super::applied::AppliedDocument;
+use super::capacity::CapacityDocument;
 use super::curve::CurveDocument;
 use super::diff::DiffDocument;
 use super::plan::PlanDocument;
@@ -37,6 +38,8 @@ schemas! {
     rollout: RolloutDocument;
     /// The JSON schema of what became of a rollout.
     applied: AppliedDocument;
+    /// The JSON schema of how much more fits.
+    capacity: CapacityDocument;
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {
