@@ -8,11 +8,13 @@
 //! - [`geometry`]: what a board can be cut into, as text, and as documents for programs;
 //! - [`diff::text`]: what a plan changes, node by node;
 //! - [`rollout::text`]: in which order, and who has nowhere to go meanwhile;
+//! - [`capacity`]: how much more fits, as text, CSV and Markdown;
 //! - [`violations::text`]: what the checker found.
 //!
 //! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal.
 
 pub mod applied;
+pub mod capacity;
 pub mod diff;
 pub mod geometry;
 pub mod plan;
@@ -24,6 +26,7 @@ mod clean;
 mod names;
 mod number;
 mod page;
+mod sheet;
 mod style;
 mod table;
 

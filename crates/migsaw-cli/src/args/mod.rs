@@ -1,6 +1,8 @@
 //! The command line's definition.
 
 mod apply;
+mod asking;
+mod capacity;
 mod check;
 mod defaults;
 mod diff;
@@ -22,6 +24,8 @@ use clap_complete::Shell;
 
 use crate::io::ColorChoice;
 pub(crate) use apply::{AbortArgs, ActingArgs, ApplyArgs, DryRun};
+pub(crate) use asking::{AskingArgs, ReportFormat};
+pub(crate) use capacity::CapacityArgs;
 pub(crate) use check::CheckArgs;
 pub(crate) use defaults::from_file;
 pub(crate) use diff::DiffArgs;
@@ -62,6 +66,8 @@ Examples:
       also write the ConfigMap, node labels and plan as files
   migsaw diff --from dump.json --running
       what the best plan would change, evicting as few pods as it can
+  migsaw capacity --live
+      how many more of each profile fit, now and if pods may be moved
   migsaw apply
       do it: drain, cut and uncordon node by node; interrupt it, run it again, it goes on
   migsaw geometry fits H100-80GB 3g.40gb=1,1g.10gb=3 --pinned 1g.10gb@0
@@ -79,6 +85,8 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Put the changes of a plan in an order that keeps pods running
     Rollout(RolloutArgs),
+    /// Tell how many more of each profile, or of a mix, fit
+    Capacity(Box<CapacityArgs>),
     /// Carry a plan out on the live cluster, in waves, resumable
     Apply(ApplyArgs),
     /// Take back what an apply has left half-done
@@ -140,6 +148,8 @@ pub(crate) enum SchemaOf {
     Rollout,
     /// What `migsaw apply -o json` writes.
     Applied,
+    /// What `migsaw capacity -o json` writes.
+    Capacity,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.

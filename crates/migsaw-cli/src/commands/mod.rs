@@ -3,6 +3,8 @@
 mod abort;
 mod acting;
 mod apply;
+mod asking;
+mod capacity;
 mod check;
 mod completions;
 mod diff;
@@ -27,6 +29,7 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::Plan(args) => plan::run(&args, io),
         Command::Diff(args) => diff::run(&args, io),
         Command::Rollout(args) => rollout::run(&args, io),
+        Command::Capacity(args) => capacity::run(*args, io),
         Command::Apply(args) => apply::run(args, io),
         Command::Abort(args) => abort::run(&args, io),
         Command::Serve(args) => serve::run(&args, io),

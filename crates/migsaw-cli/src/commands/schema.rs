@@ -15,6 +15,7 @@ pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
         SchemaOf::Diff => schema::diff(),
         SchemaOf::Rollout => schema::rollout(),
         SchemaOf::Applied => schema::applied(),
+        SchemaOf::Capacity => schema::capacity(),
     };
     output::document(io, schema, Format::Json)?;
     Ok(Answer::Yes)

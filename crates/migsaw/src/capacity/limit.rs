@@ -203,8 +203,7 @@ impl Node<'_> {
         let model = self.models[gpu];
         if self.single() {
             let all = (0..self.models.len()).flat_map(|gpu| {
-                let names = self.used(gpu).iter().map(|(id, _)| &self.models[gpu].get(id).name).collect::<Vec<_>>();
-                names
+                self.used(gpu).iter().map(|(id, _)| &self.models[gpu].get(id).name).collect::<Vec<_>>()
             });
             let whole = (0..self.models.len()).any(|gpu| self.serves_whole(gpu));
             let name = &model.get(profile).name;

@@ -44,7 +44,7 @@ impl Asker<'_> {
         row.pools = offers.iter().map(new).collect();
         for &freedom in self.freedoms {
             let (problem, plan) = self.most_of(&row.wanted, row.empty, None, freedom)?;
-            let total = self.room(&problem, &plan, row.empty);
+            let total = room(&problem, &plan, row.empty);
             row.total.push(Fit { freedom, room: total, limits: limits(&problem, &plan, &row.wanted, freedom, None) });
             let apart = freedom.keeps_all() && self.base.is_running;
             for of_pool in &mut row.pools {
@@ -63,7 +63,7 @@ impl Asker<'_> {
                 } else {
                     let only = Some(&pools[of_pool.pool]);
                     let (problem, plan) = self.most_of(&row.wanted, of_pool.empty, only, freedom)?;
-                    let room = self.room(&problem, &plan, of_pool.empty);
+                    let room = room(&problem, &plan, of_pool.empty);
                     Fit { freedom, room, limits: limits(&problem, &plan, &row.wanted, freedom, Some(of_pool.pool)) }
                 };
                 of_pool.fits.push(fit);
@@ -90,27 +90,27 @@ impl Asker<'_> {
         let plan = self.plan(&problem, freedom)?;
         Ok((problem, plan))
     }
+}
 
-    /// How much of what is added is served. The bound of a tier holds for plans that serve as much at the higher
-    /// priorities, so those must be proven too.
-    fn room(&self, problem: &Problem, plan: &Plan, empty: u64) -> Bounded {
-        let added = problem.demands.len() - 1;
-        let least = plan.served(problem.demands.len())[added];
-        let mut most = empty;
-        for tier in &plan.tiers {
-            match tier.name {
-                TierName::Served { priority } if priority == problem.demands[added].priority => {
-                    // A demand may have so many units only.
-                    let is_all = tier.bound.unsigned_abs() >= problem.demands[added].count;
-                    most = if is_all { empty } else { tier.bound.unsigned_abs() };
-                    break;
-                }
-                TierName::Served { .. } if tier.value != tier.bound => break,
-                _ => {}
+/// How much of what is added is served. The bound of a tier holds for plans that serve as much at the higher
+/// priorities, so those must be proven too.
+fn room(problem: &Problem, plan: &Plan, empty: u64) -> Bounded {
+    let added = problem.demands.len() - 1;
+    let least = plan.served(problem.demands.len())[added];
+    let mut most = empty;
+    for tier in &plan.tiers {
+        match tier.name {
+            TierName::Served { priority } if priority == problem.demands[added].priority => {
+                // A demand may have so many units only.
+                let is_all = tier.bound.unsigned_abs() >= problem.demands[added].count;
+                most = if is_all { empty } else { tier.bound.unsigned_abs() };
+                break;
             }
+            TierName::Served { .. } if tier.value != tier.bound => break,
+            _ => {}
         }
-        Bounded { least, most: most.max(least).min(empty.max(least)) }
     }
+    Bounded { least, most: most.max(least).min(empty.max(least)) }
 }
 
 /// More freedom never leaves less room.
