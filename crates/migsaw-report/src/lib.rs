@@ -9,6 +9,7 @@
 //! - [`diff::text`]: what a plan changes, node by node;
 //! - [`rollout::text`]: in which order, and who has nowhere to go meanwhile;
 //! - [`capacity`]: how much more fits, as text, CSV and Markdown;
+//! - [`whatif`]: the same before and after changes;
 //! - [`violations::text`]: what the checker found.
 //!
 //! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal.
@@ -20,6 +21,7 @@ pub mod geometry;
 pub mod plan;
 pub mod rollout;
 pub mod violations;
+pub mod whatif;
 
 mod bar;
 mod clean;

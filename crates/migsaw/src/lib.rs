@@ -11,3 +11,4 @@ pub mod present;
 pub mod problem;
 pub mod rollout;
 pub mod score;
+pub mod whatif;

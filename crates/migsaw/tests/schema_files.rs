@@ -53,9 +53,21 @@ fn capacity_schema_is_current() {
 }
 
 #[test]
+fn whatif_schema_is_current() {
+    check("whatif.json", schema::whatif());
+}
+
+#[test]
 fn everything_is_described() {
-    let outputs =
-        [schema::plan(), schema::curve(), schema::diff(), schema::rollout(), schema::applied(), schema::capacity()];
+    let outputs = [
+        schema::plan(),
+        schema::curve(),
+        schema::diff(),
+        schema::rollout(),
+        schema::applied(),
+        schema::capacity(),
+        schema::whatif(),
+    ];
     for schema in [schema::scenario()].into_iter().chain(outputs) {
         let mut objects: Vec<(&str, &serde_json::Value)> = vec![("the document", schema)];
         objects.extend(schema["$defs"].as_object().unwrap().iter().map(|(name, part)| (name.as_str(), part)));

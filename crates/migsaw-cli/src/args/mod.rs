@@ -15,6 +15,7 @@ mod problem;
 mod rollout;
 mod serve;
 mod validate;
+mod whatif;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -38,6 +39,7 @@ pub(crate) use problem::{AccessArgs, ClusterArgs, GeometryArgs, ProblemArgs};
 pub(crate) use rollout::RolloutArgs;
 pub(crate) use serve::{LogFormat, ServeArgs};
 pub(crate) use validate::ValidateArgs;
+pub(crate) use whatif::WhatIfArgs;
 
 /// Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
 ///
@@ -87,6 +89,9 @@ pub(crate) enum Command {
     Rollout(RolloutArgs),
     /// Tell how many more of each profile, or of a mix, fit
     Capacity(Box<CapacityArgs>),
+    /// Compare before and after: nodes more or fewer, demand that grows, another strategy
+    #[command(name = "whatif")]
+    WhatIf(Box<WhatIfArgs>),
     /// Carry a plan out on the live cluster, in waves, resumable
     Apply(ApplyArgs),
     /// Take back what an apply has left half-done
@@ -150,6 +155,9 @@ pub(crate) enum SchemaOf {
     Applied,
     /// What `migsaw capacity -o json` writes.
     Capacity,
+    /// What `migsaw whatif -o json` writes.
+    #[value(name = "whatif")]
+    WhatIf,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.

@@ -73,10 +73,10 @@ impl<D: Serialize> Report<'_, D> {
 }
 
 /// A profile by its name.
-pub(super) fn profile(text: &str) -> Result<ProfileName, Wrong> {
+pub(super) fn profile(text: &str) -> Result<ProfileName, Failure> {
     let name = text.trim();
     name.parse().map_err(|error: migsaw::geometry::InvalidProfileName| {
         let nearest = Catalog::builtin().nearest_profiles(name).join(", ");
-        Wrong::new("invalid-profile-name", error.to_string()).help(format!("did you mean {nearest}?"))
+        Wrong::new("invalid-profile-name", error.to_string()).help(format!("did you mean {nearest}?")).into()
     })
 }

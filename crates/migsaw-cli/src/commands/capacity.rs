@@ -45,9 +45,13 @@ fn fits(answer: &Capacity, is_mix: bool) -> bool {
 
 fn query(args: &CapacityArgs) -> Result<Query, Failure> {
     let mut wrong = Vec::new();
-    let mut taken = |read: Result<ProfileName, Wrong>| read.map_err(|problem| wrong.push(problem)).ok();
-    let profiles: Vec<ProfileName> =
-        args.profile.iter().flat_map(|text| text.split(',')).filter_map(|text| taken(asking::profile(text))).collect();
+    let mut profiles = Vec::new();
+    for text in args.profile.iter().flat_map(|text| text.split(',')) {
+        match asking::profile(text) {
+            Ok(name) => profiles.push(name),
+            Err(Failure(found)) => wrong.extend(found),
+        }
+    }
     let mix = match &args.mix {
         None => Mix::Demands,
         Some(text) => {
@@ -55,7 +59,7 @@ fn query(args: &CapacityArgs) -> Result<Query, Failure> {
             for item in text.split(',') {
                 match part(item) {
                     Ok((name, count)) => *copy.entry(name).or_insert(0) += count,
-                    Err(problem) => wrong.push(problem),
+                    Err(Failure(found)) => wrong.extend(found),
                 }
             }
             Mix::Profiles(copy)
@@ -66,17 +70,17 @@ fn query(args: &CapacityArgs) -> Result<Query, Failure> {
     }
     let beside = if args.with_demand { Beside::Demand } else { Beside::Running };
     let profiles = (!profiles.is_empty()).then_some(profiles);
-    Ok(Query { beside, profiles, mix, max_evictions: args.max_evictions })
+    Ok(Query { beside, profiles, mix, max_evictions: args.max_evictions, ..Query::default() })
 }
 
 /// `3g.40gb=1`, or a name alone for one.
-fn part(item: &str) -> Result<(ProfileName, u64), Wrong> {
+fn part(item: &str) -> Result<(ProfileName, u64), Failure> {
     let (name, count) = item.split_once(['=', ':']).unwrap_or((item, "1"));
     let number = count.trim().parse::<u64>().ok().filter(|&n| n <= MAX_COUNT);
     let Some(number) = number else {
         let shown: String = item.trim().chars().take(80).collect();
         let message = format!("`{shown}` has no count of at most {MAX_COUNT} (expected like `1g.10gb=4,3g.40gb=1`)");
-        return Err(Wrong::new("layout-count", message));
+        return Err(Wrong::new("layout-count", message).into());
     };
     Ok((asking::profile(name)?, number))
 }

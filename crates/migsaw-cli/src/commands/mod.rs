@@ -16,6 +16,7 @@ mod rollout;
 mod schema;
 mod serve;
 mod validate;
+mod whatif;
 
 use anyhow::Result;
 
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::Diff(args) => diff::run(&args, io),
         Command::Rollout(args) => rollout::run(&args, io),
         Command::Capacity(args) => capacity::run(*args, io),
+        Command::WhatIf(args) => whatif::run(*args, io),
         Command::Apply(args) => apply::run(args, io),
         Command::Abort(args) => abort::run(&args, io),
         Command::Serve(args) => serve::run(&args, io),

@@ -16,6 +16,7 @@ pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
         SchemaOf::Rollout => schema::rollout(),
         SchemaOf::Applied => schema::applied(),
         SchemaOf::Capacity => schema::capacity(),
+        SchemaOf::WhatIf => schema::whatif(),
     };
     output::document(io, schema, Format::Json)?;
     Ok(Answer::Yes)

@@ -17,6 +17,7 @@ impl Asker<'_> {
     pub(super) fn mix(&self, problem: &Problem, mix: &Mix) -> Result<Option<MixRow>, CapacityError> {
         let pools = &self.base.problem.fleet.pools;
         match mix {
+            Mix::None => Ok(None),
             Mix::Demands => {
                 let copy: Vec<Demand> = problem.demands.iter().filter(|demand| demand.count > 0).cloned().collect();
                 if copy.is_empty() {

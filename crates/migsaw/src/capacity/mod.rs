@@ -54,6 +54,8 @@ pub struct Query {
     pub mix: Mix,
     /// Asks as well what so many evictions gain.
     pub max_evictions: Option<u64>,
+    /// Asks only what fits with the most freedom there is.
+    pub most_freedom_only: bool,
 }
 
 /// What comes before anything that is added.
@@ -74,6 +76,8 @@ pub enum Mix {
     Demands,
     /// Instances of profiles, anywhere.
     Profiles(BTreeMap<ProfileName, u64>),
+    /// Nothing.
+    None,
 }
 
 /// What may be done to make room.
@@ -241,7 +245,10 @@ pub fn capacity(problem: &Problem, query: &Query, options: &Options<'_>) -> Resu
         return Err(PlanError::Invalid(invalid).into());
     }
     let base = base::Base::new(problem, query.beside);
-    let freedoms = base.freedoms(query.max_evictions);
+    let mut freedoms = base.freedoms(query.max_evictions);
+    if query.most_freedom_only {
+        freedoms.drain(..freedoms.len() - 1);
+    }
     let asker = Asker { base: &base, freedoms: &freedoms, options };
     let rows = asker.rows(query.profiles.as_deref())?;
     let mix = asker.mix(problem, &query.mix)?;

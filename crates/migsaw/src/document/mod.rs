@@ -44,6 +44,7 @@ pub mod rollout;
 pub mod scenario;
 pub mod schema;
 mod shape;
+pub mod whatif;
 
 /// The first 80 characters of a text, to show it.
 fn shortened(text: &str) -> String {

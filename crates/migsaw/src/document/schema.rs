@@ -13,6 +13,7 @@ use super::diff::DiffDocument;
 use super::plan::PlanDocument;
 use super::rollout::RolloutDocument;
 use super::scenario::ScenarioDocument;
+use super::whatif::WhatIfDocument;
 
 /// A function for each document.
 macro_rules! schemas {
@@ -40,6 +41,8 @@ schemas! {
     applied: AppliedDocument;
     /// The JSON schema of how much more fits.
     capacity: CapacityDocument;
+    /// The JSON schema of what changes would come to.
+    whatif: WhatIfDocument;
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {
