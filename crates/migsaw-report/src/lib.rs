@@ -10,11 +10,13 @@
 //! - [`rollout::text`]: in which order, and who has nowhere to go meanwhile;
 //! - [`capacity`]: how much more fits, as text, CSV and Markdown;
 //! - [`whatif`]: the same before and after changes;
+//! - [`buy`]: what is to be bought, model by model;
 //! - [`violations::text`]: what the checker found.
 //!
 //! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal.
 
 pub mod applied;
+pub mod buy;
 pub mod capacity;
 pub mod diff;
 pub mod geometry;

@@ -1,5 +1,6 @@
 //! Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
 pub mod budget;
+pub mod buy;
 pub mod capacity;
 pub mod check;
 pub mod demand;

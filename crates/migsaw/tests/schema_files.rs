@@ -58,6 +58,11 @@ fn whatif_schema_is_current() {
 }
 
 #[test]
+fn buy_schema_is_current() {
+    check("buy.json", schema::buy());
+}
+
+#[test]
 fn everything_is_described() {
     let outputs = [
         schema::plan(),
@@ -67,6 +72,7 @@ fn everything_is_described() {
         schema::applied(),
         schema::capacity(),
         schema::whatif(),
+        schema::buy(),
     ];
     for schema in [schema::scenario()].into_iter().chain(outputs) {
         let mut objects: Vec<(&str, &serde_json::Value)> = vec![("the document", schema)];

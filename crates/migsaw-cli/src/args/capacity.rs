@@ -34,6 +34,6 @@ Examples:
   migsaw capacity --live --mix 1g.10gb=4,3g.40gb=1
   kubectl get nodes,pods,configmaps -A -o json | migsaw capacity --from - -o csv
 
-Everything that runs goes on being served. `now` leaves the GPUs as they are cut; `idle cut` cuts idle
-nodes or GPUs anew; `all moved` moves whatever may be moved.
+Everything that runs goes on being served. `now` leaves the GPUs as they are cut; `idle cut` cuts
+idle nodes or GPUs anew; `all moved` moves whatever may be moved.
 Exit codes: 0 something more fits, 1 nothing does, 2 failure.";

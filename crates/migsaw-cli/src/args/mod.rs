@@ -2,6 +2,7 @@
 
 mod apply;
 mod asking;
+mod buy;
 mod capacity;
 mod check;
 mod defaults;
@@ -26,6 +27,7 @@ use clap_complete::Shell;
 use crate::io::ColorChoice;
 pub(crate) use apply::{AbortArgs, ActingArgs, ApplyArgs, DryRun};
 pub(crate) use asking::{AskingArgs, ReportFormat};
+pub(crate) use buy::BuyArgs;
 pub(crate) use capacity::CapacityArgs;
 pub(crate) use check::CheckArgs;
 pub(crate) use defaults::from_file;
@@ -92,6 +94,8 @@ pub(crate) enum Command {
     /// Compare before and after: nodes more or fewer, demand that grows, another strategy
     #[command(name = "whatif")]
     WhatIf(Box<WhatIfArgs>),
+    /// Tell how many nodes must be bought for a target, model by model
+    Buy(Box<BuyArgs>),
     /// Carry a plan out on the live cluster, in waves, resumable
     Apply(ApplyArgs),
     /// Take back what an apply has left half-done
@@ -158,6 +162,8 @@ pub(crate) enum SchemaOf {
     /// What `migsaw whatif -o json` writes.
     #[value(name = "whatif")]
     WhatIf,
+    /// What `migsaw buy -o json` writes.
+    Buy,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.
@@ -165,6 +171,9 @@ pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
     let name = called.and_then(|path| Path::new(path).file_stem()).map(|stem| stem.to_string_lossy());
     let command = Cli::command()
         .mut_subcommand("apply", of_the_live_cluster)
+        .mut_subcommand("capacity", |capacity| capacity.mut_arg("running", |arg| arg.hide(true)))
+        .mut_subcommand("whatif", |whatif| whatif.mut_arg("running", |arg| arg.hide(true)))
+        .mut_subcommand("buy", |buy| WHAT_RUNS.iter().fold(buy, |buy, id| buy.mut_arg(id, |arg| arg.hide(true))))
         // It has nothing to do with the operator.
         .mut_subcommand("serve", |serve| serve.mut_arg("operator_namespace", |arg| arg.hide(true)));
     if name.is_some_and(|name| name.starts_with("kubectl-")) {
@@ -178,6 +187,9 @@ pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
     }
     command
 }
+
+/// What is said of what runs, which does not count for what is to be bought.
+const WHAT_RUNS: [&str; 4] = ["running", "dcgm", "keep_priority", "ignore_running"];
 
 /// Without what says where the fleet comes from, or that nothing runs on it: it is the live cluster, as it is.
 fn of_the_live_cluster(command: clap::Command) -> clap::Command {

@@ -25,8 +25,8 @@ Examples:
   migsaw whatif examples/running.yaml --remove-node gpu-2
   migsaw whatif --live --strategy inference=single
 
-Changes are made in the order given. New nodes are idle and like the others of their pool; what runs on
-nodes that go is asked for elsewhere; a pool that changes its strategy is drained.
+Changes are made in the order given. New nodes are idle and like the others of their pool; what
+runs on nodes that go is asked for elsewhere; a pool that changes its strategy is drained.
 Exit codes: 0 everything is served after the changes, 1 something is not, 2 failure.";
 
 /// Changes, in the order in which they are given.

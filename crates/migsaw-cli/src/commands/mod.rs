@@ -4,6 +4,7 @@ mod abort;
 mod acting;
 mod apply;
 mod asking;
+mod buy;
 mod capacity;
 mod check;
 mod completions;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::Rollout(args) => rollout::run(&args, io),
         Command::Capacity(args) => capacity::run(*args, io),
         Command::WhatIf(args) => whatif::run(*args, io),
+        Command::Buy(args) => buy::run(*args, io),
         Command::Apply(args) => apply::run(args, io),
         Command::Abort(args) => abort::run(&args, io),
         Command::Serve(args) => serve::run(&args, io),

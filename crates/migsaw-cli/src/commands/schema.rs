@@ -17,6 +17,7 @@ pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
         SchemaOf::Applied => schema::applied(),
         SchemaOf::Capacity => schema::capacity(),
         SchemaOf::WhatIf => schema::whatif(),
+        SchemaOf::Buy => schema::buy(),
     };
     output::document(io, schema, Format::Json)?;
     Ok(Answer::Yes)

@@ -24,7 +24,7 @@ pub fn csv(document: &CapacityDocument) -> String {
             pool.to_owned(),
             tainted(pool),
             profile.to_owned(),
-            code(of.freedom).to_owned(),
+            word(of.freedom).to_owned(),
             evictions,
             least,
             most,
@@ -72,7 +72,7 @@ impl Of<'_> {
     }
 }
 
-fn code(freedom: FreedomForm) -> &'static str {
+fn word(freedom: FreedomForm) -> &'static str {
     match freedom {
         FreedomForm::AsCut => "as-cut",
         FreedomForm::CutIdle => "cut-idle",

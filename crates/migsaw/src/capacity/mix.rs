@@ -85,13 +85,7 @@ impl Asker<'_> {
             }
             from = room.least;
             let (problem, plan) = ask(if starts { room.least + 1 } else { 0 })?;
-            let lack = |unserved: &crate::plan::Unserved| Lack {
-                demand: problem.demands[unserved.demand].full_name(),
-                count: unserved.count,
-                code: unserved.code,
-                reason: unserved.reason.clone(),
-            };
-            found.push(Copies { freedom, room, lacks: plan.unserved.iter().map(lack).collect() });
+            found.push(Copies { freedom, room, lacks: Lack::all(&problem, &plan) });
         }
         for i in (1..found.len()).rev() {
             found[i - 1].room.most = found[i - 1].room.most.min(found[i].room.most);

@@ -30,7 +30,7 @@ mod base;
 mod limit;
 mod mix;
 mod rows;
-mod search;
+pub(crate) mod search;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,10 +38,11 @@ use std::fmt;
 use crate::check;
 use crate::demand::Demand;
 use crate::geometry::ProfileName;
-use crate::plan::{Depth, Moving, Options, Plan, PlanError, Status, UnservedCode, plan};
+use crate::plan::{Depth, Moving, Options, Plan, PlanError, Status, Unserved, UnservedCode, plan};
 use crate::problem::Problem;
 
 pub use limit::LimitCode;
+pub(crate) use mix::all_served;
 
 /// What is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -300,6 +301,19 @@ impl Freedom {
     /// Whether everything that runs stays where it is.
     fn keeps_all(self) -> bool {
         matches!(self, Freedom::AsCut | Freedom::CutIdle)
+    }
+}
+
+impl Lack {
+    /// What a plan does not serve.
+    pub(crate) fn all(problem: &Problem, plan: &Plan) -> Vec<Lack> {
+        let lack = |unserved: &Unserved| Lack {
+            demand: problem.demands[unserved.demand].full_name(),
+            count: unserved.count,
+            code: unserved.code,
+            reason: unserved.reason.clone(),
+        };
+        plan.unserved.iter().map(lack).collect()
     }
 }
 

@@ -73,9 +73,83 @@ fn first_refuted<E>(
     Ok(refuted)
 }
 
+/// The smallest number up to `limit` that is possible, where more are never harder, and none below `from` is: what is
+/// proven not to be enough, and what was found to be. `most` is beyond the limit if nothing was found; `None` if all
+/// is refuted.
+pub(crate) fn fewest<E>(
+    from: u64,
+    limit: u64,
+    mut verdict: impl FnMut(u64) -> Result<Verdict, E>,
+) -> Result<Option<Bounded>, E> {
+    // No number below `refuted` is possible, and none below `open` was found to be.
+    let (mut refuted, mut open) = (from, from);
+    let (mut at, mut step) = (from, 1);
+    let mut enough = loop {
+        match verdict(at)? {
+            Verdict::Yes => break at,
+            Verdict::No => refuted = at + 1,
+            Verdict::Unknown => {}
+        }
+        open = at + 1;
+        if at >= limit {
+            if refuted > limit {
+                return Ok(None);
+            }
+            break limit + 1;
+        }
+        at = at.saturating_add(step).min(limit);
+        step = step.saturating_mul(2);
+    };
+    while open < enough {
+        let middle = open + (enough - open) / 2;
+        match verdict(middle)? {
+            Verdict::Yes => enough = middle,
+            Verdict::No => (refuted, open) = (middle + 1, middle + 1),
+            Verdict::Unknown => open = middle + 1,
+        }
+    }
+    let mut open = enough;
+    while refuted < open {
+        let middle = refuted + (open - refuted) / 2;
+        if verdict(middle)? == Verdict::No {
+            refuted = middle + 1;
+        } else {
+            open = middle;
+        }
+    }
+    Ok(Some(Bounded { least: refuted, most: enough }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_smallest_possible_number_is_found() {
+        for enough in 0..20u64 {
+            for refuted in 0..=enough {
+                for limit in 0..25 {
+                    for from in 0..=refuted.min(limit) {
+                        let verdict = |n| {
+                            assert!(from <= n && n <= limit);
+                            Ok::<_, ()>(match n {
+                                n if n >= enough => Verdict::Yes,
+                                n if n < refuted => Verdict::No,
+                                _ => Verdict::Unknown,
+                            })
+                        };
+                        let found = fewest(from, limit, verdict).unwrap().map(|found| (found.least, found.most));
+                        let expected = match (enough <= limit, refuted <= limit) {
+                            (true, _) => Some((refuted, enough)),
+                            (false, true) => Some((refuted, limit + 1)),
+                            (false, false) => None,
+                        };
+                        assert_eq!(found, expected, "{from} {limit}: {refuted} to {enough}");
+                    }
+                }
+            }
+        }
+    }
 
     fn check(from: u64, limit: u64, possible: u64, refuted_from: u64, expected: (u64, u64)) {
         let verdict = |n| {

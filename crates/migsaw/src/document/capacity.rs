@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::capacity::{Beside, Bounded, Capacity, Copies, Fit, Freedom, Wanted};
+use crate::capacity::{Beside, Bounded, Capacity, Copies, Fit, Freedom, Lack, Wanted};
 use crate::document::API_VERSION;
 use crate::fleet::{Pool, Strategy};
 use crate::problem::Problem;
@@ -289,13 +289,18 @@ fn fit(fit: &Fit) -> FitForm {
 fn copies(copies: &Copies) -> CopiesForm {
     let (freedom, max_evictions) = freedom(copies.freedom);
     let Bounded { least, most } = copies.room;
-    let lack = |lack: &crate::capacity::Lack| LackForm {
-        demand: lack.demand.clone(),
-        count: lack.count,
-        code: lack.code.as_str().to_owned(),
-        reason: lack.reason.clone(),
-    };
-    CopiesForm { freedom, max_evictions, least, most, lacks: copies.lacks.iter().map(lack).collect() }
+    CopiesForm { freedom, max_evictions, least, most, lacks: copies.lacks.iter().map(LackForm::new).collect() }
+}
+
+impl LackForm {
+    pub(super) fn new(lack: &Lack) -> LackForm {
+        LackForm {
+            demand: lack.demand.clone(),
+            count: lack.count,
+            code: lack.code.as_str().to_owned(),
+            reason: lack.reason.clone(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@
 //! ```
 
 pub mod applied;
+pub mod buy;
 pub mod capacity;
 pub mod code;
 pub mod curve;

@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use super::applied::AppliedDocument;
+use super::buy::BuyDocument;
 use super::capacity::CapacityDocument;
 use super::curve::CurveDocument;
 use super::diff::DiffDocument;
@@ -43,6 +44,8 @@ schemas! {
     capacity: CapacityDocument;
     /// The JSON schema of what changes would come to.
     whatif: WhatIfDocument;
+    /// The JSON schema of what is to be bought.
+    buy: BuyDocument;
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {

@@ -475,8 +475,8 @@ mod tests {
         }
     }
 
-    fn check(change: Change, expected: Result<(&[&str], [u64; 2]), &str>) {
-        let found = changed(&problem(), std::slice::from_ref(&change));
+    fn check(change: &Change, expected: Result<(&[&str], [u64; 2]), &str>) {
+        let found = changed(&problem(), std::slice::from_ref(change));
         match (found, expected) {
             (Ok(found), Ok((nodes, counts))) => {
                 let pools = found.fleet.pools.iter();
@@ -496,34 +496,34 @@ mod tests {
         let (pool, other) = (|| "a".to_owned(), || "c".to_owned());
         let all = ["a-0", "a-1", "a-2", "x", "y", "b-0"];
         let node = |node: &str| Change::RemoveNode { node: node.to_owned() };
-        check(node("a-1"), Ok((&["a-0", "a-2", "x", "y", "b-0"], [4, 10])));
-        check(node("x"), Ok((&["a-0", "a-1", "a-2", "y", "b-0"], [4, 10])));
-        check(node("a-01"), Err("unknown-node"));
-        check(node("a-3"), Err("unknown-node"));
-        check(Change::AddNodes { pool: pool(), count: 0 }, Ok((&all, [4, 10])));
+        check(&node("a-1"), Ok((&["a-0", "a-2", "x", "y", "b-0"], [4, 10])));
+        check(&node("x"), Ok((&["a-0", "a-1", "a-2", "y", "b-0"], [4, 10])));
+        check(&node("a-01"), Err("unknown-node"));
+        check(&node("a-3"), Err("unknown-node"));
+        check(&Change::AddNodes { pool: pool(), count: 0 }, Ok((&all, [4, 10])));
         let more = ["a-0", "a-1", "a-2", "x", "y", "a-new-0", "b-0"];
         // What begins like other nodes is called otherwise.
         let more = more.map(|name| if name == "a-new-0" { "new-a-new-0" } else { name });
-        check(Change::AddNodes { pool: pool(), count: 1 }, Ok((&more, [4, 10])));
-        check(Change::AddNodes { pool: other(), count: 1 }, Err("unknown-pool"));
-        check(Change::AddNodes { pool: pool(), count: MAX_NODES }, Err("out-of-range"));
+        check(&Change::AddNodes { pool: pool(), count: 1 }, Ok((&more, [4, 10])));
+        check(&Change::AddNodes { pool: other(), count: 1 }, Err("unknown-pool"));
+        check(&Change::AddNodes { pool: pool(), count: MAX_NODES }, Err("out-of-range"));
         // Those on which nothing runs go first.
-        check(Change::RemoveNodes { pool: pool(), count: 2 }, Ok((&["a-0", "x", "y", "b-0"], [4, 10])));
-        check(Change::RemoveNodes { pool: pool(), count: 4 }, Ok((&["x", "b-0"], [4, 10])));
-        check(Change::RemoveNodes { pool: pool(), count: 6 }, Err("too-few-nodes"));
-        check(Change::Strategy { pool: pool(), strategy: Strategy::Single }, Ok((&all, [4, 10])));
+        check(&Change::RemoveNodes { pool: pool(), count: 2 }, Ok((&["a-0", "x", "y", "b-0"], [4, 10])));
+        check(&Change::RemoveNodes { pool: pool(), count: 4 }, Ok((&["x", "b-0"], [4, 10])));
+        check(&Change::RemoveNodes { pool: pool(), count: 6 }, Err("too-few-nodes"));
+        check(&Change::Strategy { pool: pool(), strategy: Strategy::Single }, Ok((&all, [4, 10])));
         let scale = |demand: Option<&str>, by: &str| Change::Scale {
             demand: demand.map(str::to_owned),
             by: by.parse().unwrap(),
         };
-        check(scale(None, "+20%"), Ok((&all, [5, 12])));
-        check(scale(Some("team/b"), "-12.5%"), Ok((&all, [4, 9])));
-        check(scale(Some("b"), "+5"), Ok((&all, [4, 15])));
-        check(scale(Some("b"), "-50"), Ok((&all, [4, 0])));
-        check(scale(Some("w"), "2"), Ok((&all, [2, 10])));
-        check(scale(Some("w"), "1"), Err("below-running"));
-        check(scale(Some("c"), "1"), Err("unknown-demand"));
-        check(scale(Some("b"), "1000000001"), Err("out-of-range"));
+        check(&scale(None, "+20%"), Ok((&all, [5, 12])));
+        check(&scale(Some("team/b"), "-12.5%"), Ok((&all, [4, 9])));
+        check(&scale(Some("b"), "+5"), Ok((&all, [4, 15])));
+        check(&scale(Some("b"), "-50"), Ok((&all, [4, 0])));
+        check(&scale(Some("w"), "2"), Ok((&all, [2, 10])));
+        check(&scale(Some("w"), "1"), Err("below-running"));
+        check(&scale(Some("c"), "1"), Err("unknown-demand"));
+        check(&scale(Some("b"), "1000000001"), Err("out-of-range"));
     }
 
     #[test]

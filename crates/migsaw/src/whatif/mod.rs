@@ -28,6 +28,7 @@ use crate::capacity::{Beside, Capacity, CapacityError, Mix, Query, capacity, jud
 use crate::plan::{Options, Plan, PlanError};
 use crate::problem::Problem;
 
+pub(crate) use change::remove;
 pub use change::{BasisPoints, Change, ChangeError, InvalidPercentage, InvalidScaling, Scaling, changed};
 
 /// A problem, and what comes of it.
