@@ -206,7 +206,9 @@ fn sheet(document: &BuyDocument) -> (Sheet, Vec<bool>) {
     let right: Vec<bool> = header.iter().map(|title| title.starts_with('>')).collect();
     let titles: Vec<&str> = header.iter().map(|title| title.trim_start_matches('>')).collect();
     let mut sheet = Sheet::new(&titles);
-    rows.into_iter().for_each(|row| sheet.row(row.cells));
+    for row in rows {
+        sheet.row(row.cells);
+    }
     (sheet, right)
 }
 

@@ -247,12 +247,12 @@ impl Shop<'_> {
     fn offer(&self, candidate: &Candidate) -> Result<Offer, BuyError> {
         let like = self.like(&candidate.model);
         let gpus_per_node = candidate.gpus_per_node.or(like.map(Pool::gpus_per_node)).unwrap_or(GPUS_PER_NODE);
-        let shelf = Shelf { shop: self, model: &candidate.model, gpus_per_node, like };
+        let stock = Stock { shop: self, model: &candidate.model, gpus_per_node, like };
         let mut cases: Vec<Case> = Vec::new();
         for lost in self.losses {
             // With something lost it never takes fewer.
             let from = cases.first().map_or(0, |case| case.need.least());
-            cases.push(shelf.case(lost, from)?);
+            cases.push(stock.case(lost, from)?);
         }
         Ok(Offer {
             model: Arc::clone(&candidate.model),
@@ -267,26 +267,24 @@ impl Shop<'_> {
     /// The pool which new nodes are like.
     fn like(&self, model: &Model) -> Option<&Pool> {
         let pools = &self.base.fleet.pools;
-        match &self.order.like {
-            Some(name) => pools.iter().find(|pool| pool.name == *name),
-            None => {
-                let of_model = |pool: &&Pool| pool.gpus.len() == 1 && *pool.gpus[0].model == *model;
-                let only = if pools.len() == 1 { pools.first() } else { None };
-                pools.iter().find(of_model).or(only)
-            }
+        if let Some(name) = &self.order.like {
+            return pools.iter().find(|pool| pool.name == *name);
         }
+        let of_model = |pool: &&Pool| pool.gpus.len() == 1 && *pool.gpus[0].model == *model;
+        let only = if pools.len() == 1 { pools.first() } else { None };
+        pools.iter().find(of_model).or(only)
     }
 }
 
 /// Nodes of one model, as many as it takes.
-struct Shelf<'a> {
+struct Stock<'a> {
     shop: &'a Shop<'a>,
     model: &'a Arc<Model>,
     gpus_per_node: u32,
     like: Option<&'a Pool>,
 }
 
-impl Shelf<'_> {
+impl Stock<'_> {
     fn case(&self, lost: &Lost, from: u64) -> Result<Case, BuyError> {
         let left = lost.taken_from(self.shop.base);
         let asked: u64 = left.demands.iter().map(|demand| demand.count).sum();
