@@ -29,7 +29,7 @@ fn compaction(c: &mut Criterion) {
     let mut group = c.benchmark_group("compaction");
     group.sample_size(10).warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_secs(5));
     for (name, with_arrivals, prefer, max_evictions) in QUESTIONS {
-        let moving = Moving { prefer, max_evictions };
+        let moving = Moving { prefer, max_evictions, ..Moving::default() };
         let sizes: &[u32] = if is_test { &[1] } else { &[1, 10, 100] };
         for &times in sizes {
             let mut took: Vec<Duration> = Vec::new();

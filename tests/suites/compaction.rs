@@ -6,7 +6,7 @@ use migsaw_tests::solve::solve_with;
 use migsaw_tests::wpm::{Case, cases};
 
 fn options(prefer: Prefer, max_evictions: Option<u64>) -> Options<'static> {
-    Options { moving: Moving { prefer, max_evictions }, ..Options::default() }
+    Options { moving: Moving { prefer, max_evictions, ..Moving::default() }, ..Options::default() }
 }
 
 /// A tier's value, which must be proven.

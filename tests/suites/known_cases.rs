@@ -152,7 +152,7 @@ fn a_pod_on_two_gpus_stays_on_both() {
         - {node: p-1, recut: instance, gpus: [7g.80gb=1]}";
     let problem = problem("- {pool: p, model: H100-80GB, nodes: 2, gpusPerNode: 2}", state);
     for most in [None, Some(0)] {
-        let moving = Moving { prefer: Prefer::LowCost, max_evictions: most };
+        let moving = Moving { prefer: Prefer::LowCost, max_evictions: most, ..Moving::default() };
         let plan = solve_with(&problem, &Options { moving, ..Options::default() });
         assert_eq!(plan.served(1), [2], "{:?}", plan.tiers);
         assert!(plan.nodes.iter().all(|group| group.evicts.is_empty()), "{:?}", plan.tiers);
@@ -174,7 +174,7 @@ impl Budget for Asked {
 fn what_runs_is_not_evicted_for_a_plan_that_was_not_finished() {
     let text = include_str!("../../examples/running.yaml");
     let problem = scenario::parse(text, &Catalog::builtin()).unwrap();
-    let moving = Moving { prefer: Prefer::LowCost, max_evictions: None };
+    let moving = Moving { prefer: Prefer::LowCost, max_evictions: None, ..Moving::default() };
     let mut served = Vec::new();
     for asked in 0..120 {
         let budget = Asked(std::cell::Cell::new(asked));

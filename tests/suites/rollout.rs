@@ -22,7 +22,10 @@ fn from_env(name: &str, default: u64) -> u64 {
 }
 
 fn planned(problem: &Problem, prefer: Prefer) -> Plan {
-    solve_with(problem, &Options { moving: Moving { prefer, max_evictions: None }, ..Options::default() })
+    solve_with(
+        problem,
+        &Options { moving: Moving { prefer, max_evictions: None, ..Moving::default() }, ..Options::default() },
+    )
 }
 
 /// What is made as small as it can be: what pods suffer, then the waves.

@@ -63,7 +63,7 @@ fn agree(size: Size, cases: u64) -> u64 {
             3 => Some(1),
             _ => None,
         };
-        let moving = Moving { prefer, max_evictions };
+        let moving = Moving { prefer, max_evictions, ..Moving::default() };
         if disagreement(&problem, moving).is_some() {
             let smallest = minimise(&problem, |p| disagreement(p, moving).is_some());
             let what = disagreement(&smallest, moving).unwrap_or_default();
@@ -109,7 +109,8 @@ fn larger_problems_get_right_plans_that_are_the_same_each_time() {
         for (prefer, max_evictions) in
             [(Prefer::FewEvictions, None), (Prefer::LowCost, Some(2)), (Prefer::LowCost, Some(0))]
         {
-            let options = Options { moving: Moving { prefer, max_evictions }, ..Options::default() };
+            let options =
+                Options { moving: Moving { prefer, max_evictions, ..Moving::default() }, ..Options::default() };
             // The checker judges, among the rest, that nothing moves which must stay.
             let plan = try_solve(&problem, &options).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
             assert!(

@@ -9,23 +9,30 @@
 //! - [`diff::text`]: what a plan changes, node by node;
 //! - [`rollout::text`]: in which order, and who has nowhere to go meanwhile;
 //! - [`simulation::text`]: what would become of pods under several policies;
+//! - [`capacity`]: how much more fits, as text, CSV and Markdown;
+//! - [`whatif`]: the same before and after changes;
+//! - [`buy`]: what is to be bought, model by model;
 //! - [`violations::text`]: what the checker found.
 //!
 //! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal.
 
 pub mod applied;
+pub mod buy;
+pub mod capacity;
 pub mod diff;
 pub mod geometry;
 pub mod plan;
 pub mod rollout;
 pub mod simulation;
 pub mod violations;
+pub mod whatif;
 
 mod bar;
 mod clean;
 mod names;
 mod number;
 mod page;
+mod sheet;
 mod style;
 mod table;
 

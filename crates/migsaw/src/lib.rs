@@ -1,5 +1,7 @@
 //! Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
 pub mod budget;
+pub mod buy;
+pub mod capacity;
 pub mod check;
 pub mod demand;
 pub mod document;
@@ -10,3 +12,4 @@ pub mod present;
 pub mod problem;
 pub mod rollout;
 pub mod score;
+pub mod whatif;

@@ -53,9 +53,33 @@ fn simulation_schema_is_current() {
 }
 
 #[test]
+fn capacity_schema_is_current() {
+    check("capacity.json", schema::capacity());
+}
+
+#[test]
+fn whatif_schema_is_current() {
+    check("whatif.json", schema::whatif());
+}
+
+#[test]
+fn buy_schema_is_current() {
+    check("buy.json", schema::buy());
+}
+
+#[test]
 fn everything_is_described() {
-    let outputs =
-        [schema::plan(), schema::curve(), schema::diff(), schema::rollout(), schema::applied(), schema::simulation()];
+    let outputs = [
+        schema::plan(),
+        schema::curve(),
+        schema::diff(),
+        schema::rollout(),
+        schema::applied(),
+        schema::capacity(),
+        schema::whatif(),
+        schema::buy(),
+        schema::simulation(),
+    ];
     for schema in [schema::scenario()].into_iter().chain(outputs) {
         let mut objects: Vec<(&str, &serde_json::Value)> = vec![("the document", schema)];
         objects.extend(schema["$defs"].as_object().unwrap().iter().map(|(name, part)| (name.as_str(), part)));

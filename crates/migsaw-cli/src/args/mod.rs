@@ -1,6 +1,9 @@
 //! The command line's definition.
 
 mod apply;
+mod asking;
+mod buy;
+mod capacity;
 mod check;
 mod defaults;
 mod diff;
@@ -14,6 +17,7 @@ mod rollout;
 mod serve;
 mod simulate;
 mod validate;
+mod whatif;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -23,6 +27,9 @@ use clap_complete::Shell;
 
 use crate::io::ColorChoice;
 pub(crate) use apply::{AbortArgs, ActingArgs, ApplyArgs, DryRun};
+pub(crate) use asking::{AskingArgs, ReportFormat};
+pub(crate) use buy::BuyArgs;
+pub(crate) use capacity::CapacityArgs;
 pub(crate) use check::CheckArgs;
 pub(crate) use defaults::from_file;
 pub(crate) use diff::DiffArgs;
@@ -36,6 +43,7 @@ pub(crate) use rollout::RolloutArgs;
 pub(crate) use serve::{LogFormat, ServeArgs};
 pub(crate) use simulate::{Cut, Law, SimulateArgs};
 pub(crate) use validate::ValidateArgs;
+pub(crate) use whatif::WhatIfArgs;
 
 /// Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
 ///
@@ -64,6 +72,8 @@ Examples:
       also write the ConfigMap, node labels and plan as files
   migsaw diff --from dump.json --running
       what the best plan would change, evicting as few pods as it can
+  migsaw capacity --live
+      how many more of each profile fit, now and if pods may be moved
   migsaw apply
       do it: drain, cut and uncordon node by node; interrupt it, run it again, it goes on
   migsaw geometry fits H100-80GB 3g.40gb=1,1g.10gb=3 --pinned 1g.10gb@0
@@ -81,6 +91,13 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Put the changes of a plan in an order that keeps pods running
     Rollout(RolloutArgs),
+    /// Tell how many more of each profile, or of a mix, fit
+    Capacity(Box<CapacityArgs>),
+    /// Compare before and after: nodes more or fewer, demand that grows, another strategy
+    #[command(name = "whatif")]
+    WhatIf(Box<WhatIfArgs>),
+    /// Tell how many nodes must be bought for a target, model by model
+    Buy(Box<BuyArgs>),
     /// Carry a plan out on the live cluster, in waves, resumable
     Apply(ApplyArgs),
     /// Take back what an apply has left half-done
@@ -129,17 +146,6 @@ pub(crate) enum Format {
     Yaml,
 }
 
-/// How to print what has a table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportFormat {
-    #[default]
-    Text,
-    Json,
-    Yaml,
-    Csv,
-    Markdown,
-}
-
 /// Documents with a published schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SchemaOf {
@@ -157,6 +163,13 @@ pub(crate) enum SchemaOf {
     Applied,
     /// What `migsaw simulate -o json` writes.
     Simulation,
+    /// What `migsaw capacity -o json` writes.
+    Capacity,
+    /// What `migsaw whatif -o json` writes.
+    #[value(name = "whatif")]
+    WhatIf,
+    /// What `migsaw buy -o json` writes.
+    Buy,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.
@@ -164,6 +177,9 @@ pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
     let name = called.and_then(|path| Path::new(path).file_stem()).map(|stem| stem.to_string_lossy());
     let command = Cli::command()
         .mut_subcommand("apply", of_the_live_cluster)
+        .mut_subcommand("capacity", |capacity| capacity.mut_arg("running", |arg| arg.hide(true)))
+        .mut_subcommand("whatif", |whatif| whatif.mut_arg("running", |arg| arg.hide(true)))
+        .mut_subcommand("buy", |buy| WHAT_RUNS.iter().fold(buy, |buy, id| buy.mut_arg(id, |arg| arg.hide(true))))
         // It has nothing to do with the operator.
         .mut_subcommand("serve", |serve| serve.mut_arg("operator_namespace", |arg| arg.hide(true)));
     if name.is_some_and(|name| name.starts_with("kubectl-")) {
@@ -177,6 +193,9 @@ pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
     }
     command
 }
+
+/// What is said of what runs, which does not count for what is to be bought.
+const WHAT_RUNS: [&str; 4] = ["running", "dcgm", "keep_priority", "ignore_running"];
 
 /// Without what says where the fleet comes from, or that nothing runs on it: it is the live cluster, as it is.
 fn of_the_live_cluster(command: clap::Command) -> clap::Command {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use migsaw_sim::Policy;
 
-use super::ReportFormat;
+use super::asking::ReportFormat;
 use super::duration::duration;
 use super::problem::ProblemArgs;
 

@@ -3,6 +3,9 @@
 mod abort;
 mod acting;
 mod apply;
+mod asking;
+mod buy;
+mod capacity;
 mod check;
 mod completions;
 mod diff;
@@ -15,6 +18,7 @@ mod schema;
 mod serve;
 mod simulate;
 mod validate;
+mod whatif;
 
 use anyhow::Result;
 
@@ -28,6 +32,9 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::Plan(args) => plan::run(&args, io),
         Command::Diff(args) => diff::run(&args, io),
         Command::Rollout(args) => rollout::run(&args, io),
+        Command::Capacity(args) => capacity::run(*args, io),
+        Command::WhatIf(args) => whatif::run(*args, io),
+        Command::Buy(args) => buy::run(*args, io),
         Command::Apply(args) => apply::run(args, io),
         Command::Abort(args) => abort::run(&args, io),
         Command::Serve(args) => serve::run(&args, io),

@@ -112,7 +112,7 @@ pub(super) fn refuse_if_wrong(problem: &Problem, plan: &Plan, wrong: impl Fn(&Vi
 fn options<'a>(args: &PlanningArgs, deadline: &'a Deadline) -> Options<'a> {
     let max_evictions = if args.moving.keep_running { Some(0) } else { args.moving.max_evictions };
     let prefer = if args.moving.compact { Prefer::LowCost } else { Prefer::FewEvictions };
-    Options { budget: deadline, moving: Moving { prefer, max_evictions }, ..Options::default() }
+    Options { budget: deadline, moving: Moving { prefer, max_evictions, ..Moving::default() }, ..Options::default() }
 }
 
 fn refused(error: PlanError) -> anyhow::Error {

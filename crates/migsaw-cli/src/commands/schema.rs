@@ -16,6 +16,9 @@ pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
         SchemaOf::Rollout => schema::rollout(),
         SchemaOf::Applied => schema::applied(),
         SchemaOf::Simulation => schema::simulation(),
+        SchemaOf::Capacity => schema::capacity(),
+        SchemaOf::WhatIf => schema::whatif(),
+        SchemaOf::Buy => schema::buy(),
     };
     output::document(io, schema, Format::Json)?;
     Ok(Answer::Yes)

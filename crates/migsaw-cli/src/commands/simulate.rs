@@ -11,15 +11,16 @@ use migsaw::problem::Problem;
 use migsaw_report::simulation as report;
 use migsaw_sim::{Comparison, Draw, Lifetimes, Misfits, Moves, Options, Share, Site, TraceError, Workload};
 
+use super::asking::Report;
 use super::problem;
-use crate::args::{Cut, Law, ReportFormat, SimulateArgs};
+use crate::Answer;
+use crate::args::{Cut, Law, SimulateArgs};
 use crate::budget::Deadline;
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::input;
 use crate::io::Io;
-use crate::output::{self, say};
+use crate::output::say;
 use crate::progress::Progress;
-use crate::{Answer, budget};
 
 /// Largest trace.
 const MOST_TRACE: u64 = 4 << 30;
@@ -56,14 +57,13 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
         Cut::Planned => CutForm::Planned,
     };
     let document = compared.document(cut, source);
-    match args.format {
-        ReportFormat::Text => output::text(io, &report::text(&document, io.style()))?,
-        ReportFormat::Csv => output::text(io, &report::csv(&document))?,
-        ReportFormat::Markdown => output::text(io, &report::markdown(&document))?,
-        ReportFormat::Json => output::document(io, &document, crate::args::Format::Json)?,
-        ReportFormat::Yaml => output::document(io, &document, crate::args::Format::Yaml)?,
-    }
-    budget::forget_interrupt();
+    let report = Report {
+        document: &document,
+        text: &|style| report::text(&document, style),
+        csv: &|| report::csv(&document),
+        markdown: &|| report::markdown(&document),
+    };
+    report.print(args.format, io)?;
     Ok(Answer::Yes)
 }
 

@@ -27,6 +27,8 @@
 //! ```
 
 pub mod applied;
+pub mod buy;
+pub mod capacity;
 pub mod code;
 pub mod curve;
 mod decimal;
@@ -44,6 +46,7 @@ pub mod scenario;
 pub mod schema;
 mod shape;
 pub mod simulation;
+pub mod whatif;
 
 /// The first 80 characters of a text, to show it.
 fn shortened(text: &str) -> String {

@@ -7,12 +7,15 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use super::applied::AppliedDocument;
+use super::buy::BuyDocument;
+use super::capacity::CapacityDocument;
 use super::curve::CurveDocument;
 use super::diff::DiffDocument;
 use super::plan::PlanDocument;
 use super::rollout::RolloutDocument;
 use super::scenario::ScenarioDocument;
 use super::simulation::SimulationDocument;
+use super::whatif::WhatIfDocument;
 
 /// A function for each document.
 macro_rules! schemas {
@@ -40,6 +43,12 @@ schemas! {
     applied: AppliedDocument;
     /// The JSON schema of what came of a simulation.
     simulation: SimulationDocument;
+    /// The JSON schema of how much more fits.
+    capacity: CapacityDocument;
+    /// The JSON schema of what changes would come to.
+    whatif: WhatIfDocument;
+    /// The JSON schema of what is to be bought.
+    buy: BuyDocument;
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {

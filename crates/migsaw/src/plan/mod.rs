@@ -71,6 +71,9 @@ pub struct Moving {
     pub prefer: Prefer,
     /// Most units that may be evicted; `None` for any number.
     pub max_evictions: Option<u64>,
+    /// Whether every GPU of which it is known how it is cut stays cut that way. Where a driver makes instances when
+    /// pods come, nobody has to cut anything, and what is free there may become any of them.
+    pub leave_cut: bool,
 }
 
 /// What counts more, once most is served.

@@ -9,7 +9,7 @@ use super::merge::merge;
 use super::optimise::Reached;
 use super::outcome::{GpuTarget, Plan, PlannedNodes, Status, Tier, TierName};
 use super::search::{Assembled, Search};
-use super::{Depth, Options, PlanError, disturbance, explain};
+use super::{Depth, Moving, Options, PlanError, disturbance, explain};
 use crate::problem::Problem;
 
 pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, PlanError> {
@@ -66,7 +66,7 @@ fn plan_around(problem: &Problem, options: &Options<'_>, kept: Option<&Kept>) ->
 fn keep(problem: &Problem, options: &Options<'_>) -> Kept {
     let nothing = Decisions::default();
     let compiled = Compiled::new(problem, &nothing);
-    let groups = Groups::of(&compiled);
+    let groups = Groups::of(&compiled, options.moving);
     let decided = decide(&compiled, &groups, options, &mut Capabilities::default());
     decided.unwrap_or_else(|| groups.untouched(&compiled))
 }
@@ -75,7 +75,7 @@ fn keep(problem: &Problem, options: &Options<'_>) -> Kept {
 fn untouched(problem: &Problem) -> Kept {
     let nothing = Decisions::default();
     let compiled = Compiled::new(problem, &nothing);
-    Groups::of(&compiled).untouched(&compiled)
+    Groups::of(&compiled, Moving::default()).untouched(&compiled)
 }
 
 /// The plan that serves nothing, when nothing is known.

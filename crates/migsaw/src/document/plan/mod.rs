@@ -45,7 +45,7 @@ pub use form::{
 };
 pub use read::read;
 pub use write::StreamedNodes;
-pub(in crate::document) use write::{eviction, tier_form};
+pub(in crate::document) use write::{eviction, tier_form, unserved_form};
 
 /// What `kind` says in a plan.
 pub const KIND: &str = "Plan";

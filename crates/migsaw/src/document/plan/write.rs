@@ -266,7 +266,7 @@ fn served(problem: &Problem, plan: &Plan) -> Vec<ServedForm> {
     problem.demands.iter().zip(by_demand).map(form).collect()
 }
 
-fn unserved_form(problem: &Problem, unserved: &Unserved) -> UnservedForm {
+pub(in crate::document) fn unserved_form(problem: &Problem, unserved: &Unserved) -> UnservedForm {
     let demand = &problem.demands[unserved.demand];
     UnservedForm {
         demand: demand.name.clone(),

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::fleet::Strategy;
 use crate::geometry::{Counts, Layout, Placement, ProfileId};
+use crate::plan::Moving;
 use crate::plan::compile::Compiled;
 use crate::plan::decision::Gpu;
 use crate::present::{Present, RecutUnit, Running};
@@ -15,6 +16,8 @@ pub(super) struct Group {
     pub(super) gpus: Vec<GroupGpu>,
     pub(super) kinds: Vec<UnitKind>,
     pub(super) by: RecutUnit,
+    /// Whether it stays cut as it is whatever is planned.
+    pub(super) is_left_cut: bool,
     pub(super) sites: Vec<Site>,
 }
 
@@ -61,9 +64,10 @@ pub(in crate::plan) struct Groups {
 }
 
 impl Groups {
-    pub(in crate::plan) fn of(compiled: &Compiled<'_>) -> Groups {
+    pub(in crate::plan) fn of(compiled: &Compiled<'_>, moving: Moving) -> Groups {
         let pools = &compiled.problem.fleet.pools;
-        let mut found = Builder { compiled, flow_of: flow_of(compiled), known: BTreeMap::new(), groups: Vec::new() };
+        let (flow_of, leave_cut) = (flow_of(compiled), moving.leave_cut);
+        let mut found = Builder { compiled, flow_of, leave_cut, known: BTreeMap::new(), groups: Vec::new() };
         let mut nodes = vec![0; pools.len()];
         let mut running = vec![0; compiled.levels.len()];
         for (pool, shape) in pools.iter().enumerate() {
@@ -92,11 +96,12 @@ fn flow_of(compiled: &Compiled<'_>) -> Vec<usize> {
 
 /// What makes two groups the same. Those that share a unit are each a group of their own, which the last part
 /// tells apart: node and GPU.
-type Key = (usize, RecutUnit, Vec<GroupGpu>, Vec<(UnitKind, usize)>, Option<(u32, usize)>);
+type Key = (usize, RecutUnit, bool, Vec<GroupGpu>, Vec<(UnitKind, usize)>, Option<(u32, usize)>);
 
 struct Builder<'a> {
     compiled: &'a Compiled<'a>,
     flow_of: Vec<usize>,
+    leave_cut: bool,
     known: BTreeMap<Key, usize>,
     groups: Vec<Group>,
 }
@@ -159,9 +164,10 @@ impl Builder<'_> {
         let (kinds, running): (Vec<UnitKind>, Vec<Vec<usize>>) = kinds.into_iter().unzip();
         let each: Vec<(UnitKind, usize)> = kinds.iter().cloned().zip(running.iter().map(Vec::len)).collect();
         let shares = kinds.iter().any(|kind| kind.spans.is_some());
-        let key = (pool, by, gpus.clone(), each, shares.then_some((node, range.start)));
+        let is_left_cut = self.leave_cut && !present.is_cut_by_driver();
+        let key = (pool, by, is_left_cut, gpus.clone(), each, shares.then_some((node, range.start)));
         let index = *self.known.entry(key).or_insert_with(|| {
-            self.groups.push(Group { pool, gpus, kinds, by, sites: Vec::new() });
+            self.groups.push(Group { pool, gpus, kinds, by, is_left_cut, sites: Vec::new() });
             self.groups.len() - 1
         });
         self.groups[index].sites.push(Site { node, gpus: range, running });
@@ -180,7 +186,9 @@ impl Group {
 
     /// Whether something on it must stay as it is.
     pub(super) fn must_stay(&self) -> bool {
-        self.kinds.iter().any(|kind| kind.stays) || self.gpus.iter().any(|gpu| gpu.pinned != Gpu::Idle)
+        self.is_left_cut
+            || self.kinds.iter().any(|kind| kind.stays)
+            || self.gpus.iter().any(|gpu| gpu.pinned != Gpu::Idle)
     }
 
     pub(super) fn is_taken(&self) -> bool {

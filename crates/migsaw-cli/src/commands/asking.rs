@@ -1,0 +1,82 @@
+//! What questions about capacity have in common.
+
+use anyhow::Result;
+use migsaw::geometry::{Catalog, ProfileName};
+use migsaw::plan::{Options, PlanError};
+use migsaw::problem::{InputProblem, Problem, Subject};
+use serde::Serialize;
+
+use super::problem;
+use crate::args::{AskingArgs, Format, ReportFormat};
+use crate::budget::{Deadline, heed_interrupts};
+use crate::failure::{Failure, Problem as Wrong, Step};
+use crate::io::Io;
+use crate::output;
+use crate::progress::Progress;
+
+/// The problem of the arguments. What runs counts, unless it shall not.
+pub(super) fn read(args: &mut AskingArgs, io: &mut Io<'_>) -> Result<Problem> {
+    args.problem.running |= !args.problem.from.is_empty() && !args.ignore_running;
+    let mut problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
+    if args.ignore_running {
+        problem.forget_running();
+    }
+    if let Some(priority) = args.keep_priority {
+        problem.keep_running(priority);
+    }
+    Ok(problem)
+}
+
+/// Answers within the time there is; the first Ctrl-C takes what is known by then.
+pub(super) fn within<T>(args: &AskingArgs, what: &str, io: &mut Io<'_>, answer: impl FnOnce(&Options<'_>) -> T) -> T {
+    if io.terminal.stderr {
+        heed_interrupts();
+    }
+    let hint = if io.terminal.stderr { " (Ctrl-C takes what is known by then)" } else { "" };
+    let progress = Progress::start(format!("{what}{hint}"), io.terminal.stderr, io.terminal.unicode);
+    let deadline = Deadline::after(args.time_limit);
+    let answer = answer(&Options { budget: &deadline, ..Options::default() });
+    drop(progress);
+    answer
+}
+
+/// What the planner refuses.
+pub(super) fn refused(error: PlanError) -> anyhow::Error {
+    let wrong = |(_, problem): &(Subject, InputProblem)| Wrong::new(problem.code(), problem.to_string());
+    match error {
+        PlanError::Invalid(found) => Failure(found.iter().map(wrong).collect()).into(),
+        error => anyhow::Error::new(error).context(Step::new("internal", "planning failed")),
+    }
+}
+
+/// How a report is written in each form.
+pub(super) struct Report<'a, D> {
+    pub(super) document: &'a D,
+    pub(super) text: &'a dyn Fn(migsaw_report::Style) -> String,
+    pub(super) csv: &'a dyn Fn() -> String,
+    pub(super) markdown: &'a dyn Fn() -> String,
+}
+
+impl<D: Serialize> Report<'_, D> {
+    pub(super) fn print(&self, format: ReportFormat, io: &mut Io<'_>) -> Result<()> {
+        match format {
+            ReportFormat::Text => {
+                let text = (self.text)(io.style());
+                output::text(io, &text)
+            }
+            ReportFormat::Json => output::document(io, self.document, Format::Json),
+            ReportFormat::Yaml => output::document(io, self.document, Format::Yaml),
+            ReportFormat::Csv => output::text(io, &(self.csv)()),
+            ReportFormat::Markdown => output::text(io, &(self.markdown)()),
+        }
+    }
+}
+
+/// A profile by its name.
+pub(super) fn profile(text: &str) -> Result<ProfileName, Failure> {
+    let name = text.trim();
+    name.parse().map_err(|error: migsaw::geometry::InvalidProfileName| {
+        let nearest = Catalog::builtin().nearest_profiles(name).join(", ");
+        Wrong::new("invalid-profile-name", error.to_string()).help(format!("did you mean {nearest}?")).into()
+    })
+}
