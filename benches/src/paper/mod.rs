@@ -9,6 +9,7 @@
 mod b01;
 mod b03;
 mod b04;
+mod b09;
 mod b11;
 mod into;
 mod patterns;
@@ -53,10 +54,11 @@ pub struct Problem {
 }
 
 /// All problems, in the order in which they are reported.
-pub const PROBLEMS: [Problem; 4] = [
+pub const PROBLEMS: [Problem; 5] = [
     Problem { id: "b1", title: "Static mix on identical GPUs", needs_traces: false, run: b01::run },
     Problem { id: "b3", title: "Compaction of a fragmented fleet", needs_traces: false, run: b03::run },
     Problem { id: "b4", title: "Arrivals on a used fleet", needs_traces: false, run: b04::run },
+    Problem { id: "b9", title: "Serving plans for DNN models", needs_traces: true, run: b09::run },
     Problem { id: "b11", title: "Scale", needs_traces: false, run: b11::run },
 ];
 
