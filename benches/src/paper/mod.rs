@@ -4,7 +4,7 @@
 //! has the reference beside our figure, and says where the bar is missed. Nothing is random but for seeds, so
 //! only times differ between two runs.
 //!
-//! Whatever is planned goes through [`planned`], and with that through the checker.
+//! Whatever is planned goes through `planned`, and with that through the checker.
 
 mod b01;
 mod b03;

@@ -30,29 +30,29 @@ struct Known {
     /// Fewest GPUs.
     fewest: u64,
     /// The relaxation's optimum, rounded.
-    relaxation: Option<f64>,
+    relaxation: Option<&'static str>,
 }
 
 #[rustfmt::skip]
 const KNOWN: [Known; 18] = [
-    Known { factor: 1, scenario: "S1", published: Some(2), segments: None, fewest: 2, relaxation: Some(0.83) },
-    Known { factor: 1, scenario: "S2", published: Some(3), segments: None, fewest: 3, relaxation: Some(1.70) },
-    Known { factor: 1, scenario: "S3", published: Some(5), segments: None, fewest: 5, relaxation: Some(3.55) },
-    Known { factor: 1, scenario: "S4", published: Some(7), segments: None, fewest: 7, relaxation: Some(5.33) },
-    Known { factor: 1, scenario: "S5", published: Some(13), segments: None, fewest: 12, relaxation: Some(11.16) },
-    Known { factor: 1, scenario: "S6", published: Some(16), segments: None, fewest: 15, relaxation: Some(14.46) },
+    Known { factor: 1, scenario: "S1", published: Some(2), segments: None, fewest: 2, relaxation: Some("0.83") },
+    Known { factor: 1, scenario: "S2", published: Some(3), segments: None, fewest: 3, relaxation: Some("1.70") },
+    Known { factor: 1, scenario: "S3", published: Some(5), segments: None, fewest: 5, relaxation: Some("3.55") },
+    Known { factor: 1, scenario: "S4", published: Some(7), segments: None, fewest: 7, relaxation: Some("5.33") },
+    Known { factor: 1, scenario: "S5", published: Some(13), segments: None, fewest: 12, relaxation: Some("11.16") },
+    Known { factor: 1, scenario: "S6", published: Some(16), segments: None, fewest: 15, relaxation: Some("14.46") },
     Known { factor: 10, scenario: "S1", published: None, segments: Some(10), fewest: 9, relaxation: None },
     Known { factor: 10, scenario: "S2", published: None, segments: Some(20), fewest: 18, relaxation: None },
     Known { factor: 10, scenario: "S3", published: None, segments: Some(41), fewest: 36, relaxation: None },
-    Known { factor: 10, scenario: "S4", published: None, segments: Some(61), fewest: 54, relaxation: Some(53.3) },
-    Known { factor: 10, scenario: "S5", published: None, segments: Some(122), fewest: 113, relaxation: Some(111.6) },
-    Known { factor: 10, scenario: "S6", published: None, segments: Some(156), fewest: 145, relaxation: Some(144.6) },
+    Known { factor: 10, scenario: "S4", published: None, segments: Some(61), fewest: 54, relaxation: Some("53.3") },
+    Known { factor: 10, scenario: "S5", published: None, segments: Some(122), fewest: 113, relaxation: Some("111.6") },
+    Known { factor: 10, scenario: "S6", published: None, segments: Some(156), fewest: 145, relaxation: Some("144.6") },
     Known { factor: 50, scenario: "S1", published: None, segments: Some(46), fewest: 43, relaxation: None },
     Known { factor: 50, scenario: "S2", published: None, segments: Some(94), fewest: 86, relaxation: None },
     Known { factor: 50, scenario: "S3", published: None, segments: Some(201), fewest: 179, relaxation: None },
-    Known { factor: 50, scenario: "S4", published: None, segments: Some(301), fewest: 267, relaxation: Some(266.4) },
-    Known { factor: 50, scenario: "S5", published: None, segments: Some(604), fewest: 559, relaxation: Some(557.9) },
-    Known { factor: 50, scenario: "S6", published: None, segments: Some(777), fewest: 724, relaxation: Some(722.8) },
+    Known { factor: 50, scenario: "S4", published: None, segments: Some(301), fewest: 267, relaxation: Some("266.4") },
+    Known { factor: 50, scenario: "S5", published: None, segments: Some(604), fewest: 559, relaxation: Some("557.9") },
+    Known { factor: 50, scenario: "S6", published: None, segments: Some(777), fewest: 724, relaxation: Some("722.8") },
 ];
 /// Fewest GPUs of S6 with [`FEWER_PROCESSES`].
 const FEWER: Known = Known { factor: 1, scenario: "S6", published: None, segments: None, fewest: 16, relaxation: None };
@@ -117,8 +117,10 @@ fn row(scenarios: &[Scenario], known: &Known, name: &str) -> anyhow::Result<Row>
 
     let mut met = found.gpus == known.fewest && found.bound == found.gpus;
     met &= known.segments.is_none_or(|segments| segments == packed);
-    // The reference is rounded.
-    met &= known.relaxation.is_none_or(|known| (known - found.relaxation).abs() < 0.1);
+    if let Some(known) = known.relaxation {
+        // It is rounded.
+        met &= (known.parse::<f64>()? - found.relaxation).abs() < 0.1;
+    }
     if let Some(published) = known.published {
         verify::stands_up(&services, &scenario.published).with_context(|| format!("the plan of {}", what()))?;
         met &= scenario.published.len() == published && method.len() == published;
@@ -135,7 +137,7 @@ fn row(scenarios: &[Scenario], known: &Known, name: &str) -> anyhow::Result<Row>
         &known.fewest,
         &found.gpus,
         &found.bound,
-        &shown(known.relaxation.map(|n| n.to_string())),
+        &known.relaxation.unwrap_or_default(),
         &format!("{:.2}", found.relaxation),
         &format!("{}.{} %", fewer / 10, fewer % 10),
         &milliseconds(took),
