@@ -68,12 +68,11 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<Vec<Table>> {
     let all = table.rows.len();
     let times: Times = times.into_iter().collect();
     let row = Row::of(&[&format!("all {all}"), &"", &"", &"", &"", &"", &""]);
-    table
-        .rows
-        .push(total.iter().fold(row, |row, figure| row.with(figure)).with(&format!("{times} (median, 99 %, longest)")));
+    table.rows.push(total.iter().fold(row, |row, figure| row.with(figure)).with(&times));
     table.note.push_str(
-        "No hop is no proof that none is needed elsewhere, but a proof here: no order has fewer. Node by node, \
-                  whatever runs on a node is gone from it before the node is cut, so more wait than one by one.",
+        "Without hops no order is better. Node by node, what runs on a node and does not stay is gone before the node is \
+         cut, and may find no free slice: more wait than one by one. The last row has median, 99th percentile and \
+         longest time.",
     );
     Ok(vec![table])
 }

@@ -27,10 +27,15 @@ impl Patterns {
         Patterns(all.iter().filter(|a| !all.iter().any(|b| is_within(a, b))).cloned().collect())
     }
 
+    /// How many instances of each profile, pattern by pattern.
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.0.iter()
+    }
+
     /// A variable for each pattern, and how many instances of each profile they make.
-    pub(super) fn add_to(&self, program: &mut ProblemVariables, integer: bool) -> (Vec<Variable>, Vec<Expression>) {
-        let definition = || if integer { variable().min(0).integer() } else { variable().min(0) };
-        let used: Vec<Variable> = self.0.iter().map(|_| program.add(definition())).collect();
+    pub(super) fn add_to(&self, program: &mut ProblemVariables) -> (Vec<Variable>, Vec<Expression>) {
+        let used: Vec<Variable> = self.0.iter().map(|_| program.add(variable().min(0))).collect();
         let classes = self.0.first().map_or(0, Vec::len);
         let made = |class: usize| self.0.iter().zip(&used).map(|(p, &x)| f64::from(p[class]) * x).sum();
         let made = (0..classes).map(made).collect();
@@ -40,7 +45,7 @@ impl Patterns {
     /// The relaxation's optimum for so many of each profile.
     pub(super) fn fewest(&self, wanted: &[u64]) -> anyhow::Result<f64> {
         let mut program = ProblemVariables::new();
-        let (used, made) = self.add_to(&mut program, false);
+        let (used, made) = self.add_to(&mut program);
         let gpus: Expression = used.into_iter().sum();
         let rows = made.into_iter().zip(wanted).filter(|(_, n)| **n > 0);
         let rows = rows.map(|(made, &n)| constraint!(made >= float(n)));

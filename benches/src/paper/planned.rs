@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use migsaw::check::{Violation, check};
-use migsaw::plan::{Options, Plan, Tier, TierName, plan};
+use migsaw::plan::{Depth, Options, Plan, Tier, TierName, plan};
 use migsaw::problem::Problem;
 
 /// What all demands of these problems have, if they have no other.
@@ -17,26 +17,24 @@ pub(super) fn planned(problem: &Problem, options: &Options<'_>) -> anyhow::Resul
     let began = Instant::now();
     let plan = plan(problem, options)?;
     let took = began.elapsed();
-    let violations = violations(problem, &plan);
+    let violations = violations(problem, &plan, options.depth);
     if let Some(first) = violations.first() {
         bail!("the checker finds {} violations, the first of them: {first}", violations.len());
     }
     Ok((plan, took))
 }
 
-/// What the checker says. Tiers at the end that were not sought are no violation; all others are judged.
-fn violations(problem: &Problem, plan: &Plan) -> Vec<Violation> {
-    let mut violations = check(problem, plan);
-    let not_sought = |violation: &Violation| match violation {
-        Violation::TierList { found, expected } => expected.strip_prefix(found.as_slice()).map(<[TierName]>::to_vec),
-        _ => None,
+/// What the checker says. With tiers that were not sought the plan is given them, and only they are not judged.
+fn violations(problem: &Problem, plan: &Plan, depth: Depth) -> Vec<Violation> {
+    let not_sought = match depth {
+        Depth::ServedAndCost => &[TierName::Configurations, TierName::Leftover][..],
+        Depth::All => &[],
     };
-    let Some(missing) = violations.iter().find_map(not_sought) else { return violations };
     let mut plan = plan.clone();
-    plan.tiers.extend(missing.iter().map(|&name| Tier { name, value: 0, bound: 0 }));
-    violations = check(problem, &plan);
+    plan.tiers.extend(not_sought.iter().map(|&name| Tier { name, value: 0, bound: 0 }));
+    let mut violations = check(problem, &plan);
     violations.retain(|violation| match violation {
-        Violation::TierValue { name, .. } | Violation::TierBound { name, .. } => !missing.contains(name),
+        Violation::TierValue { name, .. } | Violation::TierBound { name, .. } => !not_sought.contains(name),
         _ => true,
     });
     violations
@@ -52,7 +50,6 @@ pub(super) fn reached(plan: &Plan, name: TierName) -> anyhow::Result<(i64, bool)
 #[cfg(test)]
 mod tests {
     use migsaw::geometry::Catalog;
-    use migsaw::plan::Depth;
     use migsaw_tests::closed_form::Mix;
 
     use super::*;
@@ -66,9 +63,14 @@ mod tests {
         assert_eq!((reached(&plan, SERVED).unwrap(), reached(&plan, TierName::Gpus).unwrap()), ((5, true), (2, true)));
         let mut wrong = plan.clone();
         wrong.tiers[1].value -= 1;
-        assert_eq!(violations(&problem, &wrong).len(), 3, "{:?}", violations(&problem, &wrong));
+        assert_eq!(
+            violations(&problem, &wrong, options.depth).len(),
+            3,
+            "{:?}",
+            violations(&problem, &wrong, options.depth)
+        );
         let mut wrong = plan;
         wrong.nodes.pop();
-        assert!(!violations(&problem, &wrong).is_empty());
+        assert!(!violations(&problem, &wrong, options.depth).is_empty());
     }
 }
