@@ -49,7 +49,7 @@ impl Comparison {
             for (policy, outcomes) in &mut comparison.policies {
                 outcomes.push(simulate(site, &workload, policy, mix, &options)?);
             }
-            comparison.waiting = options.misfits == Misfits::Wait;
+            comparison.waiting = matches!(options.misfits, Misfits::Wait(_));
             comparison.namespaces = workload.namespaces;
         }
         Ok(comparison)

@@ -1,7 +1,7 @@
 //! Virtual time: pods come, are placed or wait, and leave.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use migsaw::geometry::{Placement, ProfileId};
@@ -12,6 +12,7 @@ use crate::bound::Together;
 use crate::cluster::{Cluster, Places};
 use crate::outcome::{Counting, Now, Outcome};
 use crate::policy::{Policy, Rule, shares, unusable};
+use crate::queue::{Discipline, Line, Queue, Turn};
 use crate::site::{Site, index};
 use crate::workload::{Pod, Workload};
 
@@ -34,8 +35,8 @@ pub enum Misfits {
     /// It goes away.
     #[default]
     Refused,
-    /// It waits, and is tried again whenever something has left; higher priorities first, then by arrival.
-    Wait,
+    /// It waits until something leaves; who starts then, the queue says.
+    Wait(Queue),
 }
 
 impl Default for Options {
@@ -93,8 +94,10 @@ struct Simulation<'a> {
     places: Vec<SmallVec<[(u32, Placement); 2]>>,
     /// When who leaves.
     leaving: BinaryHeap<Reverse<(u64, u32)>>,
-    /// Who waits, first come first.
+    /// Who waits: by priority, then first come first.
     waiting: Vec<u32>,
+    /// Who of them starts; `None` if nobody waits.
+    queue: Option<Box<dyn Discipline + 'a>>,
     fragmentation: Fragmentation<'a>,
     counting: Counting<'a>,
     now: u64,
@@ -110,6 +113,12 @@ impl<'a> Simulation<'a> {
         together: Option<Together>,
     ) -> Simulation<'a> {
         let cluster = Cluster::new(site, policy, mix, options.seed);
+        let queue = match options.misfits {
+            Misfits::Refused => None,
+            // The bound knows no GPU that could be kept free.
+            Misfits::Wait(_) if together.is_some() => Some(Queue::Backfill.discipline(site, mix)),
+            Misfits::Wait(queue) => Some(queue.discipline(site, mix)),
+        };
         Simulation {
             workload,
             options,
@@ -117,6 +126,7 @@ impl<'a> Simulation<'a> {
             places: vec![SmallVec::new(); workload.pods.len()],
             leaving: BinaryHeap::new(),
             waiting: Vec::new(),
+            queue,
             fragmentation: Fragmentation::new(site, mix, &cluster),
             counting: Counting::new(workload, site.sizes(), site.units(), options.measured.clone()),
             cluster,
@@ -146,13 +156,13 @@ impl<'a> Simulation<'a> {
                     self.leaving.pop();
                     self.leave(pod);
                 }
-                self.try_waiting();
             }
             while let Some(pod) = pods.get(came).filter(|pod| pod.arrives == at) {
                 self.counting.came(pod);
                 self.come(index(came));
                 came += 1;
             }
+            self.serve();
         }
         self.counting.end(self.now)
     }
@@ -172,11 +182,15 @@ impl<'a> Simulation<'a> {
     }
 
     fn come(&mut self, pod: u32) {
-        if !self.place(pod) && self.options.misfits == Misfits::Wait {
-            let priority = self.pod(pod).priority;
-            let at = self.waiting.partition_point(|other| self.pod(*other).priority >= priority);
-            self.waiting.insert(at, pod);
-        }
+        let Some(queue) = &mut self.queue else {
+            self.place(pod);
+            return;
+        };
+        let pods = &self.workload.pods;
+        let priority = pods[pod as usize].priority;
+        let at = self.waiting.partition_point(|other| pods[*other as usize].priority >= priority);
+        self.waiting.insert(at, pod);
+        queue.came(at, &pods[pod as usize]);
     }
 
     fn place(&mut self, pod: u32) -> bool {
@@ -189,9 +203,13 @@ impl<'a> Simulation<'a> {
             let Some(places) = self.cluster.choose(asks) else { return false };
             self.put(pod, &places);
         }
+        self.was_placed(pod);
+        true
+    }
+
+    fn was_placed(&mut self, pod: u32) {
         self.leaving.push(Reverse((self.now.saturating_add(self.pod(pod).stays), pod)));
         self.counting.was_placed(self.pod(pod), self.now);
-        true
     }
 
     fn put(&mut self, pod: u32, places: &Places) {
@@ -202,6 +220,9 @@ impl<'a> Simulation<'a> {
     }
 
     fn leave(&mut self, pod: u32) {
+        if let Some(queue) = &mut self.queue {
+            queue.left(&self.workload.pods[pod as usize]);
+        }
         if let Some(together) = &mut self.together {
             together.give(&self.workload.pods[pod as usize].asks);
         }
@@ -210,17 +231,35 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Every pod that waits is tried once, those that come later too where earlier ones do not fit.
-    fn try_waiting(&mut self) {
-        let mut refused: HashSet<&[(u16, u8)]> = HashSet::new();
-        let waiting = std::mem::take(&mut self.waiting);
-        for pod in waiting {
-            let asks: &'a [(u16, u8)] = &self.pod(pod).asks;
-            if refused.contains(asks) || !self.place(pod) {
-                refused.insert(asks);
-                self.waiting.push(pod);
+    /// Starts who waits, as the queue says.
+    fn serve(&mut self) {
+        let Some(mut queue) = self.queue.take() else { return };
+        loop {
+            let line = Line {
+                now: self.now,
+                pods: &self.workload.pods,
+                waiting: &self.waiting,
+                leaving: &self.leaving,
+                places: &self.places,
+            };
+            match queue.next(&line, &mut self.cluster) {
+                Turn::Try(at) => {
+                    let pod = self.waiting[at];
+                    if self.place(pod) {
+                        self.waiting.remove(at);
+                    } else {
+                        queue.refused(self.pod(pod));
+                    }
+                }
+                Turn::Put(at, places) => {
+                    let pod = self.waiting.remove(at);
+                    self.put(pod, &places);
+                    self.was_placed(pod);
+                }
+                Turn::Rest => break,
             }
         }
+        self.queue = Some(queue);
     }
 }
 

@@ -9,7 +9,7 @@ use migsaw::geometry::{Layout, ProfileName};
 use migsaw::plan::{GpuTarget, Options as PlanOptions, Plan, plan};
 use migsaw::problem::Problem;
 use migsaw_report::simulation as report;
-use migsaw_sim::{Comparison, Draw, Lifetimes, Misfits, Options, Share, Site, TraceError, Workload};
+use migsaw_sim::{Comparison, Draw, Lifetimes, Misfits, Options, Queue, Share, Site, TraceError, Workload};
 
 use super::problem;
 use crate::args::{Cut, Law, ReportFormat, SimulateArgs};
@@ -34,7 +34,7 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let shares = shares(&problem, trace.is_none(), io)?;
     let profiles = profiles(&shares, trace.as_ref());
     let site = site(&problem, &profiles, args.cut)?;
-    let misfits = if args.wait { Misfits::Wait } else { Misfits::Refused };
+    let misfits = if args.wait { Misfits::Wait(Queue::Backfill) } else { Misfits::Refused };
     let options = Options { misfits, samples: SAMPLES, ..Options::default() };
     let source = match &args.trace {
         Some(path) => SourceForm::Trace(path.display().to_string()),
