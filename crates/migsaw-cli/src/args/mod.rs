@@ -34,7 +34,7 @@ pub(crate) use planning::{MovingArgs, PlanningArgs, TargetArgs};
 pub(crate) use problem::{AccessArgs, ClusterArgs, GeometryArgs, ProblemArgs};
 pub(crate) use rollout::RolloutArgs;
 pub(crate) use serve::{LogFormat, ServeArgs};
-pub(crate) use simulate::{Cut, Law, SimulateArgs};
+pub(crate) use simulate::{Cut, Law, SimulateArgs, Wait};
 pub(crate) use validate::ValidateArgs;
 
 /// Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.

@@ -12,7 +12,7 @@ use migsaw_report::simulation as report;
 use migsaw_sim::{Comparison, Draw, Lifetimes, Misfits, Options, Queue, Share, Site, TraceError, Workload};
 
 use super::problem;
-use crate::args::{Cut, Law, ReportFormat, SimulateArgs};
+use crate::args::{Cut, Law, ReportFormat, SimulateArgs, Wait};
 use crate::budget::Deadline;
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::input;
@@ -34,7 +34,12 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let shares = shares(&problem, trace.is_none(), io)?;
     let profiles = profiles(&shares, trace.as_ref());
     let site = site(&problem, &profiles, args.cut)?;
-    let misfits = if args.wait { Misfits::Wait(Queue::Backfill) } else { Misfits::Refused };
+    let misfits = match args.wait {
+        None => Misfits::Refused,
+        Some(Wait::Backfill) => Misfits::Wait(Queue::Backfill),
+        Some(Wait::Drain) => Misfits::Wait(Queue::DRAIN),
+        Some(Wait::Known) => Misfits::Wait(Queue::KNOWN),
+    };
     let options = Options { misfits, samples: SAMPLES, ..Options::default() };
     let source = match &args.trace {
         Some(path) => SourceForm::Trace(path.display().to_string()),
