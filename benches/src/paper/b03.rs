@@ -40,7 +40,7 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<Vec<Table>> {
     );
     let options = Options {
         depth: Depth::ServedAndCost,
-        moving: Moving { prefer: Prefer::LowCost, max_evictions: None },
+        moving: Moving { prefer: Prefer::LowCost, max_evictions: None, ..Moving::default() },
         ..Options::default()
     };
     let mut times = Vec::new();

@@ -26,7 +26,11 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<Vec<Table>> {
 }
 
 fn options(prefer: Prefer, max_evictions: Option<u64>) -> Options<'static> {
-    Options { depth: Depth::ServedAndCost, moving: Moving { prefer, max_evictions }, ..Options::default() }
+    Options {
+        depth: Depth::ServedAndCost,
+        moving: Moving { prefer, max_evictions, ..Moving::default() },
+        ..Options::default()
+    }
 }
 
 fn instances(case: &Case) -> anyhow::Result<i64> {

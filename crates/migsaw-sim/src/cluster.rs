@@ -21,6 +21,8 @@ pub(crate) type Places = SmallVec<[Place; 2]>;
 pub(crate) struct Cluster<'a> {
     pub(crate) site: &'a Site,
     states: Vec<StateId>,
+    /// GPUs that the policy may not choose.
+    closed: FixedBitSet,
     chooser: Chooser,
     lots: Rng,
     /// Placement units taken.
@@ -49,6 +51,7 @@ impl<'a> Cluster<'a> {
         let mut cluster = Cluster {
             site,
             states: vec![StateId::EMPTY; site.gpus.len()],
+            closed: FixedBitSet::with_capacity(site.gpus.len()),
             chooser,
             lots: Rng::new(seed),
             busy: 0,
@@ -84,6 +87,25 @@ impl<'a> Cluster<'a> {
         })
     }
 
+    /// Keeps the policy from a GPU.
+    pub(crate) fn close(&mut self, gpu: u32) {
+        if !self.closed.put(gpu as usize)
+            && let Chooser::Ranked(ranks) = &mut self.chooser
+        {
+            ranks.goes(self.site.kind(gpu).base + self.states[gpu as usize].0, gpu);
+        }
+    }
+
+    /// Lets the policy choose a GPU again.
+    pub(crate) fn open(&mut self, gpu: u32) {
+        if self.closed.contains(gpu as usize)
+            && let Chooser::Ranked(ranks) = &mut self.chooser
+        {
+            ranks.comes(self.site.kind(gpu).base + self.states[gpu as usize].0, gpu);
+        }
+        self.closed.set(gpu as usize, false);
+    }
+
     /// Where the policy puts a pod that takes these instances; `None` if it fits nowhere.
     pub(crate) fn choose(&mut self, asks: &[(u16, u8)]) -> Option<Places> {
         match (&mut self.chooser, asks) {
@@ -92,7 +114,7 @@ impl<'a> Cluster<'a> {
                 Some([place].into_iter().collect())
             }
             (Chooser::Ranked(ranks), _) => {
-                let on_node = |node: usize| ranks.together(self.site, &self.states, node, asks);
+                let on_node = |node: usize| ranks.together(self.site, &self.states, &self.closed, node, asks);
                 let nodes = (0..self.site.nodes.len()).filter_map(on_node);
                 nodes.min_by_key(|(loss, _)| *loss).map(|(_, places)| places)
             }
@@ -100,7 +122,9 @@ impl<'a> Cluster<'a> {
                 let (score, ties) = (*score, *ties);
                 let mut best: Option<(i64, u64, Places)> = None;
                 for node in 0..self.site.nodes.len() {
-                    let Some(places) = first_places(self.site, &self.states, node, asks) else { continue };
+                    let Some(places) = first_places(self.site, &self.states, &self.closed, node, asks) else {
+                        continue;
+                    };
                     let points = score(&used(self.site, &self.states, node, asks));
                     let equals = match &best {
                         Some((most, _, _)) if *most > points => continue,
@@ -116,7 +140,7 @@ impl<'a> Cluster<'a> {
             }
             (Chooser::Worth(worth), _) => {
                 let on_node = |node: usize| {
-                    let places = first_places(self.site, &self.states, node, asks)?;
+                    let places = first_places(self.site, &self.states, &self.closed, node, asks)?;
                     Some((lost(self.site, &self.states, node, worth, &places), places))
                 };
                 let nodes = (0..self.site.nodes.len()).filter_map(on_node);
@@ -133,8 +157,11 @@ impl<'a> Cluster<'a> {
         let units = |state| u64::from(kind.states.units(state).count_ones());
         self.busy = self.busy + units(to) - units(from);
         self.active = self.active + u64::from(to != StateId::EMPTY) - u64::from(from != StateId::EMPTY);
-        if let Chooser::Ranked(ranks) = &mut self.chooser {
-            ranks.moved(kind.base + from.0, kind.base + to.0, gpu);
+        if let Chooser::Ranked(ranks) = &mut self.chooser
+            && !self.closed.contains(gpu as usize)
+        {
+            ranks.goes(kind.base + from.0, gpu);
+            ranks.comes(kind.base + to.0, gpu);
         }
     }
 
@@ -227,7 +254,14 @@ impl Ranks {
     }
 
     /// Where all these instances go on one node, one after the other and larger ones first, and what that loses.
-    fn together(&self, site: &Site, states: &[StateId], node: usize, asks: &[(u16, u8)]) -> Option<(i64, Places)> {
+    fn together(
+        &self,
+        site: &Site,
+        states: &[StateId],
+        closed: &FixedBitSet,
+        node: usize,
+        asks: &[(u16, u8)],
+    ) -> Option<(i64, Places)> {
         let gpus = site.nodes[node].clone();
         let mut here: Vec<StateId> = gpus.clone().map(|gpu| states[gpu as usize]).collect();
         let (mut lost, mut places) = (0, Places::new());
@@ -236,7 +270,7 @@ impl Ranks {
             let rung = |(at, state): (usize, &StateId)| {
                 let gpu = gpus.start + index(at);
                 let rung = ladder.rung_of[(site.kind(gpu).base + state.0) as usize];
-                (rung != NONE).then(|| (gpu, ladder.rungs[rung as usize]))
+                (rung != NONE && !closed.contains(gpu as usize)).then(|| (gpu, ladder.rungs[rung as usize]))
             };
             let (gpu, rung) = here.iter().enumerate().filter_map(rung).min_by_key(|(gpu, rung)| (rung.loss, *gpu))?;
             lost += rung.loss;
@@ -246,12 +280,15 @@ impl Ranks {
         Some((lost, places))
     }
 
-    fn moved(&mut self, from: u32, to: u32, gpu: u32) {
+    fn goes(&mut self, from: u32, gpu: u32) {
         let left = &mut self.gpus[from as usize];
         left.remove(&gpu);
         if left.is_empty() {
             self.ladders.iter_mut().for_each(|ladder| ladder.mark(from, false));
         }
+    }
+
+    fn comes(&mut self, to: u32, gpu: u32) {
         let joined = &mut self.gpus[to as usize];
         if joined.is_empty() {
             self.ladders.iter_mut().for_each(|ladder| ladder.mark(to, true));
@@ -299,7 +336,13 @@ fn one_by_one(site: &Site, asks: &[(u16, u8)]) -> Vec<u16> {
 }
 
 /// The first places on a node where these instances fit: lowest GPU, lowest start.
-fn first_places(site: &Site, states: &[StateId], node: usize, asks: &[(u16, u8)]) -> Option<Places> {
+fn first_places(
+    site: &Site,
+    states: &[StateId],
+    closed: &FixedBitSet,
+    node: usize,
+    asks: &[(u16, u8)],
+) -> Option<Places> {
     let gpus = site.nodes[node].clone();
     let mut here: Vec<StateId> = gpus.clone().map(|gpu| states[gpu as usize]).collect();
     let mut places = Places::new();
@@ -307,7 +350,7 @@ fn first_places(site: &Site, states: &[StateId], node: usize, asks: &[(u16, u8)]
         let fits = |(at, state): (usize, &StateId)| {
             let gpu = gpus.start + index(at);
             let kind = site.kind(gpu);
-            let id = kind.profiles[usize::from(profile)]?;
+            let id = kind.profiles[usize::from(profile)].filter(|_| !closed.contains(gpu as usize))?;
             let fitting = kind.states.additions(*state).iter().filter(|step| step.placement.profile == id);
             Some((gpu, *fitting.min_by_key(|step| step.placement.start)?))
         };

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use migsaw::document::API_VERSION;
 use migsaw::document::simulation::{
-    CutForm, EstimateForm, KIND, MomentForm, PolicyForm, ShareForm, SimulationDocument, SourceForm,
+    CutForm, DrainingForm, EstimateForm, KIND, MomentForm, PolicyForm, QueueForm, ShareForm, SimulationDocument,
+    SourceForm,
 };
 use migsaw::score::Mix;
 
 use crate::engine::{Misfits, Options, SimulationError, simulate};
 use crate::outcome::{Outcome, Tally};
 use crate::policy::Policy;
+use crate::queue::Queue;
 use crate::site::Site;
 use crate::workload::Workload;
 
@@ -21,7 +23,7 @@ pub struct Comparison {
     namespaces: Vec<String>,
     gpus: u64,
     units: u64,
-    waiting: bool,
+    queue: Option<Queue>,
     /// Each policy with the outcome of each run.
     pub policies: Vec<(Policy, Vec<Outcome>)>,
 }
@@ -42,14 +44,17 @@ impl Comparison {
             namespaces: Vec::new(),
             gpus: site.gpus() as u64,
             units: site.units(),
-            waiting: false,
+            queue: None,
             policies: policies.iter().map(|policy| (*policy, Vec::new())).collect(),
         };
         for (workload, options) in runs {
             for (policy, outcomes) in &mut comparison.policies {
                 outcomes.push(simulate(site, &workload, policy, mix, &options)?);
             }
-            comparison.waiting = options.misfits == Misfits::Wait;
+            comparison.queue = match options.misfits {
+                Misfits::Refused => None,
+                Misfits::Wait(queue) => Some(queue),
+            };
             comparison.namespaces = workload.namespaces;
         }
         Ok(comparison)
@@ -70,6 +75,7 @@ impl Comparison {
                 placed_pods: each(|o| o.all.by_count()),
                 mean_wait: each(|o| o.waits.mean),
                 p95_wait: each(|o| as_float(o.waits.p95)),
+                longest_wait: each(|o| as_float(o.waits.longest)),
                 used: each(|o| o.used),
                 active_gpus: each(|o| o.active),
                 fragmented: each(|o| o.fragmented),
@@ -88,10 +94,18 @@ impl Comparison {
             cut,
             pods: first.first().map_or(0, |outcome| outcome.all.pods),
             source,
-            waiting: self.waiting,
+            queue: self.queue.map(queue),
             runs: u32::try_from(first.len()).unwrap_or(u32::MAX),
             policies: policies.collect(),
         }
+    }
+}
+
+fn queue(queue: Queue) -> QueueForm {
+    match queue {
+        Queue::Backfill => QueueForm::Backfill,
+        Queue::Drain { gpus, after } => QueueForm::Drain(DrainingForm { gpus, after }),
+        Queue::Known { gpus, after } => QueueForm::Known(DrainingForm { gpus, after }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Virtual time: pods come, are placed or wait, and leave.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 use std::ops::Range;
 
 use migsaw::geometry::{Placement, ProfileId};
@@ -13,6 +13,7 @@ use crate::cluster::{Cluster, Places};
 use crate::moves::{Moves, Purse, Rescue, Rooms};
 use crate::outcome::{Counting, Now, Outcome};
 use crate::policy::{Policy, Rule, shares, unusable};
+use crate::queue::{Discipline, Line, Queue, Turn};
 use crate::site::{Site, index};
 use crate::workload::{Pod, Workload};
 
@@ -37,8 +38,8 @@ pub enum Misfits {
     /// It goes away.
     #[default]
     Refused,
-    /// It waits, and is tried again whenever something has left; higher priorities first, then by arrival.
-    Wait,
+    /// It waits until something leaves; who starts then, the queue says.
+    Wait(Queue),
 }
 
 impl Default for Options {
@@ -99,8 +100,10 @@ struct Simulation<'a> {
     purse: Option<(Purse, Rooms)>,
     /// When who leaves.
     leaving: BinaryHeap<Reverse<(u64, u32)>>,
-    /// Who waits, first come first.
+    /// Who waits: by priority, then first come first.
     waiting: Vec<u32>,
+    /// Who of them starts; `None` if nobody waits.
+    queue: Option<Box<dyn Discipline + 'a>>,
     fragmentation: Fragmentation<'a>,
     counting: Counting<'a>,
     now: u64,
@@ -116,6 +119,12 @@ impl<'a> Simulation<'a> {
         together: Option<Together>,
     ) -> Simulation<'a> {
         let cluster = Cluster::new(site, policy, mix, options.seed);
+        let queue = match options.misfits {
+            Misfits::Refused => None,
+            // The bound knows no GPU that could be kept free.
+            Misfits::Wait(_) if together.is_some() => Some(Queue::Backfill.discipline(site, mix)),
+            Misfits::Wait(queue) => Some(queue.discipline(site, mix)),
+        };
         Simulation {
             workload,
             options,
@@ -125,6 +134,7 @@ impl<'a> Simulation<'a> {
             purse: options.moves.map(|moves| (Purse::new(moves, site), Rooms::new(site, mix))),
             leaving: BinaryHeap::new(),
             waiting: Vec::new(),
+            queue,
             fragmentation: Fragmentation::new(site, mix, &cluster),
             counting: Counting::new(workload, site.sizes(), site.units(), options.measured.clone()),
             cluster,
@@ -154,13 +164,13 @@ impl<'a> Simulation<'a> {
                     self.leaving.pop();
                     self.leave(pod);
                 }
-                self.try_waiting();
             }
             while let Some(pod) = pods.get(came).filter(|pod| pod.arrives == at) {
                 self.counting.came(pod);
                 self.come(index(came));
                 came += 1;
             }
+            self.serve();
         }
         self.counting.end(self.now)
     }
@@ -180,13 +190,16 @@ impl<'a> Simulation<'a> {
     }
 
     fn come(&mut self, pod: u32) {
-        let fits = self.place(pod);
-        let fits = if self.purse.is_some() { self.make_room(pod, fits) } else { fits };
-        if !fits && self.options.misfits == Misfits::Wait {
-            let priority = self.pod(pod).priority;
-            let at = self.waiting.partition_point(|other| self.pod(*other).priority >= priority);
-            self.waiting.insert(at, pod);
-        }
+        let Some(queue) = &mut self.queue else {
+            let fits = self.place(pod);
+            self.make_room(pod, fits);
+            return;
+        };
+        let pods = &self.workload.pods;
+        let priority = pods[pod as usize].priority;
+        let at = self.waiting.partition_point(|other| pods[*other as usize].priority >= priority);
+        self.waiting.insert(at, pod);
+        queue.came(at, &pods[pod as usize]);
     }
 
     fn place(&mut self, pod: u32) -> bool {
@@ -199,20 +212,20 @@ impl<'a> Simulation<'a> {
             let Some(places) = self.cluster.choose(asks) else { return false };
             self.put(pod, &places);
         }
-        self.runs(pod);
+        self.was_placed(pod);
         true
     }
 
     /// The pod runs from now on.
-    fn runs(&mut self, pod: u32) {
+    fn was_placed(&mut self, pod: u32) {
         self.leaving.push(Reverse((self.now.saturating_add(self.pod(pod).stays), pod)));
         self.counting.was_placed(self.pod(pod), self.now);
     }
 
-    /// Moves others out of the way of a pod that does not fit, if the budget has the moves; whether the pod is placed.
-    fn make_room(&mut self, pod: u32, fits: bool) -> bool {
+    /// Moves others out of the way of a pod that does not fit, if the budget has the moves.
+    fn make_room(&mut self, pod: u32, fits: bool) {
         let free = self.cluster.site.units() - self.cluster.busy;
-        let Some((purse, rooms)) = &mut self.purse else { return fits };
+        let Some((purse, rooms)) = &mut self.purse else { return };
         let most = purse.offer(free, fits);
         let rescue = match self.workload.pods[pod as usize].asks[..] {
             [(profile, 1)] if most > 0 => rooms.rescue(&self.cluster, profile, most),
@@ -222,7 +235,7 @@ impl<'a> Simulation<'a> {
         let owner = |rescue: &Rescue, from: &Placement| self.owners.get(&(rescue.gpu, from.start)).copied();
         let rescue = rescue.filter(|rescue| rescue.moved.iter().all(|(from, _)| owner(rescue, from).is_some()));
         purse.spend(rescue.as_ref().map_or(0, |rescue| rescue.moved.len()));
-        let Some(rescue) = rescue else { return fits };
+        let Some(rescue) = rescue else { return };
         let moved: Vec<(u32, (u32, Placement))> =
             rescue.moved.iter().filter_map(|(from, to)| Some((owner(&rescue, from)?, *to))).collect();
         for ((from, _), (owner, _)) in rescue.moved.iter().zip(&moved) {
@@ -233,8 +246,7 @@ impl<'a> Simulation<'a> {
             self.add(owner, to);
             self.counting.moved(self.now);
         }
-        self.runs(pod);
-        true
+        self.was_placed(pod);
     }
 
     fn put(&mut self, pod: u32, places: &Places) {
@@ -260,6 +272,9 @@ impl<'a> Simulation<'a> {
     }
 
     fn leave(&mut self, pod: u32) {
+        if let Some(queue) = &mut self.queue {
+            queue.left(&self.workload.pods[pod as usize]);
+        }
         if let Some(together) = &mut self.together {
             together.give(&self.workload.pods[pod as usize].asks);
         }
@@ -268,17 +283,35 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Every pod that waits is tried once, those that come later too where earlier ones do not fit.
-    fn try_waiting(&mut self) {
-        let mut refused: HashSet<&[(u16, u8)]> = HashSet::new();
-        let waiting = std::mem::take(&mut self.waiting);
-        for pod in waiting {
-            let asks: &'a [(u16, u8)] = &self.pod(pod).asks;
-            if refused.contains(asks) || !self.place(pod) {
-                refused.insert(asks);
-                self.waiting.push(pod);
+    /// Starts who waits, as the queue says.
+    fn serve(&mut self) {
+        let Some(mut queue) = self.queue.take() else { return };
+        loop {
+            let line = Line {
+                now: self.now,
+                pods: &self.workload.pods,
+                waiting: &self.waiting,
+                leaving: &self.leaving,
+                places: &self.places,
+            };
+            match queue.next(&line, &mut self.cluster) {
+                Turn::Try(at) => {
+                    let pod = self.waiting[at];
+                    if self.place(pod) {
+                        self.waiting.remove(at);
+                    } else {
+                        queue.refused(self.pod(pod));
+                    }
+                }
+                Turn::Put(at, places) => {
+                    let pod = self.waiting.remove(at);
+                    self.put(pod, &places);
+                    self.was_placed(pod);
+                }
+                Turn::Rest => break,
             }
         }
+        self.queue = Some(queue);
     }
 }
 

@@ -1,9 +1,9 @@
 //! What would become of pods on a fleet: an event simulator for policies that place MIG instances.
 //!
 //! A [`Site`] is a fleet with the states that each GPU can be in, a [`Workload`] the pods that come, read from a trace or
-//! drawn from a seed, and a [`Policy`] the way to place them. [`simulate`] lets virtual time pass and gives an
-//! [`Outcome`]: who was placed, how long the others waited, and how full and how broken up the GPUs were. The same
-//! input gives the same outcome.
+//! drawn from a seed, a [`Policy`] the way to place them, and a [`Queue`] the order in which those start that have to
+//! wait. [`simulate`] lets virtual time pass and gives an [`Outcome`]: who was placed, how long the others waited, and how
+//! full and how broken up the GPUs were. The same input gives the same outcome.
 //!
 //! ```
 //! use migsaw::fleet::{Fleet, Pool};
@@ -33,6 +33,7 @@ mod engine;
 mod moves;
 mod outcome;
 mod policy;
+mod queue;
 mod rng;
 mod site;
 mod workload;
@@ -42,6 +43,7 @@ pub use engine::{Misfits, Options, SimulationError, simulate};
 pub use moves::Moves;
 pub use outcome::{Outcome, Point, Tally, Waits};
 pub use policy::Policy;
+pub use queue::Queue;
 pub use rng::Rng;
 pub use site::Site;
 pub use workload::{Draw, Lifetimes, Pod, Share, TraceError, Workload};

@@ -30,11 +30,19 @@ pub(crate) struct SimulateArgs {
     /// How GPUs are cut
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) cut: Cut,
-    /// Let pods that fit nowhere wait until something leaves, instead of going away
-    #[arg(long)]
-    pub(crate) wait: bool,
+    /// Let pods that fit nowhere wait until something leaves, instead of going away, and say who starts first then
+    /// [without a value: backfill]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "QUEUE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "backfill"
+    )]
+    pub(crate) wait: Option<Wait>,
     /// Move so many running pods for each hundred that come, to make room for one that fits nowhere
-    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = moves)]
+    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = moves, conflicts_with = "wait")]
     pub(crate) moves: f64,
     /// Pods from a CSV file with the columns arrival,duration,profile[,count,priority,namespace], times in seconds;
     /// `-` for stdin
@@ -73,6 +81,18 @@ pub(crate) enum Cut {
     Planned,
 }
 
+/// Who of the pods that wait starts first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Wait {
+    /// Who came first, and later ones where earlier ones do not fit
+    Backfill,
+    /// The same, and a GPU is drained for pods that need a whole one and have waited for five mean stays
+    Drain,
+    /// Who takes least for as long as it stays, if that is known beforehand; pods that have waited for nine mean stays
+    /// go first, and up to two GPUs are drained for them. It also says where pods of one instance go
+    Known,
+}
+
 /// How long pods stay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Law {
@@ -108,6 +128,7 @@ Examples:
   migsaw simulate examples/inference.yaml --load 1.2 --policy room,first-fit --wait
   migsaw simulate -f scenario.yaml --cut planned --policy most-allocated,least-allocated
   migsaw simulate -f scenario.yaml --trace pods.csv -o csv
+  migsaw simulate -f scenario.yaml --trace pods.csv --wait=drain
 
 `--help` lists the policies. Exit codes: 0 done, 2 failure.";
 

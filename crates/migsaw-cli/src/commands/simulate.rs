@@ -9,12 +9,12 @@ use migsaw::geometry::{Layout, ProfileName};
 use migsaw::plan::{GpuTarget, Options as PlanOptions, Plan, plan};
 use migsaw::problem::Problem;
 use migsaw_report::simulation as report;
-use migsaw_sim::{Comparison, Draw, Lifetimes, Misfits, Moves, Options, Share, Site, TraceError, Workload};
+use migsaw_sim::{Comparison, Draw, Lifetimes, Misfits, Moves, Options, Queue, Share, Site, TraceError, Workload};
 
 use super::asking::Report;
 use super::problem;
 use crate::Answer;
-use crate::args::{Cut, Law, SimulateArgs};
+use crate::args::{Cut, Law, SimulateArgs, Wait};
 use crate::budget::Deadline;
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::input;
@@ -35,7 +35,12 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let shares = shares(&problem, trace.is_none(), io)?;
     let profiles = profiles(&shares, trace.as_ref());
     let site = site(&problem, &profiles, args.cut)?;
-    let misfits = if args.wait { Misfits::Wait } else { Misfits::Refused };
+    let misfits = match args.wait {
+        None => Misfits::Refused,
+        Some(Wait::Backfill) => Misfits::Wait(Queue::Backfill),
+        Some(Wait::Drain) => Misfits::Wait(Queue::DRAIN),
+        Some(Wait::Known) => Misfits::Wait(Queue::KNOWN),
+    };
     let moves = (args.moves > 0.0).then(|| Moves::few(args.moves));
     let options = Options { misfits, moves, samples: SAMPLES, ..Options::default() };
     let source = match &args.trace {

@@ -22,7 +22,7 @@ impl Column {
 type Figure = fn(&PolicyForm) -> Option<EstimateForm>;
 
 /// The figures of the CSV file.
-pub(super) const FIGURES: [(&str, Figure); 9] = [
+pub(super) const FIGURES: [(&str, Figure); 10] = [
     ("placed_units", |policy| Some(policy.placed_units)),
     ("placed_units_more", |policy| policy.placed_units_more),
     ("placed_pods", |policy| Some(policy.placed_pods)),
@@ -31,6 +31,7 @@ pub(super) const FIGURES: [(&str, Figure); 9] = [
     ("fragmented", |policy| Some(policy.fragmented)),
     ("mean_wait_seconds", |policy| Some(policy.mean_wait)),
     ("p95_wait_seconds", |policy| Some(policy.p95_wait)),
+    ("longest_wait_seconds", |policy| Some(policy.longest_wait)),
     ("moves_per_100", |policy| Some(policy.moves)),
 ];
 
@@ -54,9 +55,10 @@ pub(super) fn columns(simulation: &SimulationDocument) -> Vec<Column> {
     columns.push(number("in use", |policy| share(policy.used.mean)));
     columns.push(number("GPUs active", |policy| format!("{:.1}", policy.active_gpus.mean)));
     columns.push(number("broken up", |policy| share(policy.fragmented.mean)));
-    if simulation.waiting {
+    if simulation.queue.is_some() {
         columns.push(number("mean wait", |policy| time(policy.mean_wait.mean)));
         columns.push(number("wait of 95%", |policy| time(policy.p95_wait.mean)));
+        columns.push(number("longest wait", |policy| time(policy.longest_wait.mean)));
     }
     if simulation.policies.iter().any(|policy| policy.moves.mean > 0.0) {
         columns.push(number("moves/100", |policy| format!("{:.2}", policy.moves.mean)));

@@ -2,7 +2,7 @@
 
 mod grid;
 
-use migsaw::document::simulation::{CutForm, EstimateForm, PolicyForm, SimulationDocument, SourceForm};
+use migsaw::document::simulation::{CutForm, EstimateForm, PolicyForm, QueueForm, SimulationDocument, SourceForm};
 
 use crate::clean::clean;
 use crate::number::{counted, grouped};
@@ -93,9 +93,22 @@ fn setting(simulation: &SimulationDocument) -> String {
             format!("{} drawn like the demand at load {load:.2} in each of {runs}", counted(simulation.pods, "pod"))
         }
     };
-    let waiting = if simulation.waiting { "wait" } else { "go away" };
+    let misfits = match simulation.queue {
+        None => "go away".to_owned(),
+        Some(QueueForm::Backfill) => "wait, first come, first served".to_owned(),
+        Some(QueueForm::Drain(how)) => format!(
+            "wait, first come, first served, and up to {} drained for those that need a whole one and have waited {}",
+            counted(u64::from(how.gpus), "GPU") + if how.gpus == 1 { " is" } else { " are" },
+            counted(u64::from(how.after), "mean stay"),
+        ),
+        Some(QueueForm::Known(how)) => format!(
+            "wait, and start by their known stays; after {} they go first, and up to {} drained for them",
+            counted(u64::from(how.after), "mean stay"),
+            counted(u64::from(how.gpus), "GPU") + if how.gpus == 1 { " is" } else { " are" },
+        ),
+    };
     let sure = if simulation.runs > 1 { "; ± is a 95% interval" } else { "" };
-    format!("{} {cut}; {pods}; pods that fit nowhere {waiting}{sure}", counted(simulation.gpus, "GPU"))
+    format!("{} {cut}; {pods}; pods that fit nowhere {misfits}{sure}", counted(simulation.gpus, "GPU"))
 }
 
 fn by_profile(simulation: &SimulationDocument, page: &mut Page, style: Style) {
@@ -130,13 +143,15 @@ fn estimated(estimate: &EstimateForm) -> String {
 
 #[cfg(test)]
 mod tests {
+    use migsaw::document::simulation::DrainingForm;
+
     use super::*;
 
     fn estimate(mean: f64) -> EstimateForm {
         EstimateForm { mean, half_width: Some(0.0031), least: mean, most: mean }
     }
 
-    fn simulation(waiting: bool) -> SimulationDocument {
+    fn simulation(queue: Option<QueueForm>) -> SimulationDocument {
         let policy = |name: &str, placed: f64| PolicyForm {
             name: name.to_owned(),
             about: String::new(),
@@ -145,6 +160,7 @@ mod tests {
             placed_pods: estimate(0.96),
             mean_wait: estimate(90.0),
             p95_wait: estimate(7200.0),
+            longest_wait: estimate(18_000.0),
             used: estimate(0.9),
             active_gpus: estimate(99.2),
             fragmented: estimate(0.03),
@@ -162,7 +178,7 @@ mod tests {
             cut: CutForm::AtWill,
             pods: 1824,
             source: SourceForm::Load(1.0),
-            waiting,
+            queue,
             runs: 20,
             policies: vec![policy("room", 0.9173), policy("mfi", 0.902), policy("repacked", 0.95)],
         }
@@ -170,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_answer_comes_first() {
-        let text = text(&simulation(false), Style::plain());
+        let text = text(&simulation(None), Style::plain());
         assert_eq!(text.lines().next(), Some("room places 91.7% of what is asked for, 1.53 points more than mfi"));
         assert!(
             text.contains("100 GPUs cut as each pod asks; 1,824 pods drawn like the demand at load 1.00"),
@@ -178,16 +194,30 @@ mod tests {
         );
         assert!(text.contains("91.73 ± 0.31%"), "{text}");
         assert!(!text.contains("wait 95"), "{text}");
-        assert!(super::text(&simulation(true), Style::plain()).contains("2h"));
+    }
+
+    #[test]
+    fn how_pods_wait_is_said_and_how_long() {
+        let how = DrainingForm { gpus: 2, after: 9 };
+        for (queue, says) in [
+            (QueueForm::Backfill, "pods that fit nowhere wait, first come, first served;"),
+            (QueueForm::Drain(how), "up to 2 GPUs are drained for those that need a whole one and have waited 9 mean"),
+            (QueueForm::Known(DrainingForm { gpus: 1, ..how }), "go first, and up to 1 GPU is drained for them"),
+        ] {
+            let text = text(&simulation(Some(queue)), Style::plain());
+            let words: Vec<&str> = text.split_whitespace().collect();
+            assert!(words.join(" ").contains(says), "{text}");
+            assert!(text.contains("2h") && text.contains("5h"), "{text}");
+        }
     }
 
     #[test]
     fn tables_have_a_cell_for_each_column() {
-        let markdown = markdown(&simulation(true));
+        let markdown = markdown(&simulation(Some(QueueForm::Backfill)));
         let rows: Vec<usize> =
             markdown.lines().filter(|line| line.starts_with('|')).map(|line| line.matches('|').count()).collect();
         assert!(rows.len() == 5 && rows.windows(2).all(|pair| pair[0] == pair[1]), "{markdown}");
-        let csv = csv(&simulation(false));
+        let csv = csv(&simulation(None));
         let rows: Vec<usize> = csv.lines().map(|line| line.matches(',').count()).collect();
         assert!(rows.len() == 4 && rows.windows(2).all(|pair| pair[0] == pair[1]), "{csv}");
     }

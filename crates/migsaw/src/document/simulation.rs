@@ -29,8 +29,9 @@ pub struct SimulationDocument {
     pub pods: u64,
     /// Where the pods come from.
     pub source: SourceForm,
-    /// Whether pods that fit nowhere wait; they go away if not.
-    pub waiting: bool,
+    /// In which order pods that fit nowhere wait; left out if they go away instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueForm>,
     /// Runs with different random numbers; all policies see the same pods.
     pub runs: u32,
     /// Each policy, in the order they were asked for.
@@ -59,6 +60,30 @@ pub enum SourceForm {
     Load(f64),
 }
 
+/// In which order pods that wait are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Queue")]
+pub enum QueueForm {
+    /// First come, first served, and later ones where earlier ones do not fit.
+    Backfill,
+    /// The same, and GPUs are drained for pods that need a whole one and have waited long.
+    Drain(DrainingForm),
+    /// By how long they are known to stay, and what they take for that time; GPUs are drained as well.
+    Known(DrainingForm),
+}
+
+/// How GPUs are drained for pods that need a whole one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Draining")]
+pub struct DrainingForm {
+    /// How many at once, at most.
+    pub gpus: u32,
+    /// For pods that have waited so many times as long as pods stay on average.
+    pub after: u32,
+}
+
 /// What came of the pods under one policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -79,6 +104,8 @@ pub struct PolicyForm {
     pub mean_wait: EstimateForm,
     /// Wait that 95 of 100 of them do not pass, in seconds.
     pub p95_wait: EstimateForm,
+    /// Longest wait of any of them, in seconds.
+    pub longest_wait: EstimateForm,
     /// Placement units in use, of all, over time.
     pub used: EstimateForm,
     /// GPUs with something on them, over time.

@@ -13,7 +13,10 @@ const UNIT: u64 = 1 << 20;
 
 /// The room of each state of a GPU that is cut at will.
 #[derive(Debug, Clone)]
-pub struct Room(Vec<u64>);
+pub struct Room {
+    of: Vec<u64>,
+    now: Vec<u64>,
+}
 
 impl Room {
     /// The room that a model's GPU has for a mix in each of these states; for every profile that the states know
@@ -27,24 +30,31 @@ impl Room {
             .filter(|(_, profile)| mix.is_empty() || mix.profiles().any(|name| profile.is_called(name)))
             .map(|(id, _)| id)
             .collect();
-        let mut rooms: Vec<u64> = Vec::with_capacity(states.len());
+        let mut room = Room { of: Vec::with_capacity(states.len()), now: Vec::with_capacity(states.len()) };
         for state in states.ids() {
             let now: u64 = expected.iter().map(|&profile| room_now(model, states, state, profile)).sum();
-            let later: u64 = states.removals(state).iter().map(|step| rooms[step.to.index()]).sum();
+            let later: u64 = states.removals(state).iter().map(|step| room.of[step.to.index()]).sum();
             let there = states.removals(state).len() as u64;
-            rooms.push((SOONER * now * FINE + later) / (SOONER + there));
+            room.of.push((SOONER * now * FINE + later) / (SOONER + there));
+            room.now.push(now);
         }
-        Room(rooms)
+        room
     }
 
     /// The room of a state, in parts of a placement unit that are the same for every model.
     pub fn of(&self, state: StateId) -> u64 {
-        self.0[state.index()] / (FINE / UNIT)
+        self.of[state.index()] / (FINE / UNIT)
+    }
+
+    /// What of it is there now, whatever leaves later: for each profile that is expected, the placement units of all
+    /// its instances that can be added at once; summed.
+    pub fn now(&self, state: StateId) -> u64 {
+        self.now[state.index()]
     }
 
     /// What is lost from one state to another, in the same parts; less than nothing if room is won.
     pub fn loss(&self, from: StateId, to: StateId) -> i64 {
-        let fine = self.0[from.index()].cast_signed() - self.0[to.index()].cast_signed();
+        let fine = self.of[from.index()].cast_signed() - self.of[to.index()].cast_signed();
         let parts = (FINE / UNIT).cast_signed();
         (fine + parts / 2).div_euclid(parts)
     }
@@ -117,5 +127,7 @@ mod tests {
         assert_eq!(of("3g.40gb@0"), (16 * 4 * UNIT + 16 * UNIT) / 17);
         assert_eq!(of("7g.80gb@0"), 16 * UNIT / 17);
         assert_eq!(of("3g.40gb@0,3g.40gb@4"), of("3g.40gb@0") / 9);
+        let now = |layout: &str| room.now(states.find(&Layout::parse(&model, layout).unwrap()).unwrap());
+        assert_eq!([now("empty"), now("3g.40gb@0"), now("7g.80gb@0")], [16, 4, 0]);
     }
 }

@@ -1,0 +1,55 @@
+//! First come, first served, and later ones where earlier ones do not fit.
+
+use std::collections::HashSet;
+
+use smallvec::SmallVec;
+
+use super::{Discipline, Line, Turn};
+use crate::cluster::Cluster;
+use crate::workload::Pod;
+
+/// Every pod that waits is tried, from the head of the line, each time something has left.
+#[derive(Debug, Default)]
+pub(super) struct Backfill {
+    /// So many at the head of the line do not fit.
+    tried: usize,
+    /// What does not fit until something leaves.
+    refused: HashSet<SmallVec<[(u16, u8); 2]>>,
+}
+
+impl Backfill {
+    /// There may be room where there was none.
+    pub(super) fn forget(&mut self) {
+        self.tried = 0;
+        self.refused.clear();
+    }
+
+    /// The pod at this place has left the line, and was not the one to be tried.
+    pub(super) fn passed_over(&mut self, at: usize) {
+        self.tried -= usize::from(at < self.tried);
+    }
+}
+
+impl Discipline for Backfill {
+    fn came(&mut self, at: usize, _pod: &Pod) {
+        self.tried = self.tried.min(at);
+    }
+
+    fn left(&mut self, _pod: &Pod) {
+        self.forget();
+    }
+
+    fn next(&mut self, line: &Line<'_>, _cluster: &mut Cluster<'_>) -> Turn {
+        while let Some(pod) = line.at(self.tried) {
+            if !self.refused.contains(&pod.asks) {
+                return Turn::Try(self.tried);
+            }
+            self.tried += 1;
+        }
+        Turn::Rest
+    }
+
+    fn refused(&mut self, pod: &Pod) {
+        self.refused.insert(pod.asks.clone());
+    }
+}
