@@ -15,6 +15,7 @@ mod b06;
 mod b07;
 mod b08;
 mod b09;
+mod b10;
 mod b11;
 mod b12;
 mod into;
@@ -69,7 +70,7 @@ pub struct Problem {
 }
 
 /// All problems, in the order in which they are reported.
-pub const PROBLEMS: [Problem; 11] = [
+pub const PROBLEMS: [Problem; 12] = [
     Problem { id: "b1", title: "Static mix on identical GPUs", needs_traces: false, run: b01::run },
     Problem { id: "b2", title: "Initial deployment", needs_traces: false, run: b02::run },
     Problem { id: "b3", title: "Compaction of a fragmented fleet", needs_traces: false, run: b03::run },
@@ -79,6 +80,7 @@ pub const PROBLEMS: [Problem; 11] = [
     Problem { id: "b7", title: "A production trace, replayed", needs_traces: true, run: b07::run },
     Problem { id: "b8", title: "Fragmentation gradient descent, as published", needs_traces: true, run: b08::run },
     Problem { id: "b9", title: "Serving plans for DNN models", needs_traces: true, run: b09::run },
+    Problem { id: "b10", title: "Jobs that wait", needs_traces: false, run: b10::run },
     Problem { id: "b11", title: "Scale", needs_traces: false, run: b11::run },
     Problem { id: "b12", title: "Adversarial sequences", needs_traces: false, run: b12::run },
 ];
