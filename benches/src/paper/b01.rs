@@ -21,6 +21,8 @@ use crate::extender::figures::{Times, milliseconds};
 const SCALES: [u64; 5] = [2, 4, 8, 25, 100];
 /// Workloads of the mixes that are timed.
 const WORKLOADS: u64 = 1_000_000;
+/// How often each is timed: what is the same work takes longer only if something else runs.
+const RUNS: usize = 5;
 /// In milliseconds.
 const LIMIT: u128 = 10;
 
@@ -149,7 +151,8 @@ fn a_million(settings: &Settings) -> anyhow::Result<Table> {
         "A million workloads",
         format!(
             "The same for mixes of {WORKLOADS} workloads, grouped by profile, on a million GPUs, in less than \
-             {LIMIT} ms: the time from the problem to a plan for every node, with units served and GPUs used proven."
+             {LIMIT} ms: the time from the problem to a plan for every node, with units served and GPUs used proven, \
+             the shortest of {RUNS}."
         ),
         &[
             Column::Value("model"),
@@ -162,7 +165,10 @@ fn a_million(settings: &Settings) -> anyhow::Result<Table> {
     for board in Board::all().iter().filter(|board| ["A100-80GB", "H100-80GB"].contains(&board.model.id.as_str())) {
         let mut found = Vec::new();
         for _ in 0..seeds {
-            found.push(board.fewest(&million(&mut rng), u32::try_from(WORKLOADS)?)?);
+            let mix = million(&mut rng);
+            let runs = (0..RUNS).map(|_| board.fewest(&mix, u32::try_from(WORKLOADS)?));
+            let runs: Vec<_> = runs.collect::<anyhow::Result<_>>()?;
+            found.extend(runs.into_iter().min_by_key(|(_, took)| *took));
         }
         let agreeing = found.iter().filter(|(found, _)| found.agree()).count();
         let times: Times = found.iter().map(|(_, took)| *took).collect();
