@@ -4,11 +4,13 @@
 //! than a node) to what this fleet is too small for. For the latter the relaxation is solved once more
 //! with the number of nodes of each eligible pool free: the fewest that must be added.
 
+use std::collections::BTreeMap;
+
 use super::cell::{Capabilities, Cell};
 use super::compile::{Compiled, PoolShape};
 use super::decision::Decisions;
 use super::fleet_program::FleetProgram;
-use super::outcome::{Plan, PlannedNodes, Status, TierName, Unserved, UnservedCode};
+use super::outcome::{Plan, Status, TierName, Unserved, UnservedCode};
 use super::program::Sum;
 use super::solver::Solver;
 use super::templates::Template;
@@ -28,7 +30,8 @@ const NODES: u64 = 500;
 
 pub(super) fn unserved(compiled: &Compiled<'_>, plan: &Plan, options: &Options<'_>) -> Vec<Unserved> {
     let served = plan.served(compiled.problem.demands.len());
-    let mut explainer = Explainer { compiled, options, plan, served: &served, work_left: WORK };
+    let served_in = served_in(compiled, plan);
+    let mut explainer = Explainer { compiled, options, plan, served: &served, served_in, work_left: WORK };
     let demands = compiled.problem.demands.iter().enumerate();
     let missing = demands.filter(|(index, demand)| demand.count > served[*index]);
     missing
@@ -51,7 +54,30 @@ struct Explainer<'a> {
     options: &'a Options<'a>,
     plan: &'a Plan,
     served: &'a [u64],
+    /// By the pool's name.
+    served_in: BTreeMap<&'a str, ServedIn>,
     work_left: usize,
+}
+
+/// Units that a pool serves.
+#[derive(Debug, Default)]
+struct ServedIn {
+    by_priority: BTreeMap<i32, u64>,
+    by_demand: BTreeMap<usize, u64>,
+}
+
+fn served_in<'a>(compiled: &'a Compiled<'_>, plan: &Plan) -> BTreeMap<&'a str, ServedIn> {
+    let mut pools: BTreeMap<&str, ServedIn> = BTreeMap::new();
+    for group in &plan.nodes {
+        let served = pools.entry(&compiled.problem.fleet.pools[group.pool].name).or_default();
+        for serving in &group.serves {
+            let units = u64::from(serving.units) * u64::from(group.node_count());
+            let priority = compiled.problem.demands[serving.demand].priority;
+            *served.by_priority.entry(priority).or_default() += units;
+            *served.by_demand.entry(serving.demand).or_default() += units;
+        }
+    }
+    pools
 }
 
 type Explanation = (UnservedCode, String, Option<String>);
@@ -131,18 +157,13 @@ impl Explainer<'_> {
 
     /// Units that the pools serve of other demands which are at least as important.
     fn served_before(&self, index: usize, pools: &[(&Pool, &PoolShape)]) -> u64 {
-        let demands = &self.compiled.problem.demands;
-        let is_here = |group: &&PlannedNodes| {
-            let name = &self.compiled.problem.fleet.pools[group.pool].name;
-            pools.iter().any(|(pool, _)| pool.name == *name)
+        let priority = self.compiled.problem.demands[index].priority;
+        let here = pools.iter().filter_map(|(pool, _)| self.served_in.get(pool.name.as_str()));
+        let others = |served: &ServedIn| {
+            let all: u64 = served.by_priority.range(priority..).map(|(_, units)| units).sum();
+            all - served.by_demand.get(&index).copied().unwrap_or(0)
         };
-        let of_group = |group: &PlannedNodes| {
-            let others = group.serves.iter().filter(|serving| {
-                serving.demand != index && demands[serving.demand].priority >= demands[index].priority
-            });
-            others.map(|serving| u64::from(serving.units)).sum::<u64>() * u64::from(group.node_count())
-        };
-        self.plan.nodes.iter().filter(is_here).map(of_group).sum()
+        here.map(others).sum()
     }
 
     /// The pool that needs fewest nodes more to serve the demand too, and everything served now.
