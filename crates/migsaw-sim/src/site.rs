@@ -6,6 +6,8 @@ use std::sync::Arc;
 use migsaw::fleet::{Fleet, GpuState};
 use migsaw::geometry::{Layout, Model, ProfileId, ProfileName, StateId, States};
 
+use crate::bound::Together;
+
 /// A fleet as a simulation sees it: each GPU with the states that it can be in.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -97,6 +99,11 @@ impl Site {
     /// The placement units of all its GPUs: memory slices on the boards with seven compute slices.
     pub fn units(&self) -> u64 {
         self.gpus.iter().map(|gpu| u64::from(self.kinds[gpu.kind as usize].model.units)).sum()
+    }
+
+    /// Whether it is known what would fit if everything moved: the policy `repacked` needs that.
+    pub fn has_bound(&self) -> bool {
+        Together::of(self).is_some()
     }
 
     /// The profiles that pods ask for.

@@ -18,14 +18,9 @@ pub(crate) struct SimulateArgs {
     pub(crate) positional: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) problem: ProblemArgs,
-    /// The policies to compare, the first one with each of the others
-    #[arg(
-        long = "policy",
-        value_name = "NAME",
-        value_delimiter = ',',
-        value_parser = policy,
-        default_value = "room,mfi,best-fit,first-fit,load-balanced,repacked"
-    )]
+    /// The policies to compare, the first one with each of the others [default: room,mfi,best-fit,first-fit,load-balanced,
+    /// and repacked where that is known; with --cut planned extender,most-allocated,least-allocated,dra]
+    #[arg(long = "policy", value_name = "NAME", value_delimiter = ',', value_parser = policy)]
     pub(crate) policies: Vec<Policy>,
     /// How GPUs are cut
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]

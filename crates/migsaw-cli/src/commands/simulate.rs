@@ -9,7 +9,9 @@ use migsaw::geometry::{Layout, ProfileName};
 use migsaw::plan::{GpuTarget, Options as PlanOptions, Plan, plan};
 use migsaw::problem::Problem;
 use migsaw_report::simulation as report;
-use migsaw_sim::{Comparison, Draw, Lifetimes, Misfits, Moves, Options, Queue, Share, Site, TraceError, Workload};
+use migsaw_sim::{
+    Comparison, Draw, Lifetimes, Misfits, Moves, Options, Policy, Queue, Share, Site, TraceError, Workload,
+};
 
 use super::asking::Report;
 use super::problem;
@@ -35,6 +37,7 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let shares = shares(&problem, trace.is_none(), io)?;
     let profiles = profiles(&shares, trace.as_ref());
     let site = site(&problem, &profiles, args.cut)?;
+    let policies = policies(args, &site);
     let misfits = match args.wait {
         None => Misfits::Refused,
         Some(Wait::Backfill) => Misfits::Wait(Queue::Backfill),
@@ -51,9 +54,9 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let compared = match trace {
         Some(trace) => {
             let mix = trace.mix();
-            Comparison::of(&site, &args.policies, &mix, [(trace, options)])
+            Comparison::of(&site, &policies, &mix, [(trace, options)])
         }
-        None => drawn(&site, shares, args, &options),
+        None => drawn(&site, shares, &policies, args, &options),
     };
     drop(progress);
     let compared = compared.map_err(|error| Failure::from(Wrong::new(error.code(), error.to_string())))?;
@@ -83,6 +86,19 @@ fn read_trace(path: &std::path::Path, args: &SimulateArgs, io: &mut Io<'_>) -> R
     })
 }
 
+/// The policies that were asked for, or those that tell most on such GPUs.
+fn policies(args: &SimulateArgs, site: &Site) -> Vec<Policy> {
+    if !args.policies.is_empty() {
+        return args.policies.clone();
+    }
+    let names: &[&str] = match args.cut {
+        Cut::AtWill => &["room", "mfi", "best-fit", "first-fit", "load-balanced", "repacked"],
+        Cut::Planned => &["extender", "most-allocated", "least-allocated", "dra"],
+    };
+    let known = names.iter().filter(|name| **name != "repacked" || site.has_bound());
+    known.filter_map(|name| Policy::named(name)).collect()
+}
+
 /// The demands as pods to draw. Whole GPUs are not shared, so they are left out.
 fn shares(problem: &Problem, are_needed: bool, io: &mut Io<'_>) -> Result<Vec<Share>> {
     let mut shares = Vec::new();
@@ -100,7 +116,13 @@ fn shares(problem: &Problem, are_needed: bool, io: &mut Io<'_>) -> Result<Vec<Sh
     }
     if are_needed && !left_out.is_empty() {
         let names: Vec<_> = left_out.iter().map(|name| migsaw_report::clean(name)).collect();
-        say(io, &format!("left out, because no slice of the fleet serves it: {}", names.join(", ")));
+        say(
+            io,
+            &format!(
+                "left out, since no slice of the fleet serves it (whole GPUs are not shared): {}",
+                names.join(", ")
+            ),
+        );
     }
     if are_needed && shares.is_empty() {
         let wrong = Wrong::new("nothing-to-draw", "no demand asks for slices, so there are no pods to draw");
@@ -164,6 +186,7 @@ fn layout(plan: &Plan, pool: usize, node: u32, gpu: usize) -> Layout {
 fn drawn(
     site: &Site,
     shares: Vec<Share>,
+    policies: &[Policy],
     args: &SimulateArgs,
     options: &Options,
 ) -> Result<Comparison, migsaw_sim::SimulationError> {
@@ -181,7 +204,7 @@ fn drawn(
         let workload = draw.pods(site, usize::try_from(pods).unwrap_or(usize::MAX), seed);
         (workload, Options { measured, seed, ..options.clone() })
     });
-    Comparison::of(site, &args.policies, &mix, runs)
+    Comparison::of(site, policies, &mix, runs)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a weight needs few digits")]
