@@ -1,4 +1,4 @@
-//! Plans and geometry as text for people.
+//! Plans, geometry and simulations for people: text for a terminal, and HTML with pictures.
 //!
 //! Everything here is a pure function from library values to a `String`: no terminal is asked, no
 //! environment read. [`Style`] carries what the caller found out about its terminal. Nothing here
@@ -8,10 +8,11 @@
 //! - [`geometry`]: what a board can be cut into, as text, and as documents for programs;
 //! - [`diff::text`]: what a plan changes, node by node;
 //! - [`rollout::text`]: in which order, and who has nowhere to go meanwhile;
-//! - [`simulation::text`]: what would become of pods under several policies;
+//! - [`simulation::text`]: what would become of pods under several policies; [`simulation::html`] as a page,
+//!   [`simulation::pictures`] as SVG;
 //! - [`violations::text`]: what the checker found.
 //!
-//! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal.
+//! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal or a page.
 
 pub mod applied;
 pub mod diff;
@@ -22,7 +23,9 @@ pub mod simulation;
 pub mod violations;
 
 mod bar;
+mod chart;
 mod clean;
+mod html;
 mod names;
 mod number;
 mod page;
