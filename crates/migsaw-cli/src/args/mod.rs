@@ -138,6 +138,7 @@ pub(crate) enum ReportFormat {
     Yaml,
     Csv,
     Markdown,
+    Html,
 }
 
 /// Documents with a published schema.

@@ -108,6 +108,7 @@ Examples:
   migsaw simulate examples/inference.yaml --load 1.2 --policy room,first-fit --wait
   migsaw simulate -f scenario.yaml --cut planned --policy most-allocated,least-allocated
   migsaw simulate -f scenario.yaml --trace pods.csv -o csv
+  migsaw simulate examples/inference.yaml -o html > simulation.html
 
 `--help` lists the policies. Exit codes: 0 done, 2 failure.";
 

@@ -60,6 +60,7 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
         ReportFormat::Text => output::text(io, &report::text(&document, io.style()))?,
         ReportFormat::Csv => output::text(io, &report::csv(&document))?,
         ReportFormat::Markdown => output::text(io, &report::markdown(&document))?,
+        ReportFormat::Html => output::text(io, &report::html(&document))?,
         ReportFormat::Json => output::document(io, &document, crate::args::Format::Json)?,
         ReportFormat::Yaml => output::document(io, &document, crate::args::Format::Yaml)?,
     }
