@@ -1,4 +1,4 @@
-//! Plans and geometry as text for people.
+//! Plans, geometry and simulations for people: text for a terminal, and HTML with pictures.
 //!
 //! Everything here is a pure function from library values to a `String`: no terminal is asked, no
 //! environment read. [`Style`] carries what the caller found out about its terminal. Nothing here
@@ -8,13 +8,14 @@
 //! - [`geometry`]: what a board can be cut into, as text, and as documents for programs;
 //! - [`diff::text`]: what a plan changes, node by node;
 //! - [`rollout::text`]: in which order, and who has nowhere to go meanwhile;
-//! - [`simulation::text`]: what would become of pods under several policies;
+//! - [`simulation::text`]: what would become of pods under several policies; [`simulation::html`] as a page,
+//!   [`simulation::pictures`] as SVG;
 //! - [`capacity`]: how much more fits, as text, CSV and Markdown;
 //! - [`whatif`]: the same before and after changes;
 //! - [`buy`]: what is to be bought, model by model;
 //! - [`violations::text`]: what the checker found.
 //!
-//! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal.
+//! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal or a page.
 
 pub mod applied;
 pub mod buy;
@@ -28,7 +29,9 @@ pub mod violations;
 pub mod whatif;
 
 mod bar;
+mod chart;
 mod clean;
+mod html;
 mod names;
 mod number;
 mod page;

@@ -63,7 +63,35 @@ pub(crate) struct SimulateArgs {
     pub(crate) seed: u64,
     /// How to print the comparison
     #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
-    pub(crate) format: ReportFormat,
+    pub(crate) format: PageFormat,
+}
+
+/// How to print a comparison.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PageFormat {
+    // For people; no doc comments, which would make six lines of help out of one.
+    #[default]
+    Text,
+    Json,
+    Yaml,
+    Csv,
+    #[value(alias = "md")]
+    Markdown,
+    Html,
+}
+
+impl PageFormat {
+    /// The form that every report has; `None` for a page.
+    pub(crate) fn report(self) -> Option<ReportFormat> {
+        match self {
+            PageFormat::Text => Some(ReportFormat::Text),
+            PageFormat::Json => Some(ReportFormat::Json),
+            PageFormat::Yaml => Some(ReportFormat::Yaml),
+            PageFormat::Csv => Some(ReportFormat::Csv),
+            PageFormat::Markdown => Some(ReportFormat::Markdown),
+            PageFormat::Html => None,
+        }
+    }
 }
 
 /// How GPUs are cut.
@@ -124,6 +152,7 @@ Examples:
   migsaw simulate -f scenario.yaml --cut planned --policy most-allocated,least-allocated
   migsaw simulate -f scenario.yaml --trace pods.csv -o csv
   migsaw simulate -f scenario.yaml --trace pods.csv --wait=drain
+  migsaw simulate examples/inference.yaml -o html > simulation.html
 
 `--help` lists the policies. Exit codes: 0 done, 2 failure.";
 

@@ -21,7 +21,7 @@ use crate::budget::Deadline;
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::input;
 use crate::io::Io;
-use crate::output::say;
+use crate::output::{self, say};
 use crate::progress::Progress;
 
 /// Largest trace.
@@ -71,7 +71,10 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
         csv: &|| report::csv(&document),
         markdown: &|| report::markdown(&document),
     };
-    report.print(args.format, io)?;
+    match args.format.report() {
+        Some(format) => report.print(format, io)?,
+        None => output::text(io, &report::html(&document))?,
+    }
     Ok(Answer::Yes)
 }
 

@@ -8,6 +8,8 @@ use super::{estimated, share};
 pub(super) struct Column {
     pub(super) title: &'static str,
     pub(super) is_number: bool,
+    /// What is in it, for those who read it for the first time.
+    pub(super) means: &'static str,
     pub(super) cell: fn(&PolicyForm) -> String,
 }
 
@@ -37,13 +39,16 @@ pub(super) const FIGURES: [(&str, Figure); 10] = [
 
 /// The columns that say something about this simulation.
 pub(super) fn columns(simulation: &SimulationDocument) -> Vec<Column> {
-    let number = |title, cell| Column { title, is_number: true, cell };
+    let number = |title, means, cell| Column { title, is_number: true, means, cell };
     let mut columns = vec![
-        Column { title: "policy", is_number: false, cell: |policy| policy.name.clone() },
-        number("slices placed", |policy| estimated(&policy.placed_units)),
+        Column { title: "policy", is_number: false, means: "who places the pods", cell: |policy| policy.name.clone() },
+        number("slices placed", "slices of the pods that were placed, of all slices asked for", |policy| {
+            estimated(&policy.placed_units)
+        }),
     ];
     if simulation.policies.len() > 1 {
-        columns.push(number("vs first", |policy| {
+        let means = "slices placed, in points, less those of the first policy in the table, run by run";
+        columns.push(number("vs first", means, |policy| {
             let difference = |more: &EstimateForm| {
                 let width = more.half_width.map_or_else(String::new, |half| format!(" ± {:.2}", half * 100.0));
                 format!("{:+.2}{width}", more.mean * 100.0)
@@ -51,17 +56,28 @@ pub(super) fn columns(simulation: &SimulationDocument) -> Vec<Column> {
             policy.placed_units_more.as_ref().map_or_else(String::new, difference)
         }));
     }
-    columns.push(number("pods placed", |policy| share(policy.placed_pods.mean)));
-    columns.push(number("in use", |policy| share(policy.used.mean)));
-    columns.push(number("GPUs active", |policy| format!("{:.1}", policy.active_gpus.mean)));
-    columns.push(number("broken up", |policy| share(policy.fragmented.mean)));
+    let more = [
+        number("pods placed", "pods placed, of those that came", |policy| share(policy.placed_pods.mean)),
+        number("in use", "slices in use, of all, over time", |policy| share(policy.used.mean)),
+        number("GPUs active", "GPUs with something on them, over time", |policy| {
+            format!("{:.1}", policy.active_gpus.mean)
+        }),
+        number("broken up", "free slices that an average pod cannot use where they are, of all, over time", |policy| {
+            share(policy.fragmented.mean)
+        }),
+    ];
+    columns.extend(more);
     if simulation.queue.is_some() {
-        columns.push(number("mean wait", |policy| time(policy.mean_wait.mean)));
-        columns.push(number("wait of 95%", |policy| time(policy.p95_wait.mean)));
-        columns.push(number("longest wait", |policy| time(policy.longest_wait.mean)));
+        columns.push(number("mean wait", "wait of the pods that were placed", |policy| time(policy.mean_wait.mean)));
+        columns.push(number("wait of 95%", "wait that 95 of 100 of them do not pass", |policy| {
+            time(policy.p95_wait.mean)
+        }));
+        columns.push(number("longest wait", "wait that none of them passes", |policy| time(policy.longest_wait.mean)));
     }
     if simulation.policies.iter().any(|policy| policy.moves.mean > 0.0) {
-        columns.push(number("moves/100", |policy| format!("{:.2}", policy.moves.mean)));
+        columns.push(number("moves/100", "running pods moved, for each hundred that came", |policy| {
+            format!("{:.2}", policy.moves.mean)
+        }));
     }
     columns
 }

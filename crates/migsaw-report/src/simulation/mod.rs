@@ -1,6 +1,8 @@
-//! What came of a simulation: as text, Markdown and CSV.
+//! What came of a simulation: as text, Markdown, CSV and HTML.
 
+mod charts;
 mod grid;
+mod html;
 
 use migsaw::document::simulation::{CutForm, EstimateForm, PolicyForm, QueueForm, SimulationDocument, SourceForm};
 
@@ -10,6 +12,9 @@ use crate::page::Page;
 use crate::style::{Style, Tone};
 use crate::table::Table;
 use grid::{Column, columns};
+
+pub use charts::{Picture, pictures};
+pub use html::html;
 
 /// The bound, which is no policy that anybody could have.
 const BOUND: &str = "repacked";
@@ -61,11 +66,16 @@ pub fn csv(simulation: &SimulationDocument) -> String {
     rows.map(|cells| cells.join(",") + "\n").collect()
 }
 
-/// Who places most.
-fn answer(simulation: &SimulationDocument) -> String {
+/// The policies that somebody could have, the one that places most first.
+fn ranked(simulation: &SimulationDocument) -> Vec<&PolicyForm> {
     let mut real: Vec<&PolicyForm> = simulation.policies.iter().filter(|policy| policy.name != BOUND).collect();
     real.sort_by(|a, b| b.placed_units.mean.total_cmp(&a.placed_units.mean));
-    match real[..] {
+    real
+}
+
+/// Who places most.
+fn answer(simulation: &SimulationDocument) -> String {
+    match ranked(simulation)[..] {
         [] => "nobody can place more than the bound".to_owned(),
         [best] => format!("{} places {} of what is asked for", best.name, share(best.placed_units.mean)),
         [best, second, ..] => {
