@@ -291,7 +291,7 @@ impl<'a> Share<'a> {
     /// One of so many parts of what is left.
     fn of(all: &'a dyn Budget, parts: u32) -> Share<'a> {
         let left = all.remaining();
-        let kept = if left == Duration::MAX { Duration::ZERO } else { left - left / parts.max(1) };
+        let kept = if left == Duration::MAX { Duration::ZERO } else { left.saturating_sub(left / parts.max(1)) };
         Share { all, kept }
     }
 }
