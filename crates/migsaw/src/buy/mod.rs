@@ -297,7 +297,7 @@ impl Stock<'_> {
             if problem.fleet.pools.iter().all(|pool| pool.gpu_count() == 0) {
                 return Ok((if asked == 0 { Verdict::Yes } else { Verdict::No }, None));
             }
-            let options = Options { depth: Depth::ServedAndCost, ..*self.shop.options };
+            let options = Options { depth: Depth::Served, ..*self.shop.options };
             let plan = judged(&problem, &options)?;
             Ok((all_served(&problem, &plan), Some((problem, plan))))
         };

@@ -34,11 +34,12 @@ pub(crate) mod search;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use crate::check;
 use crate::demand::Demand;
 use crate::geometry::ProfileName;
-use crate::plan::{Depth, Moving, Options, Plan, PlanError, Status, Unserved, UnservedCode, plan};
+use crate::plan::{Budget, Depth, Moving, Options, Plan, PlanError, Status, Unserved, UnservedCode, plan};
 use crate::problem::Problem;
 
 pub use limit::LimitCode;
@@ -250,9 +251,13 @@ pub fn capacity(problem: &Problem, query: &Query, options: &Options<'_>) -> Resu
     if query.most_freedom_only {
         freedoms.drain(..freedoms.len() - 1);
     }
-    let asker = Asker { base: &base, freedoms: &freedoms, options };
-    let rows = asker.rows(query.profiles.as_deref())?;
-    let mix = asker.mix(problem, &query.mix)?;
+    let mix = {
+        // The mix is what line one is about, but must not take the time of all the rest.
+        let share = Share::of(options.budget, 4);
+        let options = Options { budget: &share, ..*options };
+        Asker { base: &base, freedoms: &freedoms, options: &options }.mix(problem, &query.mix)?
+    };
+    let rows = Asker { base: &base, freedoms: &freedoms, options }.rows(query.profiles.as_deref())?;
     Ok(Capacity {
         beside: query.beside,
         units: base.problem.demands.iter().map(|demand| demand.count).sum(),
@@ -272,7 +277,28 @@ struct Asker<'a> {
 
 impl Asker<'_> {
     fn plan(&self, problem: &Problem, freedom: Freedom) -> Result<Plan, PlanError> {
-        judged(problem, &Options { depth: Depth::ServedAndCost, moving: freedom.moving(), ..*self.options })
+        judged(problem, &Options { depth: Depth::Served, moving: freedom.moving(), ..*self.options })
+    }
+}
+
+/// Part of a budget: one question that is hard leaves time for the others.
+struct Share<'a> {
+    all: &'a dyn Budget,
+    kept: Duration,
+}
+
+impl<'a> Share<'a> {
+    /// One of so many parts of what is left.
+    fn of(all: &'a dyn Budget, parts: u32) -> Share<'a> {
+        let left = all.remaining();
+        let kept = if left == Duration::MAX { Duration::ZERO } else { left.saturating_sub(left / parts.max(1)) };
+        Share { all, kept }
+    }
+}
+
+impl Budget for Share<'_> {
+    fn remaining(&self) -> Duration {
+        self.all.remaining().saturating_sub(self.kept)
     }
 }
 

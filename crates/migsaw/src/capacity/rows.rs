@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::base::{anywhere, count, held_by};
 use super::limit::limits;
-use super::{Asker, Bounded, CapacityError, Fit, Freedom, PoolRow, Row, Wanted};
+use super::{Asker, Bounded, CapacityError, Fit, Freedom, PoolRow, Row, Share, Wanted};
 use crate::demand::{Demand, Request};
 use crate::fleet::Pool;
 use crate::geometry::{Model, ProfileName, nearest};
-use crate::plan::{Plan, TierName};
+use crate::plan::{Options, Plan, TierName};
 use crate::problem::Problem;
 
 impl Asker<'_> {
@@ -30,50 +30,67 @@ impl Asker<'_> {
                 names.iter().cloned().map(Wanted::Profile).collect()
             }
         };
-        wanted.into_iter().map(|wanted| self.row(wanted)).collect()
-    }
-
-    fn row(&self, wanted: Wanted) -> Result<Row, CapacityError> {
-        let pools = &self.base.problem.fleet.pools;
-        let offers: Vec<(usize, u64)> =
-            pools.iter().map(|pool| held_by(pool, |model| wanted.most_on(model))).enumerate().collect();
-        let offers: Vec<(usize, u64)> = offers.into_iter().filter(|(_, empty)| *empty > 0).collect();
-        let mut row =
-            Row { empty: offers.iter().map(|(_, empty)| empty).sum(), wanted, total: Vec::new(), pools: Vec::new() };
-        let new = |&(pool, empty): &(usize, u64)| PoolRow { pool, empty, fits: Vec::new() };
-        row.pools = offers.iter().map(new).collect();
-        for &freedom in self.freedoms {
-            let (problem, plan) = self.most_of(&row.wanted, row.empty, None, freedom)?;
-            let total = room(&problem, &plan, row.empty);
-            row.total.push(Fit { freedom, room: total, limits: limits(&problem, &plan, &row.wanted, freedom, None) });
-            let apart = freedom.keeps_all() && self.base.is_running;
-            for of_pool in &mut row.pools {
-                let here = |plan: &Plan| {
-                    let added = problem.demands.len() - 1;
-                    served_in(plan, added, of_pool.pool)
-                };
-                let fit = if row.empty == of_pool.empty {
-                    row.total.last().expect("just added").clone()
-                } else if apart {
-                    // Nothing moves from pool to pool, so what the others reach is out of the question here.
-                    let least = here(&plan);
-                    let room = Bounded { least, most: (least + (total.most - total.least)).min(of_pool.empty) };
-                    let limits = limits(&problem, &plan, &row.wanted, freedom, Some(of_pool.pool));
-                    Fit { freedom, room, limits }
-                } else {
-                    let only = Some(&pools[of_pool.pool]);
-                    let (problem, plan) = self.most_of(&row.wanted, of_pool.empty, only, freedom)?;
-                    let room = room(&problem, &plan, of_pool.empty);
-                    Fit { freedom, room, limits: limits(&problem, &plan, &row.wanted, freedom, Some(of_pool.pool)) }
-                };
-                of_pool.fits.push(fit);
+        let mut rows: Vec<Row> = wanted.into_iter().map(|wanted| self.row(wanted)).collect();
+        // What needs no search comes first and what needs most comes last, so that a time limit cuts off as little
+        // as it can.
+        let mut freedoms = self.freedoms.to_vec();
+        freedoms.sort_by_key(|freedom| matches!(freedom, Freedom::Evict(_)));
+        let mut left = u32::try_from(freedoms.len() * rows.len()).unwrap_or(u32::MAX);
+        for &freedom in &freedoms {
+            for row in &mut rows {
+                // Most questions take less than their part, so each may take some more.
+                let share = Share::of(self.options.budget, left.div_ceil(3));
+                let options = Options { budget: &share, ..*self.options };
+                Asker { options: &options, ..*self }.ask(row, freedom)?;
+                left -= 1;
             }
         }
-        if self.base.is_running {
+        for row in &mut rows {
+            row.total.sort_by_key(|fit| fit.freedom);
+            row.pools.iter_mut().for_each(|pool| pool.fits.sort_by_key(|fit| fit.freedom));
+        }
+        for row in rows.iter_mut().filter(|_| self.base.is_running) {
             never_less(&mut row.total);
             row.pools.iter_mut().for_each(|pool| never_less(&mut pool.fits));
         }
-        Ok(row)
+        Ok(rows)
+    }
+
+    /// A row without answers.
+    fn row(&self, wanted: Wanted) -> Row {
+        let pools = self.base.problem.fleet.pools.iter().enumerate();
+        let offers = pools.map(|(pool, of)| (pool, held_by(of, |model| wanted.most_on(model))));
+        let new = |(pool, empty)| PoolRow { pool, empty, fits: Vec::new() };
+        let pools: Vec<PoolRow> = offers.filter(|(_, empty)| *empty > 0).map(new).collect();
+        Row { empty: pools.iter().map(|pool| pool.empty).sum(), wanted, total: Vec::new(), pools }
+    }
+
+    /// Answers for one freedom.
+    fn ask(&self, row: &mut Row, freedom: Freedom) -> Result<(), CapacityError> {
+        let Row { wanted, empty, total, pools } = row;
+        let (problem, plan) = self.most_of(wanted, *empty, None, freedom)?;
+        let all = room(&problem, &plan, *empty);
+        let of_all = Fit { freedom, room: all, limits: limits(&problem, &plan, wanted, freedom, None) };
+        let added = problem.demands.len() - 1;
+        for of_pool in pools {
+            let only = Some(of_pool.pool);
+            let fit = if of_pool.empty == *empty {
+                of_all.clone()
+            } else if freedom.keeps_all() && self.base.is_running {
+                // Nothing moves from pool to pool, so what the others reach is out of the question here.
+                let least = served_in(&plan, added, of_pool.pool);
+                let room = Bounded { least, most: (least + (all.most - all.least)).min(of_pool.empty) };
+                Fit { freedom, room, limits: limits(&problem, &plan, wanted, freedom, only) }
+            } else {
+                let pool = &self.base.problem.fleet.pools[of_pool.pool];
+                let (problem, plan) = self.most_of(wanted, of_pool.empty, Some(pool), freedom)?;
+                let room = room(&problem, &plan, of_pool.empty);
+                Fit { freedom, room, limits: limits(&problem, &plan, wanted, freedom, only) }
+            };
+            of_pool.fits.push(fit);
+        }
+        total.push(of_all);
+        Ok(())
     }
 
     /// The plan that serves most, with its problem, of which the last demand is what is added.

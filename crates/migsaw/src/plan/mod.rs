@@ -57,6 +57,8 @@ impl Budget for Unlimited {
 /// How far to go down the tiers of the objective.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Depth {
+    /// Units served only: evictions keep to their limit, but are no fewer than they happen to be.
+    Served,
     /// Units served and cost; the rest of the plan is right but not sought.
     ServedAndCost,
     /// All tiers.

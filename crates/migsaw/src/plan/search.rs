@@ -122,7 +122,7 @@ impl Search<'_> {
             Some(complete) if !filled.is_whole => self.improve(&pooled, &relaxed, filled, &complete)?,
             _ => self.keep(&pooled, &relaxed, filled)?,
         };
-        if self.options.depth == Depth::ServedAndCost {
+        if self.options.depth != Depth::All {
             return Ok(Some(assembled));
         }
         self.simplify(&pooled, assembled).map(Some)

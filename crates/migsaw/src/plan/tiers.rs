@@ -47,8 +47,12 @@ fn plan_around(problem: &Problem, options: &Options<'_>, kept: Option<&Kept>) ->
     if let Some(kept) = kept {
         disturbance::judge(&compiled, kept, options.moving.prefer, &assembled, &mut tiers);
     }
-    if options.depth == Depth::ServedAndCost {
-        tiers.retain(|tier| !matches!(tier.name, TierName::Configurations | TierName::Leftover));
+    match options.depth {
+        Depth::All => {}
+        Depth::ServedAndCost => {
+            tiers.retain(|tier| !matches!(tier.name, TierName::Configurations | TierName::Leftover));
+        }
+        Depth::Served => tiers.retain(|tier| matches!(tier.name, TierName::Served { .. })),
     }
     let status = status(&assembled, &tiers, is_decided);
     let mut plan = Plan {

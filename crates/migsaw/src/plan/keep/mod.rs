@@ -25,7 +25,7 @@ use super::fleet_program::FleetProgram;
 use super::optimise::{Reached, most_spare, step};
 use super::program::Sum;
 use super::solver::Solver;
-use super::{Options, Prefer};
+use super::{Depth, Options, Prefer};
 
 pub(super) use group::Groups;
 pub(super) use vars::{Counted, PoolVars, PresentVars};
@@ -80,7 +80,9 @@ pub(super) fn decide(
     };
     let spend = |tiers: &mut Tiers<'_>| tiers.least(&tiers.fleet.cost.clone());
     let served = served?;
+    let only_served = options.depth == Depth::Served;
     let (evicted, recut, cost) = match options.moving.prefer {
+        _ if only_served => tiers.as_they_are(&kept, &groups.running)?,
         Prefer::FewEvictions => {
             let (evicted, recut) = disturb(&mut tiers)?;
             (evicted, recut, spend(&mut tiers)?)
@@ -95,7 +97,8 @@ pub(super) fn decide(
         }
     };
     let Tiers { fleet, values, .. } = tiers;
-    let spare = most_spare(&fleet, values.as_deref(), &solver).map_or(i64::MAX, |(_, spare)| spare.bound);
+    let spare = if only_served { None } else { most_spare(&fleet, values.as_deref(), &solver) };
+    let spare = spare.map_or(i64::MAX, |(_, spare)| spare.bound);
     let decisions = groups.decisions(compiled, &fleet.present, &values?);
     let running = groups.running.clone();
     Some(Kept { decisions, running, served, evicted, recut, cost, spare })
@@ -124,6 +127,16 @@ impl Tiers<'_> {
     fn least(&mut self, objective: &Sum) -> Option<Reached> {
         let Reached { value, bound } = self.most(&objective.negated())?;
         Some(Reached { value: -value, bound: -bound })
+    }
+
+    /// What the values come to in the tiers behind those of service, with no bound sought.
+    fn as_they_are(&self, kept: &[Sum], running: &[i64]) -> Option<(Vec<Reached>, Reached, Reached)> {
+        let values = self.values.as_ref()?;
+        let value = |sum: &Sum| i64::try_from(sum.value(values)).ok();
+        let unbounded = |value| Reached { value, bound: 0 };
+        let evicted = kept.iter().zip(running).map(|(kept, running)| Some(unbounded(running - value(kept)?)));
+        let recut = self.fleet.present.recut_nodes.clone() + &self.fleet.present.cut_anew;
+        Some((evicted.collect::<Option<_>>()?, unbounded(value(&recut)?), unbounded(value(&self.fleet.cost)?)))
     }
 
     /// What everything costs when all moves that may is a good start for the least cost, and often it.
