@@ -90,10 +90,13 @@ fn find<'a, 'b>(node: Node<'a, 'b>, tag: &str) -> Vec<Node<'a, 'b>> {
 
 #[test]
 fn the_answer_is_the_headline_and_each_policy_has_its_row() {
-    let page = html(&simulation());
+    let page = html(&SimulationDocument { queue: None, ..simulation() });
     let xml = Document::parse(body(&page)).unwrap();
     let headline = text(find(xml.root(), "h1")[0]);
     assert_eq!(headline, "room places 91.7% of what is asked for, 1.53 points more than mfi");
+    let waiting = html(&simulation());
+    let xml_of_waiting = Document::parse(body(&waiting)).unwrap();
+    assert_eq!(text(find(xml_of_waiting.root(), "h1")[0]), "pods wait 90s on average under room, as long as under mfi");
     let rows: Vec<String> = find(find(xml.root(), "table")[0], "tr").into_iter().map(text).collect();
     assert_eq!(rows.len(), 1 + POLICIES.len());
     for (row, (name, placed)) in rows[1..].iter().zip(POLICIES) {

@@ -37,14 +37,14 @@ pub(crate) struct SimulateArgs {
     )]
     pub(crate) wait: Option<Wait>,
     /// Move so many running pods for each hundred that come, to make room for one that fits nowhere
-    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = moves, conflicts_with = "wait")]
+    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = moves, allow_negative_numbers = true, conflicts_with = "wait")]
     pub(crate) moves: f64,
     /// Pods from a CSV file with the columns arrival,duration,profile[,count,priority,namespace], times in seconds;
     /// `-` for stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["load", "pods", "runs", "seed", "lifetimes", "every"], help_heading = "Pods")]
     pub(crate) trace: Option<PathBuf>,
     /// How much is asked for on average, in parts of all there is
-    #[arg(long, value_name = "PART", default_value_t = 1.0, value_parser = load, help_heading = "Pods")]
+    #[arg(long, value_name = "PART", default_value_t = 1.0, value_parser = load, allow_negative_numbers = true, help_heading = "Pods")]
     pub(crate) load: f64,
     /// Pods in a run, a third of them before anything is counted [default: as many as come in six of the longest lifetimes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000_000), help_heading = "Pods")]

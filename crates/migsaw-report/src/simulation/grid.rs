@@ -83,7 +83,7 @@ pub(super) fn columns(simulation: &SimulationDocument) -> Vec<Column> {
 }
 
 /// Seconds in the unit that people would use.
-fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     match seconds {
         s if s < 120.0 => format!("{s:.0}s"),
         s if s < 7200.0 => format!("{:.0}min", s / 60.0),

@@ -6,6 +6,7 @@ use maud::{Markup, html as markup};
 use migsaw::document::simulation::{PolicyForm, ShareForm, SimulationDocument};
 
 use super::charts::{by_profile, courses, over_time, slices_placed};
+use super::grid::time;
 use super::grid::{Column as Said, columns};
 use super::{BOUND, answer, estimated, points, ranked, setting, share};
 use crate::clean::clean;
@@ -68,12 +69,18 @@ const PARTS: [(&str, &str, Shares); 2] = [
     ("By namespace", "namespace", |policy| &policy.by_namespace),
 ];
 
-/// What to remember: how much the best places, by how much it leads, and what is left to gain.
+/// What to remember: how much the best places, by how much it leads, and what is left to gain; or how long pods wait.
 fn most_important(simulation: &SimulationDocument) -> Vec<(String, String)> {
     let ranked = ranked(simulation);
     let bound = simulation.policies.iter().find(|policy| policy.name == BOUND);
     let mut found = Vec::new();
     let Some(best) = ranked.first() else { return found };
+    if simulation.queue.is_some() {
+        found.push((time(best.mean_wait.mean), format!("wait on average under {}", best.name)));
+        found.push((time(best.p95_wait.mean), "that 95 of 100 pods do not pass".to_owned()));
+        found.push((time(best.longest_wait.mean), "that no pod passes".to_owned()));
+        return found;
+    }
     found.push((estimated(&best.placed_units), format!("of the slices asked for placed by {}", best.name)));
     if let Some(second) = ranked.get(1) {
         let lead = points(best.placed_units.mean - second.placed_units.mean);

@@ -11,7 +11,7 @@ use crate::number::{counted, grouped};
 use crate::page::Page;
 use crate::style::{Style, Tone};
 use crate::table::Table;
-use grid::{Column, columns};
+use grid::{Column, columns, time};
 
 pub use charts::{Picture, pictures};
 pub use html::html;
@@ -66,16 +66,23 @@ pub fn csv(simulation: &SimulationDocument) -> String {
     rows.map(|cells| cells.join(",") + "\n").collect()
 }
 
-/// The policies that somebody could have, the one that places most first.
+/// The policies that somebody could have, the best first: who places most, or where pods wait, who lets them wait least.
 fn ranked(simulation: &SimulationDocument) -> Vec<&PolicyForm> {
     let mut real: Vec<&PolicyForm> = simulation.policies.iter().filter(|policy| policy.name != BOUND).collect();
-    real.sort_by(|a, b| b.placed_units.mean.total_cmp(&a.placed_units.mean));
+    real.sort_by(|a, b| match simulation.queue {
+        Some(_) => a.mean_wait.mean.total_cmp(&b.mean_wait.mean),
+        None => b.placed_units.mean.total_cmp(&a.placed_units.mean),
+    });
     real
 }
 
-/// Who places most.
+/// Who is best.
 fn answer(simulation: &SimulationDocument) -> String {
-    match ranked(simulation)[..] {
+    let ranked = ranked(simulation);
+    if let (Some(_), [best, others @ ..]) = (&simulation.queue, &ranked[..]) {
+        return waited(best, others.first().copied());
+    }
+    match ranked[..] {
         [] => "nobody can place more than the bound".to_owned(),
         [best] => format!("{} places {} of what is asked for", best.name, share(best.placed_units.mean)),
         [best, second, ..] => {
@@ -89,6 +96,18 @@ fn answer(simulation: &SimulationDocument) -> String {
             )
         }
     }
+}
+
+/// Who lets pods wait least.
+fn waited(best: &PolicyForm, second: Option<&PolicyForm>) -> String {
+    let mean = best.mean_wait.mean;
+    let less = second.map(|second| (second.mean_wait.mean - mean, &second.name));
+    let lead = match less {
+        None => String::new(),
+        Some((less, name)) if less < 1.0 => format!(", as long as under {name}"),
+        Some((less, name)) => format!(", {} less than under {name}", time(less)),
+    };
+    format!("pods wait {} on average under {}{lead}", time(mean), best.name)
 }
 
 fn setting(simulation: &SimulationDocument) -> String {
