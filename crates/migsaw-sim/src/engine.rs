@@ -231,8 +231,11 @@ impl<'a> Simulation<'a> {
             [(profile, 1)] if most > 0 => rooms.rescue(&self.cluster, profile, most),
             _ => None,
         };
-        // What is pinned belongs to no pod, and stays.
-        let owner = |rescue: &Rescue, from: &Placement| self.owners.get(&(rescue.gpu, from.start)).copied();
+        // What is pinned belongs to no pod, and stays; so do instances that a pod needs together on a node.
+        let owner = |rescue: &Rescue, from: &Placement| {
+            let owner = self.owners.get(&(rescue.gpu, from.start)).copied();
+            owner.filter(|owner| self.places[*owner as usize].len() == 1)
+        };
         let rescue = rescue.filter(|rescue| rescue.moved.iter().all(|(from, _)| owner(rescue, from).is_some()));
         purse.spend(rescue.as_ref().map_or(0, |rescue| rescue.moved.len()));
         let Some(rescue) = rescue else { return };
