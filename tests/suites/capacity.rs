@@ -11,9 +11,9 @@ use migsaw::plan::{Budget, Moving, Options, TierName};
 use migsaw::present::RecutUnit;
 use migsaw::problem::Problem;
 use migsaw::whatif::{Change, what_if};
+use migsaw_sim::Rng;
 use migsaw_tests::minimal::describe;
 use migsaw_tests::oracle::{optimum, optimum_beside_present};
-use migsaw_tests::rng::Rng;
 use migsaw_tests::running::running;
 use migsaw_tests::strategies::Size;
 

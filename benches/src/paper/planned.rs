@@ -29,6 +29,7 @@ fn violations(problem: &Problem, plan: &Plan, depth: Depth) -> Vec<Violation> {
     let not_sought = match depth {
         Depth::ServedAndCost => &[TierName::Configurations, TierName::Leftover][..],
         Depth::All => &[],
+        Depth::Served => unreachable!("every published problem asks for the cost"),
     };
     let mut plan = plan.clone();
     plan.tiers.extend(not_sought.iter().map(|&name| Tier { name, value: 0, bound: 0 }));

@@ -1,7 +1,5 @@
 //! What `migsaw simulate` answers, and what it says of bad input.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod common;
 
 use common::{example, file, migsaw, scenario};
@@ -43,7 +41,7 @@ fn every_format_tells_of_every_policy() {
 #[test]
 fn pods_of_a_trace_are_placed_with_all_they_take() {
     let folder = tempfile::tempdir().unwrap();
-    let trace = file(&folder, "pods.csv", TRACE.to_owned());
+    let trace = file(&folder, "pods.csv", TRACE);
     let ran = migsaw(&["simulate", &example("inference.yaml"), "--trace", &trace, "-o", "json", "--policy", "room"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let document: Value = serde_json::from_str(&ran.out).unwrap();
