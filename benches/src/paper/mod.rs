@@ -63,7 +63,7 @@ pub struct Problem {
     pub id: &'static str,
     /// What it is about.
     pub title: &'static str,
-    /// Whether it needs [`Settings::traces`].
+    /// Whether it needs data of others.
     pub needs_traces: bool,
     /// Runs it.
     pub run: fn(&Settings) -> anyhow::Result<Vec<Table>>,

@@ -224,9 +224,8 @@ impl<'a> Simulation<'a> {
 
     /// Moves others out of the way of a pod that does not fit, if the budget has the moves.
     fn make_room(&mut self, pod: u32, fits: bool) {
-        let free = self.cluster.site.units() - self.cluster.busy;
         let Some((purse, rooms)) = &mut self.purse else { return };
-        let most = purse.offer(free, fits);
+        let most = purse.offer(self.cluster.busy, fits);
         let rescue = match self.workload.pods[pod as usize].asks[..] {
             [(profile, 1)] if most > 0 => rooms.rescue(&self.cluster, profile, most),
             _ => None,

@@ -61,11 +61,11 @@ impl Purse {
         Purse { moves, saved: 0.0, price: FIRST_PRICE * units, units }
     }
 
-    /// How many moves there are for a pod while so many units are free. Called once for each pod that comes.
+    /// How many moves there are for a pod while so many units are taken. Called once for each pod that comes.
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
-    pub(crate) fn offer(&mut self, free: u64, fits: bool) -> u8 {
+    pub(crate) fn offer(&mut self, taken: u64, fits: bool) -> u8 {
         self.saved = (self.saved + self.moves.per_hundred / 100.0).min(self.moves.burst);
-        let is_worth_it = !fits && free as f64 >= self.price;
+        let is_worth_it = !fits && self.units - taken as f64 >= self.price;
         if is_worth_it { (self.saved as u64).min(u64::from(self.moves.at_once)) as u8 } else { 0 }
     }
 
