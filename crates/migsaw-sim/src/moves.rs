@@ -36,12 +36,14 @@ pub struct Moves {
     pub burst: f64,
     /// For one pod at most.
     pub at_once: u8,
+    /// Whether a move has its price; without one, moves are spent as soon as they are there.
+    pub is_priced: bool,
 }
 
 impl Moves {
     /// So many for each hundred pods, one for each, and a few saved up.
     pub fn few(per_hundred: f64) -> Moves {
-        Moves { per_hundred, burst: 5.0, at_once: 1 }
+        Moves { per_hundred, burst: 5.0, at_once: 1, is_priced: true }
     }
 }
 
@@ -65,7 +67,7 @@ impl Purse {
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
     pub(crate) fn offer(&mut self, taken: u64, fits: bool) -> u8 {
         self.saved = (self.saved + self.moves.per_hundred / 100.0).min(self.moves.burst);
-        let is_worth_it = !fits && self.units - taken as f64 >= self.price;
+        let is_worth_it = !fits && (!self.moves.is_priced || self.units - taken as f64 >= self.price);
         if is_worth_it { (self.saved as u64).min(u64::from(self.moves.at_once)) as u8 } else { 0 }
     }
 

@@ -180,7 +180,7 @@ fn nobody_beats_the_bound_and_moves_help() {
             simulate(&case.site, &case.workload, &Policy::named(name).unwrap(), &mix, &options)
         };
         let room = run("room", None).unwrap();
-        let many = Moves { per_hundred: 100.0, burst: 100.0, at_once: 3 };
+        let many = Moves { per_hundred: 100.0, burst: 100.0, at_once: 3, is_priced: true };
         let helped = run("room", Some(many)).unwrap();
         without += room.all.units_placed;
         with += helped.all.units_placed;
