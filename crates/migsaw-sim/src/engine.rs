@@ -176,7 +176,8 @@ impl<'a> Simulation<'a> {
     }
 
     fn sample_at(&self, number: u32, last: u64) -> u64 {
-        last * u64::from(number) / u64::from(self.options.samples.saturating_sub(1).max(1))
+        let at = u128::from(last) * u128::from(number) / u128::from(self.options.samples.saturating_sub(1).max(1));
+        u64::try_from(at).unwrap_or(last)
     }
 
     fn state(&self) -> Now {

@@ -37,6 +37,9 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let shares = shares(&problem, trace.is_none(), io)?;
     let profiles = profiles(&shares, trace.as_ref());
     let site = site(&problem, &profiles, args.cut)?;
+    if problem.is_running_known() {
+        say(io, "what runs today is left out: the simulation begins with idle GPUs, but for what is pinned");
+    }
     let policies = policies(args, &site);
     let misfits = match args.wait {
         None => Misfits::Refused,
@@ -203,7 +206,7 @@ fn drawn(
     let mix = draw.mix();
     let runs = (0..u64::from(args.runs)).map(|run| {
         let seed = args.seed.wrapping_add(run);
-        let measured = pods / 3 * draw.every..pods * draw.every;
+        let measured = (pods / 3).saturating_mul(draw.every)..pods.saturating_mul(draw.every);
         let workload = draw.pods(site, usize::try_from(pods).unwrap_or(usize::MAX), seed);
         (workload, Options { measured, seed, ..options.clone() })
     });

@@ -109,8 +109,8 @@ impl Draw {
                 Lifetimes::Fixed => longest.div_ceil(2),
             };
             Pod {
-                arrives: number as u64 * self.every,
-                stays: arrivals * self.every,
+                arrives: (number as u64).saturating_mul(self.every),
+                stays: arrivals.saturating_mul(self.every),
                 asks: asks[chosen].clone(),
                 priority: share.priority,
                 namespace: small(namespaces.iter().position(|name| *name == share.namespace).unwrap_or(0)),
