@@ -168,30 +168,51 @@ fn policies_place_what_the_plain_ones_place() {
     assert!(refused > 1000, "only {refused} were refused, so that little is tested");
 }
 
-/// The bound is one, and moves come nearer to it.
+/// What fits without a move fits if all may move: as long as anybody refuses nothing, neither does the bound.
 #[test]
-fn nobody_beats_the_bound_and_moves_help() {
+fn the_bound_refuses_nothing_that_a_policy_places() {
+    let mut refused_later = 0;
+    for seed in 0..40 {
+        let case = case(seed);
+        if !case.site.has_bound() {
+            continue;
+        }
+        let mix = case.workload.mix();
+        let places_all = |name: &str, pods: usize| {
+            let first = Workload { pods: case.workload.pods[..pods].to_vec(), ..case.workload.clone() };
+            let policy = Policy::named(name).unwrap();
+            let all = simulate(&case.site, &first, &policy, &mix, &Options::default()).unwrap().all;
+            all.placed == all.pods
+        };
+        for name in ["room", "first-fit"] {
+            // The most pods from the beginning on of which none is refused.
+            let (mut placed, mut refused) = (0, case.workload.pods.len() + 1);
+            while refused - placed > 1 {
+                let middle = placed.midpoint(refused);
+                if places_all(name, middle) { placed = middle } else { refused = middle }
+            }
+            assert!(places_all("repacked", placed), "{name}, seed {seed}: of {placed} pods");
+            refused_later += usize::from(refused <= case.workload.pods.len() && places_all("repacked", refused));
+        }
+    }
+    assert!(refused_later > 10, "only {refused_later} times a policy refused what the bound does not");
+}
+
+#[test]
+fn moves_place_more() {
     let (mut without, mut with, mut made) = (0, 0, 0);
     for seed in 0..40 {
         let case = case(seed);
-        let mix = case.workload.mix();
-        let run = |name: &str, moves: Option<Moves>| {
+        let run = |moves: Option<Moves>| {
             let options = Options { moves, ..Options::default() };
-            simulate(&case.site, &case.workload, &Policy::named(name).unwrap(), &mix, &options)
+            simulate(&case.site, &case.workload, &Policy::named("room").unwrap(), &case.workload.mix(), &options)
         };
-        let room = run("room", None).unwrap();
-        let many = Moves { per_hundred: 100.0, burst: 100.0, at_once: 3, is_priced: true };
-        let helped = run("room", Some(many)).unwrap();
-        without += room.all.units_placed;
+        let alone = run(None).unwrap();
+        let helped = run(Some(Moves { per_hundred: 100.0, burst: 100.0, at_once: 3, is_priced: true })).unwrap();
+        assert_eq!(alone.moves, 0);
+        without += alone.all.units_placed;
         with += helped.all.units_placed;
         made += helped.moves;
-        assert_eq!(room.moves, 0);
-        // The first refusal under the bound is one of everybody, so it places no fewer until then.
-        if let Ok(bound) = run("repacked", None)
-            && bound.all.placed == bound.all.pods
-        {
-            assert!(room.all.placed <= bound.all.placed, "seed {seed}");
-        }
     }
     assert!(made > 100 && with > without, "{made} moves, {with} units with and {without} without");
 }

@@ -40,8 +40,7 @@
 //! which one pass over the states solves, those with fewer instances first ([`Room`]). An instance goes where
 //! `V(s) − V(s + i)` is least. It is the same idea as above: what can be served now, and what could be once those
 //! that are there have gone. `u` weighs a place by what it holds rather than by how often it is asked for: whoever
-//! asks for much is refused first, whether often or not. Every `θ` above gives the same acceptance within its error, and so
-//! do other weights that grow with size: nothing here is fitted to a workload. `BENCHMARKS.md` (B5) says what
+//! asks for much is refused first, whether often or not. `BENCHMARKS.md` (B5) says what
 //! it gains over the policies that are published, and how far it is from what moving everything would give.
 //!
 //! ```
