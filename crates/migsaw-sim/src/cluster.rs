@@ -34,7 +34,7 @@ pub(crate) struct Cluster<'a> {
 #[derive(Debug)]
 enum Chooser {
     Ranked(Ranks),
-    Scored(fn(&NodeUse) -> i64, Ties),
+    Scored(fn(&NodeUse) -> i64),
     /// What each kind's GPUs are worth to the mix.
     Worth(Vec<Worth>),
     None,
@@ -44,7 +44,7 @@ impl<'a> Cluster<'a> {
     pub(crate) fn new(site: &'a Site, policy: &Policy, mix: &Mix, seed: u64) -> Cluster<'a> {
         let chooser = match policy.rule {
             Rule::Gpu { losses, ties } => Chooser::Ranked(Ranks::new(site, losses, mix, ties)),
-            Rule::Node { score, ties } => Chooser::Scored(score, ties),
+            Rule::Node(score) => Chooser::Scored(score),
             Rule::Extender => Chooser::Worth(site.kinds.iter().map(|kind| Worth::new(&kind.model, mix)).collect()),
             Rule::Repacked => Chooser::None,
         };
@@ -71,7 +71,7 @@ impl<'a> Cluster<'a> {
     pub(crate) fn one_of_each(&self) -> impl Iterator<Item = u32> + '_ {
         let gpus = match &self.chooser {
             Chooser::Ranked(ranks) => &ranks.gpus[..],
-            Chooser::Scored(..) | Chooser::Worth(_) | Chooser::None => &[],
+            Chooser::Scored(_) | Chooser::Worth(_) | Chooser::None => &[],
         };
         gpus.iter().filter_map(|alike| alike.first().copied())
     }
@@ -114,38 +114,22 @@ impl<'a> Cluster<'a> {
                 Some([place].into_iter().collect())
             }
             (Chooser::Ranked(ranks), _) => {
-                let on_node = |node: usize| ranks.together(self.site, &self.states, &self.closed, node, asks);
+                let each = one_by_one(self.site, asks);
+                let on_node = |node: usize| ranks.together(self.site, &self.states, &self.closed, node, &each);
                 let nodes = (0..self.site.nodes.len()).filter_map(on_node);
                 nodes.min_by_key(|(loss, _)| *loss).map(|(_, places)| places)
             }
-            (Chooser::Scored(score, ties), _) => {
-                let (score, ties) = (*score, *ties);
-                let mut best: Option<(i64, u64, Places)> = None;
-                for node in 0..self.site.nodes.len() {
-                    let Some(places) = first_places(self.site, &self.states, &self.closed, node, asks) else {
-                        continue;
-                    };
-                    let points = score(&used(self.site, &self.states, node, asks));
-                    let equals = match &best {
-                        Some((most, _, _)) if *most > points => continue,
-                        Some((most, equals, _)) if *most == points => equals + 1,
-                        _ => 1,
-                    };
-                    // Each of n equals is kept with a chance of one in n.
-                    let is_kept = equals == 1 || (ties == Ties::ByLot && self.lots.chance(1, equals));
-                    let kept = if is_kept { places } else { best.map(|(_, _, kept)| kept).unwrap_or_default() };
-                    best = Some((points, equals, kept));
-                }
-                best.map(|(_, _, places)| places)
+            (Chooser::Scored(score), _) => {
+                let mut fitting: Vec<(i64, Places)> = on_nodes(self.site, &self.states, &self.closed, asks)
+                    .map(|(node, places)| (score(&used(self.site, &self.states, node, asks)), places))
+                    .collect();
+                let most = fitting.iter().map(|(points, _)| *points).max()?;
+                fitting.retain(|(points, _)| *points == most);
+                Some(fitting.swap_remove(self.lots.index(fitting.len())).1)
             }
-            (Chooser::Worth(worth), _) => {
-                let on_node = |node: usize| {
-                    let places = first_places(self.site, &self.states, &self.closed, node, asks)?;
-                    Some((lost(self.site, &self.states, node, worth, &places), places))
-                };
-                let nodes = (0..self.site.nodes.len()).filter_map(on_node);
-                nodes.min_by_key(|(loss, _)| *loss).map(|(_, places)| places)
-            }
+            (Chooser::Worth(worth), _) => on_nodes(self.site, &self.states, &self.closed, asks)
+                .min_by_key(|(node, places)| lost(self.site, &self.states, *node, worth, places))
+                .map(|(_, places)| places),
             (Chooser::None, _) => None,
         }
     }
@@ -247,7 +231,7 @@ impl Ranks {
                 let after = equals.clone().filter_map(|rung| found(self.next, rung)).min_by_key(by_gpu);
                 after.or_else(|| equals.filter_map(|rung| found(0, rung)).min_by_key(by_gpu))?
             }
-            Ties::First | Ties::ByLot => equals.filter_map(|rung| found(0, rung)).min_by_key(by_gpu)?,
+            Ties::First => equals.filter_map(|rung| found(0, rung)).min_by_key(by_gpu)?,
         };
         self.next = place.0 + 1;
         Some(place)
@@ -260,12 +244,12 @@ impl Ranks {
         states: &[StateId],
         closed: &FixedBitSet,
         node: usize,
-        asks: &[(u16, u8)],
+        each: &[u16],
     ) -> Option<(i64, Places)> {
         let gpus = site.nodes[node].clone();
         let mut here: Vec<StateId> = gpus.clone().map(|gpu| states[gpu as usize]).collect();
         let (mut lost, mut places) = (0, Places::new());
-        for profile in one_by_one(site, asks) {
+        for &profile in each {
             let ladder = &self.ladders[usize::from(profile)];
             let rung = |(at, state): (usize, &StateId)| {
                 let gpu = gpus.start + index(at);
@@ -335,18 +319,23 @@ fn one_by_one(site: &Site, asks: &[(u16, u8)]) -> Vec<u16> {
     each
 }
 
-/// The first places on a node where these instances fit: lowest GPU, lowest start.
-fn first_places(
+/// Each node where these instances fit, with the first places there.
+fn on_nodes(
     site: &Site,
     states: &[StateId],
     closed: &FixedBitSet,
-    node: usize,
     asks: &[(u16, u8)],
-) -> Option<Places> {
+) -> impl Iterator<Item = (usize, Places)> {
+    let each = one_by_one(site, asks);
+    (0..site.nodes.len()).filter_map(move |node| Some((node, first_places(site, states, closed, node, &each)?)))
+}
+
+/// The first places on a node where these instances fit: lowest GPU, lowest start.
+fn first_places(site: &Site, states: &[StateId], closed: &FixedBitSet, node: usize, each: &[u16]) -> Option<Places> {
     let gpus = site.nodes[node].clone();
     let mut here: Vec<StateId> = gpus.clone().map(|gpu| states[gpu as usize]).collect();
     let mut places = Places::new();
-    for profile in one_by_one(site, asks) {
+    for &profile in each {
         let fits = |(at, state): (usize, &StateId)| {
             let gpu = gpus.start + index(at);
             let kind = site.kind(gpu);

@@ -105,7 +105,7 @@ struct Simulation<'a> {
     /// Who of them starts; `None` if nobody waits.
     queue: Option<Box<dyn Discipline + 'a>>,
     fragmentation: Fragmentation<'a>,
-    counting: Counting<'a>,
+    counting: Counting,
     now: u64,
 }
 

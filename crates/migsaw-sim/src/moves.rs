@@ -95,7 +95,7 @@ pub(crate) struct Rooms(Vec<Room>);
 
 impl Rooms {
     pub(crate) fn new(site: &Site, mix: &Mix) -> Rooms {
-        Rooms(site.kinds.iter().map(|kind| Room::new(&kind.model, &kind.states, mix)).collect())
+        Rooms(site.rooms(mix))
     }
 
     fn loss(&self, site: &Site, gpu: u32, from: StateId, to: StateId) -> i64 {

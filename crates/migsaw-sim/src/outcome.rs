@@ -28,8 +28,6 @@ pub struct Outcome {
     pub fragmented: f64,
     /// Running instances that were moved.
     pub moves: u64,
-    /// When the last pod had left.
-    pub ended: u64,
     /// How it was, at equal distances over the whole time.
     pub series: Vec<Point>,
 }
@@ -52,8 +50,6 @@ pub struct Tally {
 pub struct Waits {
     /// On average.
     pub mean: f64,
-    /// Half of them at most.
-    pub median: u64,
     /// 95 of 100 at most.
     pub p95: u64,
     /// All of them at most.
@@ -103,7 +99,7 @@ impl Waits {
         // The nearest rank.
         let at = |hundredths: usize| (waited.len() * hundredths).div_ceil(100).checked_sub(1).map_or(0, |i| waited[i]);
         let sum: u128 = waited.iter().map(|&wait| u128::from(wait)).sum();
-        Waits { mean: mean(sum, waited.len() as u128), median: at(50), p95: at(95), longest: at(100) }
+        Waits { mean: mean(sum, waited.len() as u128), p95: at(95), longest: at(100) }
     }
 }
 
@@ -119,8 +115,7 @@ pub(crate) fn mean(sum: u128, count: u128) -> f64 {
 
 /// Counts while a simulation goes on.
 #[derive(Debug)]
-pub(crate) struct Counting<'a> {
-    workload: &'a Workload,
+pub(crate) struct Counting {
     sizes: Vec<u64>,
     measured: Range<u64>,
     outcome: Outcome,
@@ -145,8 +140,8 @@ pub(crate) struct Now {
     pub(crate) waiting: u64,
 }
 
-impl<'a> Counting<'a> {
-    pub(crate) fn new(workload: &'a Workload, sizes: Vec<u64>, units: u64, measured: Range<u64>) -> Counting<'a> {
+impl Counting {
+    pub(crate) fn new(workload: &Workload, sizes: Vec<u64>, units: u64, measured: Range<u64>) -> Counting {
         let outcome = Outcome {
             by_profile: vec![Tally::default(); workload.profiles.len()],
             by_namespace: vec![Tally::default(); workload.namespaces.len()],
@@ -154,7 +149,6 @@ impl<'a> Counting<'a> {
         };
         let waited_by_profile = vec![Vec::new(); workload.profiles.len()];
         Counting {
-            workload,
             sizes,
             measured,
             outcome,
@@ -224,8 +218,6 @@ impl<'a> Counting<'a> {
         self.outcome.fragmented = mean(self.fragmented, whole) / 1e6;
         self.outcome.waits = Waits::of(self.waited);
         self.outcome.waits_by_profile = self.waited_by_profile.into_iter().map(Waits::of).collect();
-        self.outcome.ended = at;
-        debug_assert_eq!(self.workload.profiles.len(), self.outcome.by_profile.len());
         self.outcome
     }
 }

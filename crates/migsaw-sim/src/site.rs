@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use migsaw::fleet::{Fleet, GpuState};
 use migsaw::geometry::{Layout, Model, ProfileId, ProfileName, StateId, States};
+use migsaw::score::{Mix, Room};
 
 use crate::bound::Together;
 
@@ -118,6 +119,11 @@ impl Site {
             self.kinds.iter().find_map(on).unwrap_or(0)
         };
         (0..self.profiles.len()).map(size).collect()
+    }
+
+    /// The room of every state for a mix, by kind.
+    pub(crate) fn rooms(&self, mix: &Mix) -> Vec<Room> {
+        self.kinds.iter().map(|kind| Room::new(&kind.model, &kind.states, mix)).collect()
     }
 
     pub(crate) fn kind(&self, gpu: u32) -> &Kind {

@@ -29,8 +29,8 @@ pub struct Policy {
 pub(crate) enum Rule {
     /// The GPU and the start where least is lost.
     Gpu { losses: fn(&Kind, &Mix) -> Losses, ties: Ties },
-    /// The node with the highest score, and there the first GPU with a free instance.
-    Node { score: fn(&NodeUse) -> i64, ties: Ties },
+    /// Of the nodes with the highest score any, by lot, and there the first GPU with a free instance.
+    Node(fn(&NodeUse) -> i64),
     /// The node where least is lost, as the extender scores it, and there the first GPU with a free instance.
     Extender,
     /// No place at all: whether everything together would fit, all of it moved.
@@ -44,8 +44,6 @@ pub(crate) enum Ties {
     First,
     /// The next one after the last that was taken.
     InTurn,
-    /// Any, by lot.
-    ByLot,
 }
 
 /// What is lost by a step; `None` if it is never taken.
@@ -77,12 +75,12 @@ impl Policy {
         Policy {
             name: "least-allocated",
             about: "the node with the smallest share of the profile in use, as kube-scheduler's LeastAllocated scores it",
-            rule: Rule::Node { score: nodes::least_allocated, ties: Ties::ByLot },
+            rule: Rule::Node(nodes::least_allocated),
         },
         Policy {
             name: "most-allocated",
             about: "the node with the largest share of the profile in use, as kube-scheduler's MostAllocated scores it",
-            rule: Rule::Node { score: nodes::most_allocated, ties: Ties::ByLot },
+            rule: Rule::Node(nodes::most_allocated),
         },
         Policy {
             name: "mfi",
@@ -102,7 +100,7 @@ impl Policy {
         Policy {
             name: "dra",
             about: "any node, and there the first device that fits, as the DRA driver lists them",
-            rule: Rule::Node { score: |_| 0, ties: Ties::ByLot },
+            rule: Rule::Node(|_| 0),
         },
         Policy {
             name: "room",

@@ -57,7 +57,7 @@ impl<'a> Known<'a> {
         Known {
             site,
             whole: Whole::new(site),
-            rooms: site.kinds.iter().map(|kind| Room::new(&kind.model, &kind.states, mix)).collect(),
+            rooms: site.rooms(mix),
             gpus: gpus as usize,
             after,
             came: Stays::default(),
