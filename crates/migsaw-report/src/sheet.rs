@@ -19,7 +19,7 @@ impl Sheet {
     }
 
     /// As RFC 4180 has it, with line feeds. Cells that a spreadsheet would take for a formula get a quotation mark
-    /// in front.
+    /// in front; negative numbers are none.
     pub(crate) fn csv(&self) -> String {
         let mut text = String::new();
         for row in std::iter::once(&self.header).chain(&self.rows) {
@@ -48,7 +48,7 @@ impl Sheet {
 }
 
 fn csv_cell(cell: &str) -> String {
-    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err();
     let cell = if is_formula { format!("'{cell}") } else { cell.to_owned() };
     if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
 }
@@ -81,7 +81,8 @@ mod tests {
         sheet.row(vec!["a,b".into(), "1".into()]);
         sheet.row(vec!["say \"x\"".into(), "2".into()]);
         sheet.row(vec!["=1+1".into(), "@x".into()]);
-        assert_eq!(sheet.csv(), "name,count\n\"a,b\",1\n\"say \"\"x\"\"\",2\n'=1+1,'@x\n");
+        sheet.row(vec!["-2+3".into(), "-0.5".into()]);
+        assert_eq!(sheet.csv(), "name,count\n\"a,b\",1\n\"say \"\"x\"\"\",2\n'=1+1,'@x\n'-2+3,-0.5\n");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use migsaw::document::simulation::{EstimateForm, PolicyForm, SimulationDocument};
 
+use crate::clean::clean;
+
 use super::{estimated, share};
 
 /// A column of the table.
@@ -41,7 +43,12 @@ pub(super) const FIGURES: [(&str, Figure); 10] = [
 pub(super) fn columns(simulation: &SimulationDocument) -> Vec<Column> {
     let number = |title, means, cell| Column { title, is_number: true, means, cell };
     let mut columns = vec![
-        Column { title: "policy", is_number: false, means: "who places the pods", cell: |policy| policy.name.clone() },
+        Column {
+            title: "policy",
+            is_number: false,
+            means: "who places the pods",
+            cell: |policy| clean(&policy.name).into_owned(),
+        },
         number("slices placed", "slices of the pods that were placed, of all slices asked for", |policy| {
             estimated(&policy.placed_units)
         }),

@@ -9,6 +9,7 @@ use migsaw::document::simulation::{CutForm, EstimateForm, PolicyForm, QueueForm,
 use crate::clean::clean;
 use crate::number::{counted, grouped};
 use crate::page::Page;
+use crate::sheet::{Sheet, markdown_cell};
 use crate::style::{Style, Tone};
 use crate::table::Table;
 use grid::{Column, columns, time};
@@ -40,14 +41,13 @@ pub fn text(simulation: &SimulationDocument, style: Style) -> String {
 /// The same as Markdown.
 pub fn markdown(simulation: &SimulationDocument) -> String {
     let columns = columns(simulation);
-    let mut text = format!("**{}.** {}\n\n", answer(simulation), setting(simulation));
-    let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    text += &row(columns.iter().map(|column| column.title.to_owned()).collect());
-    text += &row(columns.iter().map(|column| if column.is_number { "---:" } else { "---" }.to_owned()).collect());
+    let mut sheet = Sheet::new(&columns.iter().map(|column| column.title).collect::<Vec<_>>());
     for policy in &simulation.policies {
-        text += &row(columns.iter().map(|column| (column.cell)(policy).replace('|', "\\|")).collect());
+        sheet.row(columns.iter().map(|column| (column.cell)(policy)).collect());
     }
-    text
+    let numbers: Vec<bool> = columns.iter().map(|column| column.is_number).collect();
+    let (answer, setting) = (markdown_cell(&answer(simulation)), markdown_cell(&setting(simulation)));
+    format!("**{answer}.** {setting}\n\n{}", sheet.markdown(&numbers))
 }
 
 /// Each policy in a line, with means and half widths as plain numbers.
@@ -55,15 +55,15 @@ pub fn csv(simulation: &SimulationDocument) -> String {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let titles = grid::FIGURES.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("{name}_half_width")]);
     let header: Vec<String> = std::iter::once("policy".to_owned()).chain(titles).collect();
-    let row = |policy: &PolicyForm| -> Vec<String> {
+    let mut sheet = Sheet::new(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    for policy in &simulation.policies {
         let figures = grid::FIGURES.iter().flat_map(|(_, of)| {
             let estimate = of(policy);
             [number(estimate.map(|e| e.mean)), number(estimate.and_then(|e| e.half_width))]
         });
-        std::iter::once(policy.name.clone()).chain(figures).collect()
-    };
-    let rows = std::iter::once(header).chain(simulation.policies.iter().map(row));
-    rows.map(|cells| cells.join(",") + "\n").collect()
+        sheet.row(std::iter::once(policy.name.clone()).chain(figures).collect());
+    }
+    sheet.csv()
 }
 
 /// The policies that somebody could have, the best first: who places most, or where pods wait, who lets them wait least.
@@ -144,11 +144,12 @@ fn by_profile(simulation: &SimulationDocument, page: &mut Page, style: Style) {
     let Some(first) = simulation.policies.first().filter(|first| first.by_profile.len() > 1) else { return };
     page.line("");
     page.line(style.paint(Tone::Strong, "Pods placed, by profile"));
-    let names: Vec<String> = simulation.policies.iter().map(|policy| format!(">{}", policy.name)).collect();
+    let names: Vec<String> = simulation.policies.iter().map(|policy| format!(">{}", clean(&policy.name))).collect();
     let titles = ["profile", ">pods"].into_iter().chain(names.iter().map(String::as_str));
     let mut table = Table::new(&titles.collect::<Vec<_>>());
     for (at, profile) in first.by_profile.iter().enumerate() {
-        let placed = simulation.policies.iter().map(|policy| share(policy.by_profile[at].placed_pods.mean));
+        let of = |policy: &PolicyForm| policy.by_profile.get(at).map(|placed| share(placed.placed_pods.mean));
+        let placed = simulation.policies.iter().map(|policy| of(policy).unwrap_or_default());
         table.row([clean(&profile.name).into_owned(), grouped(profile.pods)].into_iter().chain(placed).collect());
     }
     page.push(&table.print(style));
