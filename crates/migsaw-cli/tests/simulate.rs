@@ -78,6 +78,9 @@ fn what_is_wrong_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let bad = file(&folder, "bad.csv", TRACE.replace("3g.40gb", "3g.41gb"));
     let whole = file(&folder, "whole.yaml", scenario("- {name: x, wholeGpus: 1, count: 2}"));
+    let fleet = |nodes: &str| scenario("- {name: x, profile: 1g.6gb, count: 2}").replace("nodes: 2", nodes);
+    let vast = file(&folder, "vast.yaml", fleet("nodes: 9000000"));
+    let many = file(&folder, "many.yaml", fleet("nodes: 50000"));
     for (arguments, says) in [
         (&["simulate", &inference, "--policy", "best"][..], "there are first-fit, round-robin"),
         (&["simulate", &inference, "--load", "0"], "above 0"),
@@ -86,6 +89,8 @@ fn what_is_wrong_is_said() {
         (&["simulate", &inference, "--trace", &bad], "line 3 of the trace: `3g.41gb` is no MIG profile"),
         (&["simulate", &inference, "--trace", "missing.csv"], "missing.csv"),
         (&["simulate", &inference, "--cut", "planned", "--policy", "repacked"], "leave `repacked` out"),
+        (&["simulate", &vast], "are too many to simulate one by one (at most 1,000,000)"),
+        (&["simulate", &many, "--load", "100"], "(at most 50,000,000 a run)"),
         (&["simulate", &whole], "no demand asks for slices"),
         (&["simulate"], "neither a scenario nor a dump"),
     ] {

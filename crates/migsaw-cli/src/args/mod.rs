@@ -41,7 +41,7 @@ pub(crate) use planning::{MovingArgs, PlanningArgs, TargetArgs};
 pub(crate) use problem::{AccessArgs, ClusterArgs, GeometryArgs, ProblemArgs};
 pub(crate) use rollout::RolloutArgs;
 pub(crate) use serve::{LogFormat, ServeArgs};
-pub(crate) use simulate::{Cut, Law, SimulateArgs, Wait};
+pub(crate) use simulate::{Cut, Law, MOST_PODS, SimulateArgs, Wait};
 pub(crate) use validate::ValidateArgs;
 pub(crate) use whatif::WhatIfArgs;
 

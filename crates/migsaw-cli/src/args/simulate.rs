@@ -10,6 +10,9 @@ use super::asking::ReportFormat;
 use super::duration::duration;
 use super::problem::ProblemArgs;
 
+/// Most pods of a run: a few GiB.
+pub(crate) const MOST_PODS: u32 = 50_000_000;
+
 #[derive(Debug, Args)]
 #[command(after_help = SIMULATE_EXAMPLES, after_long_help = policies())]
 pub(crate) struct SimulateArgs {
@@ -47,7 +50,7 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "PART", default_value_t = 1.0, value_parser = load, allow_negative_numbers = true, help_heading = "Pods")]
     pub(crate) load: f64,
     /// Pods in a run, a third of them before anything is counted [default: as many as come in six of the longest lifetimes]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000_000), help_heading = "Pods")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_PODS)), help_heading = "Pods")]
     pub(crate) pods: Option<u32>,
     /// Time between two pods
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, help_heading = "Pods")]

@@ -5,18 +5,20 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use migsaw::demand::{Demand, Request};
 use migsaw::document::simulation::{CutForm, SourceForm};
+use migsaw::fleet::Pool;
 use migsaw::geometry::{Layout, ProfileName};
 use migsaw::plan::{GpuTarget, Options as PlanOptions, Plan, plan};
 use migsaw::problem::Problem;
-use migsaw_report::simulation as report;
+use migsaw_report::{counted, grouped, simulation as report};
 use migsaw_sim::{
-    Comparison, Draw, Lifetimes, Misfits, Moves, Options, Policy, Queue, Share, Site, TraceError, Workload,
+    Comparison, Draw, Lifetimes, Misfits, Moves, Options, Policy, Queue, Share, SimulationError, Site, TraceError,
+    Workload,
 };
 
 use super::asking::Report;
 use super::problem;
 use crate::Answer;
-use crate::args::{Cut, Law, SimulateArgs, Wait};
+use crate::args::{Cut, Law, MOST_PODS, SimulateArgs, Wait};
 use crate::budget::Deadline;
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::input;
@@ -26,6 +28,8 @@ use crate::progress::Progress;
 
 /// Largest trace.
 const MOST_TRACE: u64 = 4 << 30;
+/// Most GPUs that are simulated, each by itself: a few hundred MiB.
+const MOST_GPUS: u64 = 1_000_000;
 /// Moments of the series.
 const SAMPLES: u32 = 121;
 /// How long a plan may be sought.
@@ -36,6 +40,12 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let trace = args.trace.as_deref().map(|path| read_trace(path, args, io)).transpose()?;
     let shares = shares(&problem, trace.is_none(), io)?;
     let profiles = profiles(&shares, trace.as_ref());
+    let gpus: u64 = problem.fleet.pools.iter().map(Pool::gpu_count).sum();
+    if gpus > MOST_GPUS {
+        let message =
+            format!("{} are too many to simulate one by one (at most {})", counted(gpus, "GPU"), grouped(MOST_GPUS));
+        return Err(too_large(message, "simulate a part of the fleet: a policy places alike on more").into());
+    }
     let site = site(&problem, &profiles, args.cut)?;
     if problem.is_running_known() {
         say(io, "what runs today is left out: the simulation begins with idle GPUs, but for what is pinned");
@@ -57,12 +67,11 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let compared = match trace {
         Some(trace) => {
             let mix = trace.mix();
-            Comparison::of(&site, &policies, &mix, [(trace, options)])
+            Comparison::of(&site, &policies, &mix, [(trace, options)]).map_err(refused)?
         }
-        None => drawn(&site, shares, &policies, args, &options),
+        None => drawn(&site, shares, &policies, args, &options)?,
     };
     drop(progress);
-    let compared = compared.map_err(|error| Failure::from(Wrong::new(error.code(), error.to_string())))?;
     let cut = match args.cut {
         Cut::AtWill => CutForm::AtWill,
         Cut::Planned => CutForm::Planned,
@@ -195,7 +204,7 @@ fn drawn(
     policies: &[Policy],
     args: &SimulateArgs,
     options: &Options,
-) -> Result<Comparison, migsaw_sim::SimulationError> {
+) -> Result<Comparison, Failure> {
     let lifetimes = match args.lifetimes {
         Law::Uniform => Lifetimes::Uniform,
         Law::Exponential => Lifetimes::Exponential,
@@ -203,6 +212,14 @@ fn drawn(
     };
     let draw = Draw { shares, load: args.load, every: args.every.as_secs().max(1), lifetimes };
     let pods = args.pods.map_or_else(|| draw.longest(site).saturating_mul(6), u64::from);
+    if pods > u64::from(MOST_PODS) {
+        let message = format!(
+            "six of the longest lifetimes are {} (at most {} a run)",
+            counted(pods, "pod"),
+            grouped(MOST_PODS.into())
+        );
+        return Err(too_large(message, "say how many with --pods, or ask for less with --load"));
+    }
     let mix = draw.mix();
     let runs = (0..u64::from(args.runs)).map(|run| {
         let seed = args.seed.wrapping_add(run);
@@ -210,7 +227,17 @@ fn drawn(
         let workload = draw.pods(site, usize::try_from(pods).unwrap_or(usize::MAX), seed);
         (workload, Options { measured, seed, ..options.clone() })
     });
-    Comparison::of(site, policies, &mix, runs)
+    Comparison::of(site, policies, &mix, runs).map_err(refused)
+}
+
+/// What cannot be simulated.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn refused(error: SimulationError) -> Failure {
+    Wrong::new(error.code(), error.to_string()).into()
+}
+
+fn too_large(message: String, help: &str) -> Failure {
+    Wrong::new("simulation-too-large", message).help(help).into()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a weight needs few digits")]
