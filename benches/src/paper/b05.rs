@@ -3,7 +3,7 @@
 use migsaw_sim::{Estimate, Moves, Options};
 
 use super::Settings;
-use super::online::{draw, mix, placed, shown, site};
+use super::online::{draw, mix, placed, share, shown, site};
 use super::table::{Column, Row, Table};
 
 const GPUS: u32 = 100;
@@ -187,9 +187,4 @@ fn ours(cases: &[Case], quick: bool) -> Table {
         );
     }
     table
-}
-
-#[expect(clippy::cast_precision_loss, reason = "what is shown has few digits")]
-fn share(part: u64, whole: u64) -> f64 {
-    part as f64 / whole.max(1) as f64
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use migsaw_sim::{Estimate, Options, Rng};
 
 use super::Settings;
-use super::online::{SLICES, placed, sequence, shown, site};
+use super::online::{SLICES, placed, sequence, share, shown, site};
 use super::table::{Column, Row, Table};
 
 const GPUS: u32 = 800;
@@ -120,11 +120,6 @@ fn draw(pool: &[usize], seed: u64) -> Vec<usize> {
         drawn.push(profile);
     }
     drawn
-}
-
-#[expect(clippy::cast_precision_loss, reason = "what is shown has few digits")]
-fn share(part: u64, whole: u64) -> f64 {
-    part as f64 / whole as f64
 }
 
 #[cfg(test)]

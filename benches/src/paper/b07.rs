@@ -4,7 +4,7 @@ use migsaw_sim::{Moves, Options};
 
 use super::Settings;
 use super::b06::{Map, one_gpu_pods};
-use super::online::{placed, site, workload};
+use super::online::{placed, share, site, workload};
 use super::table::{Column, Row, Table};
 
 /// By how much lifetimes are longer, so that there is something to decide.
@@ -58,9 +58,4 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<Vec<Table>> {
         table.rows.push(row.value(made <= 0.01 && count <= CLOSE && units <= CLOSE));
     }
     Ok(vec![table])
-}
-
-#[expect(clippy::cast_precision_loss, reason = "what is shown has few digits")]
-fn share(part: u64, whole: u64) -> f64 {
-    part as f64 / whole.max(1) as f64
 }

@@ -77,3 +77,9 @@ pub(super) fn shown(estimate: &Estimate) -> String {
         None => format!("{:.4}", estimate.mean),
     }
 }
+
+/// A part of a whole.
+#[expect(clippy::cast_precision_loss, reason = "what is shown has few digits")]
+pub(super) fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
