@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use migsaw_sim::{Estimate, Options, Rng};
 
 use super::Settings;
+use super::csv_file::Csv;
 use super::online::{SLICES, placed, sequence, share, shown, site};
 use super::table::{Column, Row, Table};
 
@@ -58,18 +58,13 @@ pub(super) struct OneGpu {
 /// The pods of `openb/openb_pod_list_default.csv` (Alibaba's cluster-trace-gpu-v2023) that want one GPU or a part of one.
 pub(super) fn one_gpu_pods(traces: &Path) -> anyhow::Result<Vec<OneGpu>> {
     let path = traces.join("openb").join("openb_pod_list_default.csv");
-    let mut reader = csv::Reader::from_path(&path).with_context(|| path.display().to_string())?;
-    let headers = reader.headers()?.clone();
-    let column =
-        |name: &str| headers.iter().position(|header| header == name).with_context(|| format!("no column `{name}`"));
-    let [gpus, milli, created, deleted] =
-        [column("num_gpu")?, column("gpu_milli")?, column("creation_time")?, column("deletion_time")?];
+    let table = Csv::read(&path).map_err(anyhow::Error::msg)?;
     let mut pods = Vec::new();
-    for record in reader.records() {
-        let record = record.with_context(|| path.display().to_string())?;
-        let number = |at: usize| -> anyhow::Result<u64> { Ok(record.get(at).unwrap_or("").trim().parse()?) };
-        if number(gpus)? == 1 {
-            pods.push(OneGpu { milli: number(milli)?, created: number(created)?, deleted: number(deleted)? });
+    for row in table.rows() {
+        let number = |column: &str| row.number::<u64>(column).map_err(anyhow::Error::msg);
+        if number("num_gpu")? == 1 {
+            let [milli, created, deleted] = [number("gpu_milli")?, number("creation_time")?, number("deletion_time")?];
+            pods.push(OneGpu { milli, created, deleted });
         }
     }
     Ok(pods)

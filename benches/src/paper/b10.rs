@@ -6,6 +6,7 @@ use migsaw::geometry::{Catalog, ProfileName};
 use migsaw_sim::{Misfits, Options, Outcome, Pod, Queue, Site, Workload};
 
 use super::Settings;
+use super::csv_file::Csv;
 use super::online::placed;
 use super::table::{Column, Row, Table};
 
@@ -95,15 +96,15 @@ fn millions(milliseconds: u64) -> String {
 
 /// The jobs of a trace; times are in milliseconds.
 fn read(text: &str) -> anyhow::Result<Workload> {
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let table = Csv::parse(text).map_err(anyhow::Error::msg)?;
     let mut pods = Vec::new();
-    for record in reader.records() {
-        let record = record?;
-        let field = |at: usize| record.get(at).unwrap_or_default();
-        let at = PROFILES.iter().position(|(name, _)| *name == field(4)).context("a profile of the recipe")?;
+    for row in table.rows() {
+        let number = |column: &str| row.number::<u64>(column).map_err(anyhow::Error::msg);
+        let natural = row.field("natural_profile").map_err(anyhow::Error::msg)?;
+        let at = PROFILES.iter().position(|(name, _)| *name == natural).context("a profile of the recipe")?;
         pods.push(Pod {
-            arrives: field(1).parse()?,
-            stays: field(2).parse::<u64>()?.div_ceil(PROFILES[at].1),
+            arrives: number("arrival_ms")?,
+            stays: number("compute_core_ms")?.div_ceil(PROFILES[at].1),
             asks: [(u16::try_from(at)?, 1)].into_iter().collect(),
             priority: 0,
             namespace: 0,

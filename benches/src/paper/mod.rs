@@ -18,6 +18,7 @@ mod b09;
 mod b10;
 mod b11;
 mod b12;
+mod csv_file;
 mod into;
 pub mod online;
 mod patterns;

@@ -44,6 +44,7 @@ use simulate::Curve;
 use trace::Trace;
 
 use super::Settings;
+use super::csv_file::Csv;
 use super::table::{Column, Row, Table};
 
 /// The pod lists compared, as the published results name them.
@@ -102,8 +103,7 @@ struct Compared {
 /// `traces` holds `openb/` (nodes and pod lists) and `fgd_reference/` (published results).
 fn rows(traces: &Path, seeds: u64) -> Result<Vec<Compared>, String> {
     let reference = traces.join("fgd_reference").join("fgd_expected_summary.csv");
-    let reference = trace::read(&reference)?;
-    let reference = trace::Table::new(&reference)?;
+    let reference = Csv::read(&reference)?;
     let mut rows = Vec::new();
     for workload in WORKLOADS {
         let trace = Trace::read(&traces.join("openb"), workload)?;

@@ -1,6 +1,6 @@
 //! The published results to compare with.
 
-use super::trace::{Row, Table};
+use super::super::csv_file::{Csv, Row};
 
 /// A mean over seeds, and the population standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,9 +26,9 @@ impl Summary {
 /// # Errors
 ///
 /// The table lacks the row or a column of this load, or holds something other than numbers there.
-pub(super) fn gpu_allocation(table: &Table, workload: &str, policy: &str, load: u32) -> Result<Summary, String> {
+pub(super) fn gpu_allocation(table: &Csv, workload: &str, policy: &str, load: u32) -> Result<Summary, String> {
     let key = [("metric", "gpu_alloc_pct"), ("workload", workload), ("policy", policy)];
-    let is_wanted = |row: &Row| key.iter().all(|(column, value)| row.field(column) == Ok(*value));
+    let is_wanted = |row: &Row<'_>| key.iter().all(|(column, value)| row.field(column) == Ok(*value));
     let row =
         table.rows().find(is_wanted).ok_or_else(|| format!("no published gpu_alloc_pct of {policy} on {workload}"))?;
     Ok(Summary { mean: row.number(&format!("mean_at_{load}"))?, sd: row.number(&format!("sd_at_{load}"))? })
@@ -49,7 +49,7 @@ mod tests {
         let text = "metric,workload,policy,runs,mean_at_130,sd_at_130\n\
                     frag_pct_of_all_gpu,default,06-FGD,10,1.0,0.5\n\
                     gpu_alloc_pct,default,06-FGD,10,95.5,0.25\n";
-        let table = Table::new(text).unwrap();
+        let table = Csv::parse(text).unwrap();
         let find = |policy, load| gpu_allocation(&table, "default", policy, load);
         assert_eq!(find("06-FGD", 130), Ok(Summary { mean: 95.5, sd: 0.25 }));
         assert!(find("06-FGD", 99).unwrap_err().contains("no column mean_at_99"));

@@ -1,9 +1,8 @@
-//! Reads the node list and the pod lists. The files are plain comma-separated text: no quoting.
+//! Reads the node list and the pod lists.
 
-use std::fs;
 use std::path::Path;
-use std::str::FromStr;
 
+use super::super::csv_file::{Csv, Row};
 use super::cluster::{DemandKinds, FreeGpus, MAX_GPUS, Node};
 use super::resources::{CpuMilli, GpuDemand, GpuMilli, MemoryMib, Models, PodSpec};
 
@@ -22,18 +21,18 @@ pub(super) struct Trace {
 impl Trace {
     /// # Errors
     ///
-    /// A file that cannot be read, or whose contents [`parse`](Self::parse) refuses.
+    /// A file that cannot be read, or whose contents [`of`](Self::of) refuses.
     pub(super) fn read(folder: &Path, workload: &str) -> Result<Self, String> {
-        let nodes = read(&folder.join("openb_node_list_gpu_node.csv"))?;
-        let pods = read(&folder.join(format!("openb_pod_list_{workload}.csv")))?;
-        Self::parse(&nodes, &pods).map_err(|cause| format!("workload {workload}: {cause}"))
+        let nodes = Csv::read(&folder.join("openb_node_list_gpu_node.csv"))?;
+        let pods = Csv::read(&folder.join(format!("openb_pod_list_{workload}.csv")))?;
+        Self::of(&nodes, &pods).map_err(|cause| format!("workload {workload}: {cause}"))
     }
 
     /// # Errors
     ///
     /// A missing column, a field that is not a number, a node or pod with more than eight GPUs, a
     /// pod that wants a share of several GPUs, or more than 32 GPU models.
-    pub(super) fn parse(nodes: &str, pods: &str) -> Result<Self, String> {
+    pub(super) fn of(nodes: &Csv, pods: &Csv) -> Result<Self, String> {
         let mut models = ModelNames::default();
         let nodes = parse_nodes(nodes, &mut models)?;
         let mut named = parse_pods(pods, &models)?;
@@ -44,6 +43,11 @@ impl Trace {
             trace.pods.push(index);
         }
         Ok(trace)
+    }
+
+    #[cfg(test)]
+    pub(super) fn parse(nodes: &str, pods: &str) -> Result<Self, String> {
+        Self::of(&Csv::parse(nodes)?, &Csv::parse(pods)?)
     }
 
     /// GPU capacity of the cluster, in thousandths.
@@ -93,8 +97,7 @@ impl ModelNames {
     }
 }
 
-fn parse_nodes(text: &str, models: &mut ModelNames) -> Result<Vec<Node>, String> {
-    let table = Table::new(text)?;
+fn parse_nodes(table: &Csv, models: &mut ModelNames) -> Result<Vec<Node>, String> {
     let mut nodes = Vec::new();
     for row in table.rows() {
         let count = row.number("gpu")?;
@@ -109,8 +112,7 @@ fn parse_nodes(text: &str, models: &mut ModelNames) -> Result<Vec<Node>, String>
     Ok(nodes)
 }
 
-fn parse_pods<'text>(text: &'text str, models: &ModelNames) -> Result<Vec<(&'text str, PodSpec)>, String> {
-    let table = Table::new(text)?;
+fn parse_pods<'a>(table: &'a Csv, models: &ModelNames) -> Result<Vec<(&'a str, PodSpec)>, String> {
     let mut pods = Vec::new();
     for row in table.rows() {
         // Lists without constraints may lack the column.
@@ -127,7 +129,7 @@ fn parse_pods<'text>(text: &'text str, models: &ModelNames) -> Result<Vec<(&'tex
     Ok(pods)
 }
 
-fn parse_demand(row: &Row) -> Result<GpuDemand, String> {
+fn parse_demand(row: &Row<'_>) -> Result<GpuDemand, String> {
     let count: usize = row.number("num_gpu")?;
     let milli = GpuMilli(row.number("gpu_milli")?);
     match count {
@@ -138,66 +140,6 @@ fn parse_demand(row: &Row) -> Result<GpuDemand, String> {
             "{count} GPUs of {} thousandths (one share of 1..=999, or 1..={MAX_GPUS} of 1000)",
             milli.0
         ))),
-    }
-}
-
-/// Reads a whole file, naming it on failure.
-///
-/// # Errors
-///
-/// The file cannot be read.
-pub(super) fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|cause| format!("{}: {cause}", path.display()))
-}
-
-/// A table with named columns.
-pub(super) struct Table<'text> {
-    columns: Vec<&'text str>,
-    lines: Vec<&'text str>,
-}
-
-impl<'text> Table<'text> {
-    /// # Errors
-    ///
-    /// The text has no header line.
-    pub(super) fn new(text: &'text str) -> Result<Self, String> {
-        let mut lines = text.lines().filter(|line| !line.is_empty());
-        let header = lines.next().ok_or("the table is empty (a header line is needed)")?;
-        Ok(Self { columns: header.split(',').collect(), lines: lines.collect() })
-    }
-
-    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_, 'text>> {
-        self.lines.iter().map(|line| Row { columns: &self.columns, line })
-    }
-}
-
-/// One line of a [`Table`].
-pub(super) struct Row<'table, 'text> {
-    columns: &'table [&'text str],
-    line: &'text str,
-}
-
-impl<'text> Row<'_, 'text> {
-    /// # Errors
-    ///
-    /// The table has no such column, or the line ends before it.
-    pub(super) fn field(&self, column: &str) -> Result<&'text str, String> {
-        let position = self.columns.iter().position(|known| *known == column);
-        position
-            .and_then(|position| self.line.split(',').nth(position))
-            .ok_or_else(|| self.error(&format!("no column {column}")))
-    }
-
-    /// # Errors
-    ///
-    /// As [`field`](Self::field), or the field is not a number.
-    pub(super) fn number<N: FromStr>(&self, column: &str) -> Result<N, String> {
-        let field = self.field(column)?;
-        field.parse().map_err(|_| self.error(&format!("{column} is {field:?} (a number is needed)")))
-    }
-
-    fn error(&self, problem: &str) -> String {
-        format!("line {:?}: {problem}", self.line)
     }
 }
 
