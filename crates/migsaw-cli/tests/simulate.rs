@@ -73,6 +73,18 @@ fn nodes_that_are_cut_as_planned_serve_what_they_are_cut_for() {
 }
 
 #[test]
+fn what_is_not_simulated_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let bound = file(&folder, "bound.yaml", scenario("- {name: x, profile: 1g.6gb, count: 2, pools: [a]}"));
+    let few = ["--runs", "1", "--pods", "30"];
+    let ran = migsaw(&[&["simulate", &bound][..], &few].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("not simulated: which pools"), "{}", ran.err);
+    let anywhere = file(&folder, "anywhere.yaml", scenario("- {name: x, profile: 1g.6gb, count: 2}"));
+    assert_eq!(migsaw(&[&["simulate", &anywhere][..], &few].concat()).err, "");
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     let inference = example("inference.yaml");
     let folder = tempfile::tempdir().unwrap();

@@ -46,7 +46,10 @@ impl Site {
     }
 
     /// A fleet whose GPUs are cut for good, as MIG Manager leaves them: `cut` says how, from pool, node within the pool
-    /// and GPU within the node. What is pinned has to be a part of that.
+    /// and GPU within the node.
+    ///
+    /// # Panics
+    /// If what is pinned on a GPU is no part of how it is cut.
     pub fn cut(fleet: &Fleet, profiles: &[ProfileName], cut: impl Fn(usize, u32, usize) -> Layout) -> Site {
         Site::new(fleet, profiles, |pool, node, gpu| Some(cut(pool, node, gpu)))
     }
@@ -88,7 +91,7 @@ impl Site {
             self.kinds.push(Kind { model: model.clone(), cut, states, base, profiles });
             self.kinds.len() - 1
         });
-        let first = self.kinds[kind].states.find(pinned).unwrap_or(StateId::EMPTY);
+        let first = self.kinds[kind].states.find(pinned).expect("what is pinned is a part of the cut");
         self.gpus.push(Gpu { kind: index(kind), first });
     }
 

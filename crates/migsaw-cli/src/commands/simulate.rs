@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use migsaw::demand::{Demand, Request};
+use migsaw::demand::{Demand, Eligibility, Request, Together};
 use migsaw::document::simulation::{CutForm, SourceForm};
 use migsaw::fleet::Pool;
 use migsaw::geometry::{Layout, ProfileName};
@@ -49,6 +49,9 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let site = site(&problem, &profiles, args.cut)?;
     if problem.is_running_known() {
         say(io, "what runs today is left out: the simulation begins with idle GPUs, but for what is pinned");
+    }
+    if problem.demands.iter().any(|demand| !is_anywhere(demand)) {
+        say(io, "not simulated: which pools a demand may use, what it needs on one GPU, and its most per node");
     }
     let policies = policies(args, &site);
     let misfits = match args.wait {
@@ -144,6 +147,15 @@ fn shares(problem: &Problem, are_needed: bool, io: &mut Io<'_>) -> Result<Vec<Sh
         return Err(Failure::from(wrong.help("give a demand with a profile, or --trace")).into());
     }
     Ok(shares)
+}
+
+/// Whether a unit may go wherever a node has its instances.
+fn is_anywhere(demand: &Demand) -> bool {
+    let together = match &demand.request {
+        Request::Profiles { together, .. } | Request::AtLeast { together, .. } => *together,
+        Request::WholeGpus { .. } => Together::Node,
+    };
+    demand.eligible == Eligibility::default() && demand.max_per_node.is_none() && together == Together::Node
 }
 
 /// The instances that a unit of the demand takes; of those that would do, the smallest.

@@ -118,8 +118,11 @@ fn setting(simulation: &SimulationDocument) -> String {
     let pods = match &simulation.source {
         SourceForm::Trace(name) => format!("{} of {}", counted(simulation.pods, "pod"), clean(name)),
         SourceForm::Load(load) => {
-            let runs = counted(u64::from(simulation.runs), "run");
-            format!("{} drawn like the demand at load {load:.2} in each of {runs}", counted(simulation.pods, "pod"))
+            let runs = match simulation.runs {
+                1 => "in one run".to_owned(),
+                runs => format!("in each of {}", counted(u64::from(runs), "run")),
+            };
+            format!("{} drawn like the demand at load {load:.2} {runs}", counted(simulation.pods, "pod"))
         }
     };
     let misfits = match simulation.queue {
