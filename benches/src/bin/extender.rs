@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use migsaw_benches::extender::connection::{Connection, Question, Wire};
-use migsaw_benches::extender::figures::{Table, Times, count};
 use migsaw_benches::extender::fleet::{Shape, keeper, pods};
 use migsaw_benches::extender::requests::{by_name, hopeless, pending, whole};
 use migsaw_benches::extender::serve::{ROLE, Served, Server, Who, certificate, serve};
+use migsaw_benches::figures::{Table, Times, count};
 use migsaw_kube::scheduling::{Change, Pod};
 use serde_json::Value;
 

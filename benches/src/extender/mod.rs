@@ -4,11 +4,9 @@
 //! - [`requests`]: bodies as kube-scheduler sends them;
 //! - [`pass_through`]: an extender that reads a request and decides nothing, to compare with;
 //! - [`serve`]: both extenders in a process of their own;
-//! - [`connection`]: one connection of a scheduler;
-//! - [`figures`]: times, and a table of them.
+//! - [`connection`]: one connection of a scheduler.
 
 pub mod connection;
-pub mod figures;
 pub mod fleet;
 pub mod pass_through;
 pub mod requests;

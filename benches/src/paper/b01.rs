@@ -16,7 +16,7 @@ use super::Settings;
 use super::patterns::{Patterns, rounded_up};
 use super::planned::{SERVED, planned, reached};
 use super::table::{Column, Row, Table, of};
-use crate::extender::figures::{Times, milliseconds};
+use crate::figures::{Times, milliseconds};
 
 const SCALES: [u64; 5] = [2, 4, 8, 25, 100];
 /// Workloads of the mixes that are timed.

@@ -9,7 +9,7 @@ use super::Settings;
 use super::planned::{EVICTED, SERVED, planned, reached};
 use super::sequence::sequence;
 use super::table::{Column, Row, Table};
-use crate::extender::figures::{Times, milliseconds};
+use crate::figures::{Times, milliseconds};
 
 /// What may take how long, in seconds.
 pub(super) const LIMIT: u64 = 1;

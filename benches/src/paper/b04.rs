@@ -14,7 +14,7 @@ use super::Settings;
 use super::b03::LIMIT;
 use super::planned::{EVICTED, SERVED, planned, reached};
 use super::table::{Column, Row, Table, of};
-use crate::extender::figures::{Times, milliseconds};
+use crate::figures::{Times, milliseconds};
 
 /// Evictions that the curve shows, and the columns they have.
 const EVICTIONS: [(u64, &str); 9] =

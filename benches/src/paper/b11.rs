@@ -7,7 +7,7 @@ use migsaw::plan::{Depth, Options, Plan, TierName};
 use super::Settings;
 use super::planned::planned;
 use super::table::{Column, Row, Table, of};
-use crate::extender::figures::Times;
+use crate::figures::Times;
 use crate::mixed::{States, requests};
 use crate::planning::Deadline;
 

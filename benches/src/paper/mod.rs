@@ -71,7 +71,7 @@ pub struct Problem {
 }
 
 /// All problems, in the order in which they are reported.
-pub const PROBLEMS: [Problem; 12] = [
+pub const PROBLEMS: &[Problem] = &[
     Problem { id: "b1", title: "Static mix on identical GPUs", needs_traces: false, run: b01::run },
     Problem { id: "b2", title: "Initial deployment", needs_traces: false, run: b02::run },
     Problem { id: "b3", title: "Compaction of a fragmented fleet", needs_traces: false, run: b03::run },

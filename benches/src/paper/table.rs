@@ -1,6 +1,8 @@
 //! A table that says figure by figure what is known and what we reach.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
+
+use crate::figures::Table as Markdown;
 
 /// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,9 +114,7 @@ impl Table {
         let mut names: Vec<&str> = names.collect();
         let has_bars = self.rows.iter().any(|row| row.bar(times) != Bar::None);
         names.extend(has_bars.then_some("bar"));
-        let mut text = format!("#### {}\n\n{}\n\n", self.title, self.question);
-        line(&mut text, &names);
-        line(&mut text, &vec!["---"; names.len()]);
+        let mut table = Markdown::new(&names);
         for row in &self.rows {
             let cells = self.columns.iter().zip(&row.cells).filter(|(column, _)| shown(column));
             let mut cells: Vec<&str> = cells.map(|(_, cell)| cell.as_str()).collect();
@@ -124,18 +124,14 @@ impl Table {
                 Bar::Missed => "**missed**",
             };
             cells.extend(has_bars.then_some(bar));
-            line(&mut text, &cells);
+            table.row(cells.into_iter().map(str::to_owned));
         }
+        let mut text = format!("#### {}\n\n{}\n\n{table}", self.title, self.question);
         if !self.note.is_empty() {
             text.extend(["\n", &self.note, "\n"]);
         }
         text
     }
-}
-
-fn line(text: &mut String, cells: &[&str]) {
-    // Writing to a string does not fail.
-    let _ = writeln!(text, "| {} |", cells.join(" | "));
 }
 
 /// How many of how many.

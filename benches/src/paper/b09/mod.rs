@@ -12,7 +12,7 @@ use data::{Scenario, Tables};
 
 use super::Settings;
 use super::table::{Column, Row, Table};
-use crate::extender::figures::milliseconds;
+use crate::figures::milliseconds;
 
 /// Most processes in an instance, as in the published plans; the last row has fewer.
 const PROCESSES: u64 = 5;

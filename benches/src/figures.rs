@@ -1,4 +1,4 @@
-//! Times, and a table of them.
+//! Times as people read them, and tables in Markdown.
 
 use std::fmt;
 use std::time::Duration;
@@ -80,7 +80,7 @@ pub fn count(n: usize) -> f64 {
     n as f64
 }
 
-/// A table in Markdown, whose columns are as wide as they have to be.
+/// A table in Markdown.
 #[derive(Debug)]
 pub struct Table(Vec<Vec<String>>);
 
