@@ -89,6 +89,7 @@ fn what_is_wrong_is_said() {
     let inference = example("inference.yaml");
     let folder = tempfile::tempdir().unwrap();
     let bad = file(&folder, "bad.csv", TRACE.replace("3g.40gb", "3g.41gb"));
+    let foreign = file(&folder, "foreign.csv", TRACE.replace("3g.40gb", "1g.5gb"));
     let whole = file(&folder, "whole.yaml", scenario("- {name: x, wholeGpus: 1, count: 2}"));
     let fleet = |nodes: &str| scenario("- {name: x, profile: 1g.6gb, count: 2}").replace("nodes: 2", nodes);
     let vast = file(&folder, "vast.yaml", fleet("nodes: 600000"));
@@ -99,6 +100,10 @@ fn what_is_wrong_is_said() {
         (&["simulate", &inference, "--runs", "0"], "1..=1000"),
         (&["simulate", &inference, "--moves", "-1"], "from 0 to 100"),
         (&["simulate", &inference, "--trace", &bad], "line 3 of the trace: `3g.41gb` is no MIG profile"),
+        (
+            &["simulate", &inference, "--trace", &foreign],
+            "no GPU of the fleet has a profile `1g.5gb` (nearest: 1g.10gb",
+        ),
         (&["simulate", &inference, "--trace", "missing.csv"], "missing.csv"),
         (&["simulate", &inference, "--cut", "planned", "--policy", "repacked"], "leave `repacked` out"),
         (&["simulate", &vast], "are too many to simulate one by one (at most 1,000,000)"),

@@ -40,6 +40,7 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let trace = args.trace.as_deref().map(|path| read_trace(path, args, io)).transpose()?;
     let shares = shares(&problem, trace.is_none(), io)?;
     let profiles = profiles(&shares, trace.as_ref());
+    refuse_unknown(&problem, &profiles)?;
     let gpus: u64 = problem.fleet.pools.iter().map(Pool::gpu_count).sum();
     if gpus > MOST_GPUS {
         let message =
@@ -115,6 +116,19 @@ fn policies(args: &SimulateArgs, site: &Site) -> Vec<Policy> {
     };
     let known = names.iter().filter(|name| **name != "repacked" || site.has_bound());
     known.filter_map(|name| Policy::named(name)).collect()
+}
+
+/// A profile that no GPU has would count for nothing among what is asked for.
+fn refuse_unknown(problem: &Problem, profiles: &[ProfileName]) -> Result<(), Failure> {
+    let models = || problem.fleet.pools.iter().flat_map(|pool| pool.gpus.iter().map(|group| &group.model));
+    let wrong = |name: &&ProfileName| !models().any(|model| model.profile(name).is_some());
+    let wrong = profiles.iter().filter(wrong).map(|name| {
+        let nearest = models().flat_map(|model| model.nearest_profiles(&name.to_string())).collect::<BTreeSet<_>>();
+        let nearest = nearest.into_iter().collect::<Vec<_>>().join(", ");
+        Wrong::new("unknown-profile", format!("no GPU of the fleet has a profile `{name}` (nearest: {nearest})"))
+    });
+    let wrong: Vec<Wrong> = wrong.collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Failure(wrong)) }
 }
 
 /// The demands as pods to draw. Whole GPUs are not shared, so they are left out.
