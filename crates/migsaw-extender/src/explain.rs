@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::decide::{self, Reason};
 use crate::extender::{Extender, Tally};
 use crate::fleet::View;
-use crate::wire::HostPriority;
+use crate::wire::{HostPriority, MAX_SCORE};
 
 /// How many pods are remembered by each of as many locks.
 const MOST_PODS: usize = 256;
@@ -52,9 +52,9 @@ pub(crate) enum Decision {
 
 impl Decision {
     pub(crate) fn scored(scores: &[HostPriority<'_>]) -> Decision {
-        let mut best: Vec<&HostPriority<'_>> = scores.iter().collect();
-        best.sort_by_key(|scored| -scored.score);
-        let named = best.iter().take(MOST_NODES).map(|scored| (scored.host.to_owned(), scored.score));
+        // There are few scores and many nodes.
+        let best = (0..=MAX_SCORE).rev().flat_map(|score| scores.iter().filter(move |scored| scored.score == score));
+        let named = best.take(MOST_NODES).map(|scored| (scored.host.to_owned(), scored.score));
         Decision::Scored(named.collect(), scores.len())
     }
 }

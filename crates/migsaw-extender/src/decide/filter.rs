@@ -46,6 +46,7 @@ pub(crate) fn filter<'n>(
     fleet.claims.release(&pod.uid);
     let directory = fleet.directory();
     let mut claiming = claim.filter(|_| !pod.uid.is_empty()).map(|ttl| Claiming::of(pod, (now, ttl)));
+    let mut known = fleet.verdicts.recall(&(pod.asks.clone(), pod.selector.clone()));
     let mut is_waiting = false;
     let verdict = |name: &str| {
         let cell = directory.get(name).ok_or(Reason::Unknown)?;
@@ -53,12 +54,17 @@ pub(crate) fn filter<'n>(
             claiming.claim(cell, pod)
         } else {
             let claimed = cell.claimed.by_others(&pod.uid, now);
-            judge(&cell.view(), pod, &claimed)
+            if claimed.is_empty() {
+                known.of(cell, |view| judge(view, pod, &[]))
+            } else {
+                judge(&cell.view(), pod, &claimed)
+            }
         };
         is_waiting |= pod.nominated.as_deref() == Some(name) && verdict == Err(Reason::Taken);
         verdict
     };
     let verdicts = names.map(verdict).collect();
+    known.keep();
     if let Some(claiming) = claiming.filter(|claiming| !claiming.cells.is_empty()) {
         fleet.claims.note(&claiming.uid, claiming.cells);
     }

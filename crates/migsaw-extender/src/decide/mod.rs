@@ -7,5 +7,5 @@ mod reason;
 
 pub(crate) use filter::{filter, has_room, judge};
 pub(crate) use preempt::{Held, Victim, preempt};
-pub(crate) use prioritize::{best, rank, scores};
+pub(crate) use prioritize::{Rank, best, rank, scores};
 pub use reason::Reason;

@@ -6,13 +6,14 @@ use std::time::Instant;
 use migsaw::geometry::{Counts, Model, ProfileId};
 use migsaw::score::Worth;
 use migsaw_kube::scheduling::{Asks, Pod, Rollout};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::filter::has_room;
-use crate::fleet::{Fleet, Outlook, View};
+use crate::fleet::{Fleet, Outlook, Prospect, View};
 use crate::wire::MAX_SCORE;
 
 /// How good a node is for a pod; less is better. What matters first is written first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Rank {
     /// The plan puts the pod there.
     Planned(u64),
@@ -30,26 +31,27 @@ pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, names: impl Iterator<Item = &'n
     let outlook = fleet.outlook();
     let demand = format!("{}/{}", pod.namespace, pod.demand);
     let planned = outlook.plan.as_ref().and_then(|plan| plan.on(&demand));
+    let mut known = fleet.ranks.recall(&Prospect { asks: pod.asks.clone(), outlook: Arc::clone(&outlook) });
     let mut measures = Measures { asks: &pod.asks, outlook: &outlook, known: Vec::new() };
     let ranked = names.map(|name| {
         let Some(cell) = directory.get(name) else { return Rank::Unknown };
-        let claimed = cell.claimed.expected_beside(&pod.uid, now);
+        let claimed = cell.claimed.by_others(&pod.uid, now);
+        let expected = cell.claimed.expected_beside(&pod.uid, now);
         let planned = planned.and_then(|on| on.get(name)).copied().unwrap_or(0);
         let coming = if planned > 0 { cell.claimed.pods_of(&demand, &pod.uid, now) } else { 0 };
-        let view = cell.view();
-        // Filter keeps no such node; but it may have failed, and the scheduler have been told to do without.
-        if !has_room(&view, &pod.asks, &cell.claimed.by_others(&pod.uid, now)) {
-            return Rank::Unknown;
-        }
-        let loss = measures.loss(&view, &claimed);
-        let is_planned = || planned > 0 && view.pods_of(&demand) + coming < planned;
-        match view.node.rollout {
-            Some(Rollout::Now | Rollout::Later) => Rank::Leaving(loss),
-            None if is_planned() => Rank::Planned(loss),
-            None => Rank::Loses(loss),
+        let rank = if claimed.is_empty() && expected.is_empty() {
+            known.of(cell, |view| measures.rank(view, &[], &[]))
+        } else {
+            measures.rank(&cell.view(), &claimed, &expected)
+        };
+        match rank {
+            Rank::Loses(loss) if planned > 0 && cell.view().pods_of(&demand) + coming < planned => Rank::Planned(loss),
+            rank => rank,
         }
     });
-    ranked.collect()
+    let ranks = ranked.collect();
+    known.keep();
+    ranks
 }
 
 /// What a request comes to on each kind of GPUs, found once for all nodes that have them.
@@ -63,6 +65,19 @@ struct Measures<'a> {
 type Kind = (*const Model, Option<ProfileId>);
 
 impl Measures<'_> {
+    /// The rank of a node, whatever is planned there.
+    fn rank(&mut self, view: &View, claimed: &[Arc<Asks>], expected: &[Arc<Asks>]) -> Rank {
+        // Filter keeps no such node; but it may have failed, and the scheduler have been told to do without.
+        if !has_room(view, self.asks, claimed) {
+            return Rank::Unknown;
+        }
+        let loss = self.loss(view, expected);
+        match view.node.rollout {
+            Some(Rollout::Now | Rollout::Later) => Rank::Leaving(loss),
+            None => Rank::Loses(loss),
+        }
+    }
+
     /// What of a node's worth the pod takes beside those that are expected there.
     fn loss(&mut self, view: &View, expected: &[Arc<Asks>]) -> u64 {
         let measured = self.on(view).zip(view.state(expected));
@@ -91,16 +106,13 @@ pub(crate) fn best<'n>(ranks: &[Rank], names: impl Iterator<Item = &'n str>) -> 
 /// scheduler adds scores up with those of its own. The best score is for one node alone; between equal ones the
 /// scheduler would draw lots, and pods that come together would be spread.
 pub(crate) fn scores(ranks: &[Rank], best: Option<usize>) -> Vec<i64> {
-    let mut order: Vec<(Rank, usize)> = ranks.iter().enumerate().map(|(place, rank)| (*rank, place)).collect();
-    order.sort_unstable();
-    let different = order.chunk_by(|(a, _), (b, _)| a == b);
-    let steps = i64::try_from(different.clone().count().saturating_sub(1)).unwrap_or(i64::MAX).max(1);
-    let mut scores = vec![0; ranks.len()];
-    for (step, equal) in (0..).zip(different) {
-        for (_, place) in equal {
-            scores[*place] = (MAX_SCORE - 1) * (steps - step) / steps;
-        }
-    }
+    let different: FxHashSet<Rank> = ranks.iter().copied().collect();
+    let mut different: Vec<Rank> = different.into_iter().collect();
+    different.sort_unstable();
+    let steps = i64::try_from(different.len().saturating_sub(1)).unwrap_or(i64::MAX).max(1);
+    let score = |step| (MAX_SCORE - 1) * (steps - step) / steps;
+    let score_of: FxHashMap<Rank, i64> = different.into_iter().zip((0..).map(score)).collect();
+    let mut scores: Vec<i64> = ranks.iter().map(|rank| score_of[rank]).collect();
     if let Some(best) = best {
         scores[best] = MAX_SCORE;
     }

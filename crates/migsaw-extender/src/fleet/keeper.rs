@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
 use migsaw::geometry::{Catalog, Model};
 use migsaw::score::Mix;
 use migsaw_kube::scheduling::{Asks, Change, Node, NodeReader, Pod};
 
 use super::outlook::{Assignments, Outlook, PlanError};
 use super::view::{Holder, View};
-use super::{Cell, Cells, Fleet, claims};
+use super::{Cell, Cells, Fleet};
 
 /// Keeps a [`Fleet`] as the cluster is.
 #[derive(Debug)]
@@ -25,6 +24,10 @@ pub struct Keeper {
     /// What pods ask for, each thing once, and how many do.
     asks: HashMap<Arc<Asks>, u64>,
     plan: Option<Arc<Assignments>>,
+    /// How many views were shown.
+    shown: u64,
+    /// Places of nodes that are gone.
+    free_places: Vec<usize>,
     /// Whether the outlook is another by now.
     is_outdated: bool,
     are_nodes_listed: bool,
@@ -61,6 +64,8 @@ impl Keeper {
             on_node: HashMap::new(),
             asks: HashMap::new(),
             plan: None,
+            shown: 0,
+            free_places: Vec::new(),
             is_outdated: true,
             are_nodes_listed: false,
             are_pods_listed: false,
@@ -154,7 +159,8 @@ impl Keeper {
         if self.nodes.len() < before {
             self.is_outdated = true;
             let mut cells = Cells::clone(&self.fleet.nodes.load());
-            cells.retain(|name, _| self.nodes.contains_key(name));
+            let gone = cells.extract_if(|name, _| !self.nodes.contains_key(name));
+            self.free_places.extend(gone.map(|(_, cell)| cell.place));
             self.fleet.nodes.store(Arc::new(cells));
         }
     }
@@ -250,27 +256,30 @@ impl Keeper {
     }
 
     /// Shows a node as it is now, once all nodes and pods have been listed.
-    fn publish(&self, name: &str) {
+    fn publish(&mut self, name: &str) {
         let Some(view) = self.view(name).filter(|_| self.known().is_all) else { return };
-        let cells = self.fleet.nodes.load();
+        self.shown += 1;
+        let cells = self.fleet.nodes.load_full();
         if let Some(cell) = cells.get(name) {
-            cell.view.store(Arc::new(view));
+            cell.show(view, self.shown);
             return;
         }
+        // Without a free place, the nodes have the first ones.
+        let place = self.free_places.pop().unwrap_or(cells.len());
         let mut more = Cells::clone(&cells);
-        more.extend(self.cell(name, view));
+        more.insert(Arc::from(name), Arc::new(Cell::new(place, view, self.shown)));
         self.fleet.nodes.store(Arc::new(more));
     }
 
-    fn publish_all(&self) {
-        let cells = self.nodes.keys().filter_map(|name| self.cell(name, self.view(name)?));
-        self.fleet.nodes.store(Arc::new(cells.collect()));
-    }
-
-    fn cell(&self, name: &str, view: View) -> Option<(Arc<str>, Arc<Cell>)> {
-        let (name, _) = self.nodes.get_key_value(name)?;
-        let claimed = claims::Claimed::default();
-        let cell = Cell { view: ArcSwap::from_pointee(view), claimed };
-        Some((Arc::clone(name), Arc::new(cell)))
+    fn publish_all(&mut self) {
+        let views: Vec<(Arc<str>, View)> =
+            self.nodes.keys().filter_map(|name| Some((Arc::clone(name), self.view(name)?))).collect();
+        let mut cells = Cells::default();
+        for (place, (name, view)) in views.into_iter().enumerate() {
+            self.shown += 1;
+            cells.insert(name, Arc::new(Cell::new(place, view, self.shown)));
+        }
+        self.free_places.clear();
+        self.fleet.nodes.store(Arc::new(cells));
     }
 }

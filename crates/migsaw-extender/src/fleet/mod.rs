@@ -6,20 +6,24 @@
 
 mod claims;
 mod keeper;
+mod memo;
 mod outlook;
 mod seen;
 mod view;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use migsaw::demand::NodeSelector;
 use migsaw_kube::scheduling::Asks;
 use rustc_hash::FxHashMap;
 
-use crate::decide;
+use crate::decide::{self, Rank, Reason};
 
 pub use claims::Claims;
 pub use keeper::{Keeper, Known};
+use memo::Memo;
 pub use outlook::{Assignments, Outlook, PlanError};
 pub(crate) use view::GPU;
 pub use view::{Holder, View};
@@ -33,6 +37,23 @@ pub struct Fleet {
     pub claims: Claims,
     /// Pods that were seen on a node lately.
     seen: seen::Seen,
+    /// What `filter` found, for nodes on which nobody has a firm claim.
+    pub(crate) verdicts: Memo<(Asks, NodeSelector), Result<(), Reason>>,
+    /// What `prioritize` found, for nodes on which nobody has a claim and whatever is planned there.
+    pub(crate) ranks: Memo<Prospect, Rank>,
+}
+
+/// What a place is measured by: what a pod asks for, and what is still to come.
+#[derive(Debug, Clone)]
+pub(crate) struct Prospect {
+    pub(crate) asks: Asks,
+    pub(crate) outlook: Arc<Outlook>,
+}
+
+impl PartialEq for Prospect {
+    fn eq(&self, other: &Prospect) -> bool {
+        self.asks == other.asks && Arc::ptr_eq(&self.outlook, &other.outlook)
+    }
 }
 
 /// The nodes by name. Names come from the API server, so that nobody chooses them to collide.
@@ -41,6 +62,10 @@ type Cells = FxHashMap<Arc<str>, Arc<Cell>>;
 /// A node.
 #[derive(Debug)]
 pub(crate) struct Cell {
+    /// Its place in tables; no other node has it while this one is there.
+    place: usize,
+    /// The number of its view, which no view of any node had before.
+    version: AtomicU64,
     view: ArcSwap<View>,
     pub(crate) claimed: claims::Claimed,
 }
@@ -93,6 +118,21 @@ impl Directory {
 }
 
 impl Cell {
+    fn new(place: usize, view: View, version: u64) -> Cell {
+        let (view, version) = (ArcSwap::from_pointee(view), AtomicU64::new(version));
+        Cell { place, version, view, claimed: claims::Claimed::default() }
+    }
+
+    /// Shows another view. Who reads the version and then the view has that view or a later one.
+    fn show(&self, view: View, version: u64) {
+        self.view.store(Arc::new(view));
+        self.version.store(version, Ordering::Release);
+    }
+
+    fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
     /// What is on the node. Whoever looks at claims as well has to look at them first: a claim ends when the view
     /// counts its pod, never before.
     pub(crate) fn view(&self) -> arc_swap::Guard<Arc<View>> {

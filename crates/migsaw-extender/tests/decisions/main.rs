@@ -11,5 +11,6 @@ mod planned;
 mod pods;
 mod preempt;
 mod prioritize;
+mod remembered;
 mod smallest;
 mod together;
