@@ -10,6 +10,7 @@ pub mod geometry;
 pub mod plan;
 pub mod present;
 pub mod problem;
+pub mod robust;
 pub mod rollout;
 pub mod score;
 pub mod whatif;

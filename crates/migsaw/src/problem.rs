@@ -9,6 +9,7 @@ use crate::budget::Budget;
 use crate::demand::{Demand, Request};
 use crate::fleet::{Fleet, GpuState, NodeNames, Pool};
 use crate::present::Running;
+use crate::robust::Scenario;
 
 /// Most nodes a pool may have.
 pub const MAX_NODES: u32 = 10_000_000;
@@ -28,6 +29,8 @@ pub struct Problem {
     pub demands: Vec<Demand>,
     /// How many units may be down at one time.
     pub budgets: Vec<Budget>,
+    /// What may be asked for instead, of which one layout is to serve any.
+    pub scenarios: Vec<Scenario>,
 }
 
 /// Which part of a problem an [`InputProblem`] is about.

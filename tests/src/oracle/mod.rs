@@ -11,6 +11,7 @@
 mod capability;
 mod node;
 mod present;
+mod robust;
 mod serve;
 mod table;
 
@@ -27,6 +28,7 @@ use table::{Goal, Table};
 pub const MAX_GPUS: u64 = 4;
 
 pub use present::optimum_beside_present;
+pub use robust::{Scenarios, Values};
 
 /// Which instances a plan may add to a GPU of a node with strategy `mixed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

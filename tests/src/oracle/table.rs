@@ -49,7 +49,7 @@ impl Table {
 }
 
 /// Whether each byte is at most the other's. Bytes are below 128.
-fn is_within(a: Vector, b: Vector) -> bool {
+pub(super) fn is_within(a: Vector, b: Vector) -> bool {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     ((b | HIGH) - a) & HIGH == HIGH
 }
@@ -59,12 +59,12 @@ pub(super) fn at(demand: usize, units: u64) -> Vector {
     units << (8 * demand)
 }
 
-fn counts(facts: &Facts<'_>) -> Vector {
+pub(super) fn counts(facts: &Facts<'_>) -> Vector {
     facts.counts().enumerate().map(|(demand, count)| at(demand, count)).sum()
 }
 
 /// Byte by byte the smaller one.
-fn smaller(a: Vector, b: Vector) -> Vector {
+pub(super) fn smaller(a: Vector, b: Vector) -> Vector {
     let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
     let mut both = [0; 8];
     for (i, byte) in both.iter_mut().enumerate() {
@@ -73,7 +73,7 @@ fn smaller(a: Vector, b: Vector) -> Vector {
     Vector::from_le_bytes(both)
 }
 
-fn by_level(facts: &Facts<'_>, vector: Vector) -> Vec<i64> {
+pub(super) fn by_level(facts: &Facts<'_>, vector: Vector) -> Vec<i64> {
     let mut served = vec![0; facts.levels.len()];
     for (&level, &units) in facts.level_of.iter().zip(&vector.to_le_bytes()) {
         served[level] += i64::from(units);

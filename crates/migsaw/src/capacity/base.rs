@@ -99,7 +99,7 @@ fn running(problem: &Problem) -> BTreeMap<usize, u64> {
 }
 
 /// Anywhere, whatever taints there are: reports mark the pools that have some.
-pub(super) fn anywhere(pool: Option<&Pool>) -> Eligibility {
+pub(crate) fn anywhere(pool: Option<&Pool>) -> Eligibility {
     let tolerations = vec![Toleration { key: None, value: None, effect: None }];
     Eligibility { pools: pool.map(|pool| vec![pool.name.clone()]), tolerations, ..Eligibility::default() }
 }

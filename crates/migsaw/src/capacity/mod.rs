@@ -26,7 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod base;
+pub(crate) mod base;
 mod limit;
 mod mix;
 mod rows;
@@ -282,14 +282,14 @@ impl Asker<'_> {
 }
 
 /// Part of a budget: one question that is hard leaves time for the others.
-struct Share<'a> {
+pub(crate) struct Share<'a> {
     all: &'a dyn Budget,
     kept: Duration,
 }
 
 impl<'a> Share<'a> {
     /// One of so many parts of what is left.
-    fn of(all: &'a dyn Budget, parts: u32) -> Share<'a> {
+    pub(crate) fn of(all: &'a dyn Budget, parts: u32) -> Share<'a> {
         let left = all.remaining();
         let kept = if left == Duration::MAX { Duration::ZERO } else { left.saturating_sub(left / parts.max(1)) };
         Share { all, kept }

@@ -26,6 +26,7 @@ mod search;
 mod solver;
 mod templates;
 mod tiers;
+mod two_stage;
 
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ pub use curve::{CurvePoint, curve};
 pub use formulation::Formulation;
 pub use outcome::{GpuShare, GpuTarget, Plan, PlannedNodes, Serving, Status, Tier, TierName, Unserved, UnservedCode};
 pub use solver::Backend;
+pub(crate) use two_stage::{Known, Stage, two_stage};
 
 use crate::problem::{InputProblem, Problem, Subject};
 

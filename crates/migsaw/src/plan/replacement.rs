@@ -18,10 +18,15 @@ pub(super) struct Replacements {
 }
 
 impl Replacements {
+    /// Nothing replaces anything.
+    pub(super) fn none() -> Replacements {
+        Replacements { boards: Vec::new() }
+    }
+
     /// `undecided` are GPUs besides, by board.
     pub(super) fn of(cell: &Cell, undecided: &[Undecided]) -> Replacements {
         if !cell.is_pooled || cell.strategy == Strategy::Single {
-            return Replacements { boards: Vec::new() };
+            return Replacements::none();
         }
         let nothing = Undecided::default();
         let boards = cell.boards.iter().enumerate().map(|(board, stock)| {

@@ -3,8 +3,8 @@
 use super::{Capacity, CellBuilder, CellVars, FixedVars, Uniform, Use, added_when_uniform};
 use crate::geometry::{Capability, Counts, ProfileName};
 use crate::plan::cell::{BoardStock, Part};
-use crate::plan::formulation::{Column, Formulation, Undecided, choices_for_one_gpu, used_as_it_is};
-use crate::plan::program::{Role, Sum};
+use crate::plan::formulation::{BoardVars, Column, Formulation, Undecided, choices_for_one_gpu, used_as_it_is};
+use crate::plan::program::{Role, Sum, Var};
 
 impl CellBuilder<'_> {
     pub(super) fn mixed(&mut self, formulation: Formulation) -> CellVars {
@@ -18,23 +18,37 @@ impl CellBuilder<'_> {
             vars.push(formulation.describe(self.program, stock, undecided, &wanted, &bundles[board]));
             self.count_cut(board, vars[board].cut, undecided);
         }
-        let uses: Vec<Vec<Use>> = (0..self.cell.members.len()).map(|member| self.uses(member, &bundles)).collect();
+        let capacity = Capacity::Mixed { boards: vars, bundles };
+        let uses = self.serve(&capacity);
+        CellVars { capacity, uses }
+    }
+
+    /// How the units of the flows are served with this capacity, by member.
+    pub(super) fn serve(&mut self, capacity: &Capacity) -> Vec<Vec<Use>> {
+        match capacity {
+            Capacity::Mixed { boards, bundles } => self.serve_mixed(boards, bundles),
+            Capacity::Single { names, off, fixed, bundles } => self.serve_single(names, *off, fixed, bundles),
+        }
+    }
+
+    fn serve_mixed(&mut self, vars: &[BoardVars], bundles: &[Vec<Counts>]) -> Vec<Vec<Use>> {
+        let uses: Vec<Vec<Use>> = (0..self.cell.members.len()).map(|member| self.uses(member, bundles)).collect();
         for (member, uses) in self.cell.members.iter().zip(&uses) {
-            self.limit_by_instances(uses, member.weight, &bundles, |board, profile| match vars[board].total[profile] {
+            self.limit_by_instances(uses, member.weight, bundles, |board, profile| match vars[board].total[profile] {
                 Some(var) => Sum::of([(var, 1)]),
                 None => Sum::new(),
             });
-            self.limit_by_bundles(uses, &bundles, |board| vars[board].columns.iter().flatten().collect());
+            self.limit_by_bundles(uses, bundles, |board| vars[board].columns.iter().flatten().collect());
             let mut whole = self.whole_gpus(uses, member.weight);
             self.count_turned_off(&whole);
-            for board in &vars {
+            for board in vars {
                 whole.add_term(board.cut, member.weight);
             }
             whole += &self.undecided.off.negated();
             self.undecided.boards.iter().for_each(|board| whole += &board.opened.negated());
             self.program.at_most(whole, (self.idle_gpus() + self.off_gpus()) * member.weight);
         }
-        CellVars { capacity: Capacity::Mixed { boards: vars, bundles }, uses }
+        uses
     }
 
     /// On single-strategy nodes everything goes by the name a whole node has.
@@ -63,16 +77,29 @@ impl CellBuilder<'_> {
             idle.for_each(|uniform| self.cut_anew.add_term(uniform.nodes, self.weight()));
         }
         let fixed: Vec<FixedVars> = (0..cell.boards.len()).map(|board| self.fixed(board, &bundles[board])).collect();
-        let uses: Vec<Vec<Use>> = (0..cell.members.len()).map(|member| self.uses(member, &bundles)).collect();
+        let capacity = Capacity::Single { names, off, fixed, bundles };
+        let uses = self.serve(&capacity);
+        CellVars { capacity, uses }
+    }
+
+    fn serve_single(
+        &mut self,
+        names: &[Uniform],
+        off: Var,
+        fixed: &[FixedVars],
+        bundles: &[Vec<Counts>],
+    ) -> Vec<Vec<Use>> {
+        let cell = self.cell;
+        let uses: Vec<Vec<Use>> = (0..cell.members.len()).map(|member| self.uses(member, bundles)).collect();
         for (member, uses) in cell.members.iter().zip(&uses) {
-            self.limit_by_instances(uses, member.weight, &bundles, |board, profile| {
+            self.limit_by_instances(uses, member.weight, bundles, |board, profile| {
                 let stock = &cell.boards[board];
                 let per_node = added_when_uniform(stock, profile) / cell.nodes.max(1);
                 let is_it = |name: &ProfileName| stock.model.profile(name).is_some_and(|id| id.index() == profile);
                 let cut = names.iter().filter(|uniform| is_it(&uniform.name)).map(|uniform| (uniform.nodes, per_node));
                 Sum::of(cut.chain(fixed[board].used.get(profile).copied().flatten().map(|used| (used, 1))))
             });
-            self.limit_by_bundles(uses, &bundles, |board| {
+            self.limit_by_bundles(uses, bundles, |board| {
                 names.iter().flat_map(|u| &u.columns[board]).chain(&fixed[board].columns).collect()
             });
             let mut whole = self.whole_gpus(uses, member.weight);
@@ -80,8 +107,7 @@ impl CellBuilder<'_> {
             whole += &self.undecided.off.negated();
             self.program.at_most(whole, self.off_gpus() * member.weight);
         }
-        let fixed = fixed.into_iter().map(|fixed| fixed.columns).collect();
-        CellVars { capacity: Capacity::Single { names, fixed, bundles }, uses }
+        uses
     }
 
     /// Nodes of one name, and how their GPUs are shared by instances that must be together.

@@ -22,9 +22,11 @@ mod limits;
 mod objectives;
 mod uses;
 
+use std::collections::BTreeMap;
+
 use crate::fleet::Strategy;
 use crate::geometry::{Counts, ProfileName};
-use crate::plan::cell::{BoardStock, Capabilities, Cell};
+use crate::plan::cell::{BoardStock, Capabilities, Cell, Member};
 use crate::plan::compile::{Compiled, Kind, Offer, Shape};
 use crate::plan::formulation::{BoardVars, Column, Formulation};
 use crate::plan::keep::{Counted, Groups, PoolVars, PresentVars};
@@ -55,14 +57,14 @@ pub(in crate::plan) struct CellVars {
 pub(in crate::plan) enum Capacity {
     /// With, by board, the sets of instances that must share a GPU.
     Mixed { boards: Vec<BoardVars>, bundles: Vec<Vec<Counts>> },
-    /// With, by board, how GPUs are shared that stay cut as they are.
-    Single { names: Vec<Uniform>, fixed: Vec<Vec<Column>>, bundles: Vec<Vec<Counts>> },
+    /// With the nodes that have MIG off and, by board, how GPUs are used that stay cut as they are.
+    Single { names: Vec<Uniform>, off: Var, fixed: Vec<FixedVars>, bundles: Vec<Vec<Counts>> },
 }
 
 /// Instances used of GPUs that stay cut as they are, by profile, and how the GPUs are shared.
-struct FixedVars {
+pub(in crate::plan) struct FixedVars {
     used: Vec<Option<Var>>,
-    columns: Vec<Column>,
+    pub(in crate::plan) columns: Vec<Column>,
 }
 
 /// Nodes all of whose GPUs carry instances of one name.
@@ -189,35 +191,38 @@ impl FleetProgram {
                 }
                 builder.add_cost(&built, &mut cost);
                 builder.add_spare(&built, &mut spare);
-                for (member, uses) in cell.members.iter().zip(&built.uses) {
-                    for u in uses {
-                        totals[u.flow] += &u.units.times(u.factor(member.weight));
-                    }
-                }
+                add_units(&cell.members, &built.uses, &mut totals);
                 built
             })
             .collect();
-        let mut served = Vec::new();
-        for (flow, (asked, mut total)) in asked.iter().zip(totals).enumerate() {
-            let can_be_served = !total.is_empty();
-            let level_var = |&count: &i64| (count > 0 && can_be_served).then(|| program.add(count, Role::Flow));
-            let vars: Vec<Option<Var>> = asked.iter().map(level_var).collect();
-            for var in vars.iter().flatten() {
-                total.add_term(*var, -1);
-            }
-            program.equal(total, 0);
-            for (level, var) in vars.iter().enumerate() {
-                if let Some(kept) = present.kept.get(&(flow, level)) {
-                    program.at_most(kept.clone() + &Sum::of(var.map(|var| (var, -1))), 0);
-                }
-            }
-            served.push(vars);
-        }
+        let served = served_vars(&mut program, asked, totals, &present.kept);
         if let Some(most) = compiled.decisions.most_cut {
             program.at_most(cut_anew.clone(), most);
         }
         present.cut_anew = cut_anew;
         FleetProgram { program, cells: vars, served, cost, spare, present }
+    }
+
+    /// Serves the demand of another problem as well, of the same fleet, from the same instances and GPUs, as if it
+    /// came at another time. Gives the units served, by flow and level.
+    pub(in crate::plan) fn serve_also(&mut self, compiled: &Compiled<'_>, cells: &[Cell]) -> Vec<Vec<Option<Var>>> {
+        let nothing = PoolVars::default();
+        let mut totals = vec![Sum::new(); compiled.flows.len()];
+        for (cell, vars) in cells.iter().zip(&self.cells) {
+            let mut builder = CellBuilder {
+                compiled,
+                cell,
+                undecided: &nothing,
+                // What is exchanged for one problem may be what another one needs.
+                replacements: Replacements::none(),
+                program: &mut self.program,
+                cut_anew: Sum::new(),
+                counted: Counted::default(),
+            };
+            let uses = builder.serve(&vars.capacity);
+            add_units(&cell.members, &uses, &mut totals);
+        }
+        served_vars(&mut self.program, &compiled.asked(), totals, &BTreeMap::new())
     }
 
     /// Units served at a level.
@@ -229,6 +234,41 @@ impl FleetProgram {
     pub(in crate::plan) fn served(&self, values: &[i64]) -> Vec<Vec<i64>> {
         self.served.iter().map(|levels| levels.iter().map(|var| var.map_or(0, |var| values[var.0])).collect()).collect()
     }
+}
+
+/// Adds the units served in a cell, by flow.
+fn add_units(members: &[Member], uses: &[Vec<Use>], totals: &mut [Sum]) {
+    for (member, uses) in members.iter().zip(uses) {
+        for u in uses {
+            totals[u.flow] += &u.units.times(u.factor(member.weight));
+        }
+    }
+}
+
+/// The units served of each flow at each level, which together are `totals`. `kept` are those that are served anyway.
+fn served_vars(
+    program: &mut Program,
+    asked: &[Vec<i64>],
+    totals: Vec<Sum>,
+    kept: &BTreeMap<(usize, usize), Sum>,
+) -> Vec<Vec<Option<Var>>> {
+    let mut served = Vec::new();
+    for (flow, (asked, mut total)) in asked.iter().zip(totals).enumerate() {
+        let can_be_served = !total.is_empty();
+        let level_var = |&count: &i64| (count > 0 && can_be_served).then(|| program.add(count, Role::Flow));
+        let vars: Vec<Option<Var>> = asked.iter().map(level_var).collect();
+        for var in vars.iter().flatten() {
+            total.add_term(*var, -1);
+        }
+        program.equal(total, 0);
+        for (level, var) in vars.iter().enumerate() {
+            if let Some(kept) = kept.get(&(flow, level)) {
+                program.at_most(kept.clone() + &Sum::of(var.map(|var| (var, -1))), 0);
+            }
+        }
+        served.push(vars);
+    }
+    served
 }
 
 struct CellBuilder<'a> {

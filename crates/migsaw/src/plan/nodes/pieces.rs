@@ -18,7 +18,7 @@ pub(super) fn pieces(cell: &Cell, vars: &CellVars, values: &[i64]) -> Option<Vec
         Capacity::Single { names, fixed, .. } => {
             let fixed = cell.boards.iter().zip(fixed);
             let mut boards: Vec<Vec<Piece>> =
-                fixed.map(|(stock, columns)| fixed_pieces(stock, columns, values)).collect();
+                fixed.map(|(stock, fixed)| fixed_pieces(stock, &fixed.columns, values)).collect();
             for uniform in names {
                 let nodes = values[uniform.nodes.0];
                 let columns = uniform.columns.iter();
