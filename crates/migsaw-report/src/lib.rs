@@ -12,6 +12,7 @@
 //!   [`simulation::pictures`] as SVG;
 //! - [`capacity`]: how much more fits, as text, CSV and Markdown;
 //! - [`whatif`]: the same before and after changes;
+//! - [`robust`]: one layout for several scenarios, with what it serves in each;
 //! - [`buy`]: what is to be bought, model by model;
 //! - [`violations::text`]: what the checker found.
 //!
@@ -23,6 +24,7 @@ pub mod capacity;
 pub mod diff;
 pub mod geometry;
 pub mod plan;
+pub mod robust;
 pub mod rollout;
 pub mod simulation;
 pub mod violations;

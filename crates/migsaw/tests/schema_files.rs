@@ -68,6 +68,11 @@ fn buy_schema_is_current() {
 }
 
 #[test]
+fn robust_schema_is_current() {
+    check("robust.json", schema::robust());
+}
+
+#[test]
 fn everything_is_described() {
     let outputs = [
         schema::plan(),
@@ -78,6 +83,7 @@ fn everything_is_described() {
         schema::capacity(),
         schema::whatif(),
         schema::buy(),
+        schema::robust(),
         schema::simulation(),
     ];
     for schema in [schema::scenario()].into_iter().chain(outputs) {

@@ -13,6 +13,7 @@ mod geometry;
 mod plan;
 mod planning;
 mod problem;
+mod robust;
 mod rollout;
 mod serve;
 mod simulate;
@@ -39,6 +40,7 @@ pub(crate) use geometry::{GeometryCommand, ModelArgs};
 pub(crate) use plan::PlanArgs;
 pub(crate) use planning::{MovingArgs, PlanningArgs, TargetArgs};
 pub(crate) use problem::{AccessArgs, ClusterArgs, GeometryArgs, ProblemArgs};
+pub(crate) use robust::RobustArgs;
 pub(crate) use rollout::RolloutArgs;
 pub(crate) use serve::{LogFormat, ServeArgs};
 pub(crate) use simulate::{Cut, Law, MOST_PODS, SimulateArgs, Wait};
@@ -98,6 +100,8 @@ pub(crate) enum Command {
     WhatIf(Box<WhatIfArgs>),
     /// Tell how many nodes must be bought for a target, model by model
     Buy(Box<BuyArgs>),
+    /// Find one layout that serves several scenarios best, on average or at worst
+    Robust(Box<RobustArgs>),
     /// Carry a plan out on the live cluster, in waves, resumable
     Apply(ApplyArgs),
     /// Take back what an apply has left half-done
@@ -170,6 +174,8 @@ pub(crate) enum SchemaOf {
     WhatIf,
     /// What `migsaw buy -o json` writes.
     Buy,
+    /// What `migsaw robust -o json` writes.
+    Robust,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.
@@ -179,6 +185,7 @@ pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
         .mut_subcommand("apply", of_the_live_cluster)
         .mut_subcommand("capacity", |capacity| capacity.mut_arg("running", |arg| arg.hide(true)))
         .mut_subcommand("whatif", |whatif| whatif.mut_arg("running", |arg| arg.hide(true)))
+        .mut_subcommand("robust", |robust| WHAT_RUNS.iter().fold(robust, |robust, id| robust.mut_arg(id, |arg| arg.hide(true))))
         .mut_subcommand("buy", |buy| WHAT_RUNS.iter().fold(buy, |buy, id| buy.mut_arg(id, |arg| arg.hide(true))))
         // It has nothing to do with the operator.
         .mut_subcommand("serve", |serve| serve.mut_arg("operator_namespace", |arg| arg.hide(true)));
@@ -194,7 +201,7 @@ pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
     command
 }
 
-/// What is said of what runs, which does not count for what is to be bought.
+/// What is said of what runs, which does not count for what is to be bought, or may come.
 const WHAT_RUNS: [&str; 4] = ["running", "dcgm", "keep_priority", "ignore_running"];
 
 /// Without what says where the fleet comes from, or that nothing runs on it: it is the live cluster, as it is.

@@ -13,6 +13,7 @@ mod doctor;
 mod geometry;
 mod plan;
 mod problem;
+mod robust;
 mod rollout;
 mod schema;
 mod serve;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::Capacity(args) => capacity::run(*args, io),
         Command::WhatIf(args) => whatif::run(*args, io),
         Command::Buy(args) => buy::run(*args, io),
+        Command::Robust(args) => robust::run(*args, io),
         Command::Apply(args) => apply::run(args, io),
         Command::Abort(args) => abort::run(&args, io),
         Command::Serve(args) => serve::run(&args, io),

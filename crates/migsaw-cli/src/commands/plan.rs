@@ -162,7 +162,8 @@ fn curve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> 
     Ok(Answer::yes_if(points.last().is_some_and(|best| best.served() == asked)))
 }
 
-fn write_files(folder: &Path, problem: &Problem, plan: &Plan, io: &mut Io<'_>) -> Result<()> {
+/// Writes what a plan makes of the nodes, and how to apply it.
+pub(super) fn write_files(folder: &Path, problem: &Problem, plan: &Plan, io: &mut Io<'_>) -> Result<()> {
     let config = plan_config(problem, plan, Some(&Catalog::builtin()));
     let config_map = ConfigMap::new(config);
     let manifest =

@@ -19,6 +19,7 @@ pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
         SchemaOf::Capacity => schema::capacity(),
         SchemaOf::WhatIf => schema::whatif(),
         SchemaOf::Buy => schema::buy(),
+        SchemaOf::Robust => schema::robust(),
     };
     output::document(io, schema, Format::Json)?;
     Ok(Answer::Yes)

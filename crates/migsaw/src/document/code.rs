@@ -44,6 +44,10 @@ codes! {
     EXCLUSIVE_FIELDS = "exclusive-fields";
     /// A name that cannot be one.
     INVALID_NAME = "invalid-name";
+    /// A weight that is none.
+    INVALID_WEIGHT = "invalid-weight";
+    /// A change of a count that is none.
+    INVALID_SCALING = "invalid-scaling";
     /// A price that is none.
     INVALID_PRICE = "invalid-price";
     /// An amount of memory that is none.

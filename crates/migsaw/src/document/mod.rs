@@ -40,6 +40,7 @@ mod names;
 mod node;
 mod path;
 pub mod plan;
+pub mod robust;
 mod quantity;
 pub mod rollout;
 pub mod scenario;

@@ -12,6 +12,7 @@ use super::capacity::CapacityDocument;
 use super::curve::CurveDocument;
 use super::diff::DiffDocument;
 use super::plan::PlanDocument;
+use super::robust::RobustDocument;
 use super::rollout::RolloutDocument;
 use super::scenario::ScenarioDocument;
 use super::simulation::SimulationDocument;
@@ -49,6 +50,8 @@ schemas! {
     whatif: WhatIfDocument;
     /// The JSON schema of what is to be bought.
     buy: BuyDocument;
+    /// The JSON schema of one layout for several scenarios.
+    robust: RobustDocument;
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {

@@ -359,15 +359,8 @@ impl Asker<'_> {
         self.in_order(levels.map(|level| of(&tried.served, level)))
     }
 
-    /// The average of a priority, times the sum of the weights.
     fn average(&self, served: &[Vec<u64>], level: usize) -> i64 {
-        let all = self.situations.iter().zip(served).zip(&self.weights);
-        let sum: i128 = all
-            .map(|((s, served), &weight)| {
-                i128::from(weight) * i128::from(by_priority(&s.problem, served, &self.priorities)[level])
-            })
-            .sum();
-        i64::try_from(sum).unwrap_or(i64::MAX)
+        average(&self.situations, served, self.priorities[level])
     }
 
     fn regret(&self, served: &[Vec<u64>], level: usize) -> i64 {
@@ -408,6 +401,11 @@ impl Robust {
         &self.choices[0]
     }
 
+    /// The average of a priority that a layout serves, times [`Robust::weights`].
+    pub fn average(&self, choice: &Choice, priority: i32) -> i64 {
+        average(&self.situations, &choice.served, priority)
+    }
+
     /// Whether no layout is better, and no scenario's own plan serves more than is said.
     pub fn is_proven(&self) -> bool {
         self.tiers.iter().all(|tier| tier.value == tier.bound)
@@ -426,6 +424,16 @@ impl Choice {
     pub fn regret(&self, situations: &[Situation], priority: i32) -> i64 {
         regret(situations, &self.served, priority)
     }
+}
+
+/// The average of a priority, times the sum of the weights as whole numbers.
+fn average(situations: &[Situation], served: &[Vec<u64>], priority: i32) -> i64 {
+    let weights = scenario::whole(&situations.iter().map(|situation| situation.weight).collect::<Vec<_>>());
+    let of = |((s, served), weight): ((&Situation, &Vec<u64>), u64)| {
+        i128::from(weight) * i128::from(by_priority(&s.problem, served, &[priority])[0])
+    };
+    let sum: i128 = situations.iter().zip(served).zip(weights).map(of).sum();
+    i64::try_from(sum).unwrap_or(i64::MAX)
 }
 
 fn regret(situations: &[Situation], served: &[Vec<u64>], priority: i32) -> i64 {

@@ -31,6 +31,38 @@ pub struct ScenarioDocument {
     /// not moved; the steps of a rollout keep to the rest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disruption_budgets: Vec<BudgetForm>,
+    /// What may be asked for instead of `demand` as it stands: `migsaw robust` looks for the one layout that serves
+    /// all of these best. Nothing else looks at them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scenarios: Vec<ScenarioForm>,
+}
+
+/// Demand as it may be: that of the file, with other counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "DemandScenario")]
+pub struct ScenarioForm {
+    /// The name, unique among the scenarios.
+    pub name: String,
+    /// How much it counts beside the others, above 0; 1 if left out. Where all scenarios are called after percentiles
+    /// (`p50`, `p90`, `p99`) and none has a weight, each counts for what is nearer to it than to the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Decimal>,
+    /// Counts that differ, by the demand's name, with `NAMESPACE/` before it where the name alone leaves a doubt;
+    /// `all`, for all demands, comes first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, CountForm>,
+}
+
+/// How many units, or how many more or fewer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Count")]
+pub enum CountForm {
+    /// So many units.
+    Units(#[schemars(range(min = 0, max = 1_000_000_000))] u64),
+    /// A change of the demand's count: `+20%` or `-12.5%`, rounded up; or, in quotes, `+5` or `-5`.
+    Change(String),
 }
 
 /// How many pods of some demands together may be down at one time.

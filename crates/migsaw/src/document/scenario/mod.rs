@@ -16,6 +16,7 @@ mod pinned;
 mod pool;
 mod read;
 mod salvage;
+mod scenarios;
 mod selector;
 mod state;
 mod write;
@@ -24,8 +25,8 @@ mod write;
 mod tests;
 
 pub use form::{
-    AtLeastForm, BudgetForm, DemandForm, EffectForm, GpuForm, HeldForm, NodesForm, OperatorForm, PinnedForm, PodForm,
-    PoolForm, RecutForm, RequirementForm, ScenarioDocument, StateForm, StrategyForm, TaintForm, TermForm,
+    AtLeastForm, BudgetForm, CountForm, DemandForm, EffectForm, GpuForm, HeldForm, NodesForm, OperatorForm, PinnedForm, PodForm,
+    PoolForm, RecutForm, RequirementForm, ScenarioDocument, ScenarioForm, StateForm, StrategyForm, TaintForm, TermForm,
     TolerationForm, TolerationOperatorForm,
 };
 pub use read::parse;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
-use super::form::{BudgetForm, DemandForm, PoolForm, ScenarioDocument, StateForm};
+use super::form::{BudgetForm, DemandForm, PoolForm, ScenarioDocument, ScenarioForm, StateForm};
 use super::salvage::{Salvaged, salvage};
-use super::{budget, demand, pool, state};
+use super::{budget, demand, pool, scenarios, state};
 use crate::demand::{Demand, Request};
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::header;
@@ -60,8 +60,9 @@ fn convert(document: &Node, catalog: &Catalog) -> Result<Problem, Diagnostics> {
     let demands = items(document, &DEMANDS, &mut found);
     let states = items(document, &STATES, &mut found);
     let budgets = items(document, &BUDGETS, &mut found);
+    let scenarios = items(document, &SCENARIOS, &mut found);
     let fleet_is_whole = matches!(document.get("fleet").map(|node| &node.value), Some(Value::List(_)));
-    let items = Items { pools, demands, states, budgets };
+    let items = Items { pools, demands, states, budgets, scenarios };
     let problem = assemble(items, fleet_is_whole, catalog, &mut found);
     found.locate(document);
     found.into_result()?;
@@ -95,11 +96,17 @@ impl ScenarioDocument {
             namespace: form.namespace.clone(),
             form: Form::Right(form.clone()),
         });
+        let scenarios = self.scenarios.iter().map(|form| Item {
+            name: Some(form.name.clone()),
+            form: Form::Right(form.clone()),
+            namespace: None,
+        });
         let items = Items {
             pools: pools.collect(),
             demands: demands.collect(),
             states: states.collect(),
             budgets: budgets.collect(),
+            scenarios: scenarios.collect(),
         };
         let problem = assemble(items, true, catalog, &mut found);
         found.into_result()?;
@@ -113,6 +120,7 @@ struct Items {
     demands: Vec<Item<DemandForm>>,
     states: Vec<Item<StateForm>>,
     budgets: Vec<Item<BudgetForm>>,
+    scenarios: Vec<Item<ScenarioForm>>,
 }
 
 /// An item: its form if that is right, what is left of it if not, and the name in any case.
@@ -168,6 +176,8 @@ const BUDGETS: List = List {
     stand_ins: r#"{"name": "", "demands": [], "allowed": 0}"#,
     judged_last: None,
 };
+const SCENARIOS: List =
+    List { field: "scenarios", name: "name", stand_ins: r#"{"name": ""}"#, judged_last: None };
 
 /// The items of a list.
 fn items<T: DeserializeOwned>(document: &Node, list: &List, found: &mut Diagnostics) -> Vec<Item<T>> {
@@ -204,7 +214,7 @@ fn items<T: DeserializeOwned>(document: &Node, list: &List, found: &mut Diagnost
 /// Converts the items and judges the whole. What could not be converted takes part by its name, so that
 /// nothing is reported that only follows from another problem.
 fn assemble(
-    Items { pools, demands, states, budgets }: Items,
+    Items { pools, demands, states, budgets, scenarios }: Items,
     fleet_is_whole: bool,
     catalog: &Catalog,
     found: &mut Diagnostics,
@@ -248,6 +258,13 @@ fn assemble(
         }
         problem.budgets.push(converted.unwrap_or_else(|| budget::stand_in(item.name, item.namespace)));
     }
+    let demands_are_right = broken.is_empty();
+    for (index, item) in scenarios.into_iter().enumerate() {
+        let path = Path::root().key("scenarios").index(index);
+        let convert = |form: &ScenarioForm, found: &mut Diagnostics| scenarios::convert(form, &problem, &path, found);
+        let converted = item.form.convert(found, |form, found| convert(form, found).filter(|_| demands_are_right));
+        problem.scenarios.extend(converted);
+    }
     let pool_broken = broken.iter().any(|subject| matches!(subject, Subject::Pool(_)));
     for (subject, input) in problem.validate() {
         let follows_from_another = match &input {
@@ -266,6 +283,10 @@ fn assemble(
             };
             found.push(Diagnostic::new(input.code(), path, input.to_string()));
         }
+    }
+    // Only where all else is right is it known what they come to.
+    if found.iter().next().is_none() {
+        scenarios::check(&problem, found);
     }
     problem
 }

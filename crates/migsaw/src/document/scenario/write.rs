@@ -21,6 +21,7 @@ impl ScenarioDocument {
             demand: problem.demands.iter().map(demand_form).collect(),
             state: super::state::forms(problem),
             disruption_budgets: super::budget::forms(problem),
+            scenarios: super::scenarios::forms(problem),
         }
     }
 
