@@ -15,9 +15,8 @@ const FLAT: Size = Size { gpus: 3, gpus_per_node: 2, demands: 3, units: 6, node_
 const RULES: Size = Size { gpus: 2, node_rules: true, ..FLAT };
 
 fn seeds(cases: u64) -> std::ops::Range<u64> {
-    let from_env = |name: &str, default: u64| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-    };
+    let from_env =
+        |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let first = from_env("MIGSAW_SEED", 0);
     first..first + from_env("MIGSAW_CASES", cases)
 }

@@ -185,7 +185,9 @@ pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
         .mut_subcommand("apply", of_the_live_cluster)
         .mut_subcommand("capacity", |capacity| capacity.mut_arg("running", |arg| arg.hide(true)))
         .mut_subcommand("whatif", |whatif| whatif.mut_arg("running", |arg| arg.hide(true)))
-        .mut_subcommand("robust", |robust| WHAT_RUNS.iter().fold(robust, |robust, id| robust.mut_arg(id, |arg| arg.hide(true))))
+        .mut_subcommand("robust", |robust| {
+            WHAT_RUNS.iter().fold(robust, |robust, id| robust.mut_arg(id, |arg| arg.hide(true)))
+        })
         .mut_subcommand("buy", |buy| WHAT_RUNS.iter().fold(buy, |buy, id| buy.mut_arg(id, |arg| arg.hide(true))))
         // It has nothing to do with the operator.
         .mut_subcommand("serve", |serve| serve.mut_arg("operator_namespace", |arg| arg.hide(true)));

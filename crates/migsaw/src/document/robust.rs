@@ -331,7 +331,10 @@ scenarios: [{name: weekday, weight: 5, counts: {large: 0}}, {name: weekend, weig
         // Each GPU cut for weekdays serves 4 x 5, for weekends 2 x 2.
         let values: Vec<(&str, &str)> = document.tiers.iter().map(|t| (t.value.as_str(), t.bound.as_str())).collect();
         assert_eq!(values, [("5.714285", "5.714285"), ("4", "4")]);
-        assert_eq!(document.layout.iter().map(|cut| (cut.cut.as_str(), cut.gpus)).collect::<Vec<_>>(), [("1g.6gb=4", 2)]);
+        assert_eq!(
+            document.layout.iter().map(|cut| (cut.cut.as_str(), cut.gpus)).collect::<Vec<_>>(),
+            [("1g.6gb=4", 2)]
+        );
         assert!(document.proven);
         let regrets: Vec<i64> = document.scenarios.iter().map(|scenario| scenario.priorities[0].regret).collect();
         assert_eq!(regrets, [0, 4]);

@@ -127,8 +127,7 @@ pub(crate) fn two_stage(
         built.extend(nodes.ok_or_else(split)?);
     }
     let nodes = finish(&shared, built, free, &[]).ok_or_else(split)?.into_iter().map(|finished| finished.nodes);
-    let plan =
-        Plan { status: Status::Feasible, tiers: Vec::new(), nodes: nodes.collect(), unserved: Vec::new() };
+    let plan = Plan { status: Status::Feasible, tiers: Vec::new(), nodes: nodes.collect(), unserved: Vec::new() };
     Ok(Some(TwoStage { plan: bare.restore(plan), levels: reached }))
 }
 

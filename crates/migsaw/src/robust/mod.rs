@@ -415,7 +415,8 @@ impl Robust {
     /// Whether all is served in every scenario.
     pub fn serves_all(&self) -> bool {
         let all = self.situations.iter().zip(&self.ours().served);
-        all.into_iter().all(|(situation, served)| situation.problem.demands.iter().map(|d| d.count).eq(served.iter().copied()))
+        all.into_iter()
+            .all(|(situation, served)| situation.problem.demands.iter().map(|d| d.count).eq(served.iter().copied()))
     }
 }
 

@@ -28,7 +28,9 @@ pub struct Weight {
 
 /// The text is no weight.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no weight (expected a number like `5` or `0.5`, above 0, at most 1000000, with at most 6 decimals)")]
+#[error(
+    "`{text}` is no weight (expected a number like `5` or `0.5`, above 0, at most 1000000, with at most 6 decimals)"
+)]
 pub struct InvalidWeight {
     /// The refused text.
     pub text: String,
@@ -85,9 +87,7 @@ impl FromStr for Weight {
     fn from_str(text: &str) -> Result<Weight, InvalidWeight> {
         let micros = text.trim().parse::<Cost>().ok().and_then(|number| u64::try_from(number.micros).ok());
         let micros = micros.filter(|micros| (1..=Weight::MAX_MICROS).contains(micros));
-        micros
-            .map(|micros| Weight { micros })
-            .ok_or_else(|| InvalidWeight { text: text.chars().take(80).collect() })
+        micros.map(|micros| Weight { micros }).ok_or_else(|| InvalidWeight { text: text.chars().take(80).collect() })
     }
 }
 
@@ -191,11 +191,7 @@ mod tests {
     use super::*;
 
     fn named(name: &str, weight: Option<&str>) -> Scenario {
-        Scenario {
-            name: name.to_owned(),
-            weight: weight.map(|weight| weight.parse().unwrap()),
-            counts: Vec::new(),
-        }
+        Scenario { name: name.to_owned(), weight: weight.map(|weight| weight.parse().unwrap()), counts: Vec::new() }
     }
 
     #[test]

@@ -25,9 +25,9 @@ mod write;
 mod tests;
 
 pub use form::{
-    AtLeastForm, BudgetForm, CountForm, DemandForm, EffectForm, GpuForm, HeldForm, NodesForm, OperatorForm, PinnedForm, PodForm,
-    PoolForm, RecutForm, RequirementForm, ScenarioDocument, ScenarioForm, StateForm, StrategyForm, TaintForm, TermForm,
-    TolerationForm, TolerationOperatorForm,
+    AtLeastForm, BudgetForm, CountForm, DemandForm, EffectForm, GpuForm, HeldForm, NodesForm, OperatorForm, PinnedForm,
+    PodForm, PoolForm, RecutForm, RequirementForm, ScenarioDocument, ScenarioForm, StateForm, StrategyForm, TaintForm,
+    TermForm, TolerationForm, TolerationOperatorForm,
 };
 pub use read::parse;
 

@@ -176,8 +176,7 @@ const BUDGETS: List = List {
     stand_ins: r#"{"name": "", "demands": [], "allowed": 0}"#,
     judged_last: None,
 };
-const SCENARIOS: List =
-    List { field: "scenarios", name: "name", stand_ins: r#"{"name": ""}"#, judged_last: None };
+const SCENARIOS: List = List { field: "scenarios", name: "name", stand_ins: r#"{"name": ""}"#, judged_last: None };
 
 /// The items of a list.
 fn items<T: DeserializeOwned>(document: &Node, list: &List, found: &mut Diagnostics) -> Vec<Item<T>> {
