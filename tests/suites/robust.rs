@@ -26,13 +26,14 @@ fn problem(seed: u64, size: Size) -> Problem {
     let mut problem = seeded(seed, size);
     let mut rng = Rng::new(seed ^ 0x5ce7_a210);
     let names: Vec<String> = problem.demands.iter().map(|demand| demand.name.clone()).collect();
-    for index in 0..2 + rng.below(2) {
-        let weight = ["5", "2", "0.5", "1"][usize::try_from(rng.below(4)).expect("small")];
-        let count = |name: &String| (Some(name.clone()), Scaling::Count([0, 1, 3, 7][rng.below(4) as usize]));
+    let mut one_of = |many: u64| usize::try_from(rng.below(many)).expect("small");
+    for index in 0..2 + one_of(2) {
+        let weight = ["5", "2", "0.5", "1"][one_of(4)];
+        let mut count = |name: &String| (Some(name.clone()), Scaling::Count([0, 1, 3, 7][one_of(4)]));
         problem.scenarios.push(Scenario {
             name: format!("s{index}"),
             weight: Some(weight.parse().expect("a weight")),
-            counts: names.iter().map(count).collect(),
+            counts: names.iter().map(&mut count).collect(),
         });
     }
     problem

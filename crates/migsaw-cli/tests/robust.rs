@@ -96,14 +96,14 @@ fn what_makes_no_sense_is_refused_with_its_place() {
     let text = scenario("- {name: small, profile: 1g.6gb, count: 4}");
     let with = |scenarios: &str| format!("{text}scenarios:\n{scenarios}\n");
     for (code, line, scenarios) in [
-        ("duplicate-scenario", 8, "- {name: a}\n- {name: a}"),
-        ("invalid-weight", 7, "- {name: a, weight: 0}"),
-        ("unknown-demand", 7, "- {name: a, counts: {smal: 5}}"),
-        ("invalid-scaling", 7, "- {name: a, counts: {small: more}}"),
-        ("out-of-range", 7, "- {name: a, counts: {small: -5}}"),
-        ("uneven-weights", 8, "- {name: a, weight: 1000000}\n- {name: b, weight: 0.000001}"),
-        ("empty-name", 7, "- {name: ''}"),
-        ("unknown-field", 7, "- {name: a, share: 5}"),
+        ("duplicate-scenario", 9, "- {name: a}\n- {name: a}"),
+        ("invalid-weight", 8, "- {name: a, weight: 0}"),
+        ("unknown-demand", 8, "- {name: a, counts: {smal: 5}}"),
+        ("invalid-scaling", 8, "- {name: a, counts: {small: more}}"),
+        ("out-of-range", 8, "- {name: a, counts: {small: -5}}"),
+        ("uneven-weights", 9, "- {name: a, weight: 1000000}\n- {name: b, weight: 0.000001}"),
+        ("empty-name", 8, "- {name: ''}"),
+        ("unknown-field", 8, "- {name: a, share: 5}"),
     ] {
         let path = file(&folder, "s.yaml", with(scenarios).replace("\n\n", "\n"));
         // No verb reads past it.

@@ -65,7 +65,7 @@ impl<'a> Scenarios<'a> {
         (0..self.facts.len()).map(of).collect()
     }
 
-    /// The best values there are, and those of all cuts are looked at.
+    /// The best values, of all ways to cut the nodes.
     ///
     /// # Panics
     /// If nodes cannot stay as they are.

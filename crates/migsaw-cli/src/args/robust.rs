@@ -16,7 +16,7 @@ pub(crate) struct RobustArgs {
     /// demands that differ, or `all`: `+20%`, `-50%`, `+5`, `-5`, or a number
     #[arg(
         long = "scenario",
-        value_name = "NAME[=WEIGHT][:DEMAND=CHANGE,…]",
+        value_name = "NAME[=WEIGHT][:DEMAND=CHANGE,...]",
         value_parser = scenario,
         help_heading = "Scenarios"
     )]
