@@ -163,7 +163,9 @@ pub fn text(document: &RobustDocument, style: Style) -> String {
     for (header, rows) in [scenarios(document), choices(document)] {
         page.line("");
         let mut table = Table::new(&header);
-        rows.into_iter().for_each(|row| table.row(row));
+        for row in rows {
+            table.row(row);
+        }
         page.push(&table.print(style));
     }
     let short = short(document);
@@ -223,7 +225,9 @@ pub fn markdown(document: &RobustDocument) -> String {
         let right: Vec<bool> = header.iter().map(|title| title.starts_with('>')).collect();
         let titles: Vec<&str> = header.iter().map(|title| title.trim_start_matches('>')).collect();
         let mut sheet = Sheet::new(&titles);
-        rows.into_iter().for_each(|row| sheet.row(row));
+        for row in rows {
+            sheet.row(row);
+        }
         write!(text, "\n{}", sheet.markdown(&right)).expect("a string grows");
     }
     text
