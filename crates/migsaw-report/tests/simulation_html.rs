@@ -22,7 +22,12 @@ fn estimate(mean: f64) -> EstimateForm {
 fn shares(names: &[&str], placed: f64) -> Vec<ShareForm> {
     let share = |(at, name): (u32, &&str)| {
         let less = 0.05 * f64::from(at);
-        ShareForm { name: (*name).to_owned(), pods: 12_000, placed_pods: estimate(placed - less) }
+        ShareForm {
+            name: (*name).to_owned(),
+            pods: 12_000,
+            placed_pods: estimate(placed - less),
+            evictions: estimate(less),
+        }
     };
     (0..).zip(names).map(share).collect()
 }
@@ -42,6 +47,7 @@ fn policy(name: &str, placed: f64) -> PolicyForm {
     PolicyForm {
         name: name.to_owned(),
         about: format!("what {name} does"),
+        cut: CutForm::AtWill,
         placed_units: estimate(placed),
         placed_units_more: (name != "room").then(|| estimate(placed - 0.9173)),
         placed_pods: estimate(placed + 0.04),
@@ -52,6 +58,9 @@ fn policy(name: &str, placed: f64) -> PolicyForm {
         active_gpus: estimate(99.2),
         fragmented: estimate(0.03),
         moves: estimate(0.0),
+        evictions: estimate(0.0),
+        recuts: estimate(0.0),
+        closed_gpu_hours: estimate(0.0),
         by_profile: shares(&["1g.10gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb"], placed),
         by_priority: shares(&["0", "1000"], placed),
         by_namespace: shares(&["default", "research"], placed),
@@ -65,10 +74,12 @@ fn simulation() -> SimulationDocument {
         kind: "Simulation".to_owned(),
         gpus: 100,
         units: 800,
-        cut: CutForm::AtWill,
         pods: 1824,
         source: SourceForm::Load(1.0),
         queue: Some(QueueForm::Backfill),
+        recut: None,
+        eviction: None,
+        learnt: None,
         runs: 20,
         policies: POLICIES.iter().map(|(name, placed)| policy(name, *placed)).collect(),
     }

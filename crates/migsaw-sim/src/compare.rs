@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use migsaw::document::API_VERSION;
 use migsaw::document::simulation::{
-    CutForm, DrainingForm, EstimateForm, KIND, MomentForm, PolicyForm, QueueForm, ShareForm, SimulationDocument,
-    SourceForm,
+    CutForm, DrainingForm, EstimateForm, EvictionForm, KIND, MomentForm, PolicyForm, QueueForm, RecutForm, ShareForm,
+    SimulationDocument, SourceForm, UnitForm,
 };
+use migsaw::present::RecutUnit;
 use migsaw::score::Mix;
 
-use crate::engine::{Misfits, Options, SimulationError, simulate};
+use crate::engine::{Eviction, Misfits, Options, SimulationError, simulate};
 use crate::outcome::{Outcome, Tally};
 use crate::policy::Policy;
 use crate::queue::Queue;
+use crate::recut::Recutting;
 use crate::site::Site;
 use crate::workload::Workload;
 
@@ -23,53 +25,55 @@ pub struct Comparison {
     namespaces: Vec<String>,
     gpus: u64,
     units: u64,
-    queue: Option<Queue>,
-    /// Each policy with the outcome of each run.
-    pub policies: Vec<(Policy, Vec<Outcome>)>,
+    recut: Option<Recutting>,
+    options: Options,
+    /// Each policy with how the GPUs are cut, and the outcome of each run.
+    pub policies: Vec<(Policy, CutForm, Vec<Outcome>)>,
 }
 
 impl Comparison {
-    /// Lets every policy place the pods of every run; all of them see the same pods, and expect `mix`.
+    /// Lets every policy place the pods of every run, on its own site; all of them see the same pods, and expect `mix`.
+    /// The sites are the same fleet, cut in different ways.
     ///
     /// # Errors
     /// [`SimulationError`] if one of them cannot be simulated on this site.
     pub fn of(
-        site: &Site,
-        policies: &[Policy],
+        policies: &[(&Site, Policy)],
         mix: &Mix,
         runs: impl IntoIterator<Item = (Workload, Options)>,
     ) -> Result<Comparison, SimulationError> {
         let mut comparison = Comparison {
-            profiles: site.profiles().iter().map(ToString::to_string).collect(),
+            profiles: Vec::new(),
             namespaces: Vec::new(),
-            gpus: site.gpus() as u64,
-            units: site.units(),
-            queue: None,
-            policies: policies.iter().map(|policy| (*policy, Vec::new())).collect(),
+            gpus: policies.first().map_or(0, |(site, _)| site.gpus() as u64),
+            units: policies.first().map_or(0, |(site, _)| site.units()),
+            recut: policies.iter().find_map(|(site, _)| site.recut.as_ref()).map(|(_, how)| *how),
+            options: Options::default(),
+            policies: policies.iter().map(|(site, policy)| (*policy, site.cut_form(), Vec::new())).collect(),
         };
         for (workload, options) in runs {
-            for (policy, outcomes) in &mut comparison.policies {
+            for ((site, _), (policy, _, outcomes)) in policies.iter().zip(&mut comparison.policies) {
                 outcomes.push(simulate(site, &workload, policy, mix, &options)?);
             }
-            comparison.queue = match options.misfits {
-                Misfits::Refused => None,
-                Misfits::Wait(queue) => Some(queue),
-            };
+            comparison.options = options;
+            comparison.profiles = workload.profiles.iter().map(ToString::to_string).collect();
             comparison.namespaces = workload.namespaces;
         }
         Ok(comparison)
     }
 
     /// The document of it.
-    pub fn document(&self, cut: CutForm, source: SourceForm) -> SimulationDocument {
-        let first = self.policies.first().map_or(&[][..], |(_, outcomes)| outcomes);
+    pub fn document(&self, source: SourceForm) -> SimulationDocument {
+        let first = self.policies.first().map_or(&[][..], |(_, _, outcomes)| outcomes);
+        let is_one_cut = self.policies.iter().all(|(_, cut, _)| *cut == self.policies[0].1);
         let units = |outcomes: &[Outcome]| -> Vec<f64> { outcomes.iter().map(|o| o.all.by_units()).collect() };
         let base = units(first);
-        let policies = self.policies.iter().enumerate().map(|(number, (policy, outcomes))| {
+        let policies = self.policies.iter().enumerate().map(|(number, (policy, cut, outcomes))| {
             let each = |of: fn(&Outcome) -> f64| form(&outcomes.iter().map(of).collect::<Vec<_>>());
             PolicyForm {
-                name: policy.name.to_owned(),
+                name: if is_one_cut { policy.name.to_owned() } else { format!("{}/{}", policy.name, called(*cut)) },
                 about: policy.about.to_owned(),
+                cut: *cut,
                 placed_units: each(|o| o.all.by_units()),
                 placed_units_more: (number > 0).then(|| rounded(Estimate::of_differences(&units(outcomes), &base))),
                 placed_pods: each(|o| o.all.by_count()),
@@ -79,7 +83,10 @@ impl Comparison {
                 used: each(|o| o.used),
                 active_gpus: each(|o| o.active),
                 fragmented: each(|o| o.fragmented),
-                moves: each(|o| 100.0 * as_float(o.moves) / as_float(o.all.pods.max(1))),
+                moves: each(|o| per_hundred(o.moves, o.all.pods)),
+                evictions: each(|o| per_hundred(o.all.evictions, o.all.pods)),
+                recuts: each(|o| as_float(o.recuts)),
+                closed_gpu_hours: each(|o| as_float(o.closed) / 3600.0),
                 by_profile: shares(outcomes, &self.profiles, |o, at| o.by_profile[at]),
                 by_priority: by_priority(outcomes),
                 by_namespace: shares(outcomes, &self.namespaces, |o, at| o.by_namespace[at]),
@@ -91,10 +98,18 @@ impl Comparison {
             kind: KIND.to_owned(),
             gpus: self.gpus,
             units: self.units,
-            cut,
             pods: first.first().map_or(0, |outcome| outcome.all.pods),
             source,
-            queue: self.queue.map(queue),
+            queue: match self.options.misfits {
+                Misfits::Refused => None,
+                Misfits::Wait(how) => Some(queue(how)),
+            },
+            recut: self.recut.map(recut),
+            eviction: (self.options.preempts || self.recut.is_some_and(|how| how.max_evictions > 0)).then(|| {
+                let Eviction { cost, loses_work } = self.options.eviction;
+                EvictionForm { preempts: self.options.preempts, cost, loses_work }
+            }),
+            learnt: self.options.learnt,
             runs: u32::try_from(first.len()).unwrap_or(u32::MAX),
             policies: policies.collect(),
         }
@@ -109,12 +124,27 @@ fn queue(queue: Queue) -> QueueForm {
     }
 }
 
+fn recut(how: Recutting) -> RecutForm {
+    let unit = how.unit.map(|unit| if unit == RecutUnit::Node { UnitForm::Node } else { UnitForm::Gpu });
+    RecutForm { every: how.every, time: how.time, unit, max_evictions: how.max_evictions }
+}
+
+/// What a cut is called on the command line.
+fn called(cut: CutForm) -> &'static str {
+    match cut {
+        CutForm::AtWill => "at-will",
+        CutForm::Planned => "planned",
+        CutForm::Recut => "recut",
+    }
+}
+
 /// What was placed of the pods that have each of these names in common.
 fn shares(outcomes: &[Outcome], names: &[String], of: impl Fn(&Outcome, usize) -> Tally) -> Vec<ShareForm> {
     let share = |(at, name): (usize, &String)| ShareForm {
         name: name.clone(),
         pods: outcomes.iter().map(|outcome| of(outcome, at).pods).sum(),
         placed_pods: form(&outcomes.iter().map(|outcome| of(outcome, at).by_count()).collect::<Vec<_>>()),
+        evictions: form(&outcomes.iter().map(|outcome| evictions(&of(outcome, at))).collect::<Vec<_>>()),
     };
     names.iter().enumerate().map(share).collect()
 }
@@ -128,8 +158,17 @@ fn by_priority(outcomes: &[Outcome]) -> Vec<ShareForm> {
         name: priority.to_string(),
         pods: tallies.iter().map(|tally| tally.pods).sum(),
         placed_pods: form(&tallies.iter().map(Tally::by_count).collect::<Vec<_>>()),
+        evictions: form(&tallies.iter().map(evictions).collect::<Vec<_>>()),
     };
     all.iter().map(share).collect()
+}
+
+fn evictions(tally: &Tally) -> f64 {
+    per_hundred(tally.evictions, tally.pods)
+}
+
+fn per_hundred(times: u64, pods: u64) -> f64 {
+    100.0 * as_float(times) / as_float(pods.max(1))
 }
 
 fn series(outcome: &Outcome) -> Vec<MomentForm> {

@@ -104,7 +104,7 @@ impl Rooms {
 
     /// The way with the fewest moves, at most so many, that makes room for an instance of the profile; of several the
     /// one that leaves most room.
-    pub(crate) fn rescue(&self, cluster: &Cluster<'_>, profile: u16, most: u8) -> Option<Rescue> {
+    pub(crate) fn rescue(&self, cluster: &Cluster, profile: u16, most: u8) -> Option<Rescue> {
         (1..=usize::from(most)).find_map(|moves| {
             let ways = cluster.one_of_each().flat_map(|gpu| self.ways(cluster, gpu, profile, moves));
             ways.min_by_key(|(lost, _)| *lost).map(|(_, rescue)| rescue)
@@ -112,8 +112,8 @@ impl Rooms {
     }
 
     /// All ways to put the instance on one GPU for so many moves, and what each loses.
-    fn ways(&self, cluster: &Cluster<'_>, gpu: u32, profile: u16, moves: usize) -> Vec<(i64, Rescue)> {
-        let kind = cluster.site.kind(gpu);
+    fn ways(&self, cluster: &Cluster, gpu: u32, profile: u16, moves: usize) -> Vec<(i64, Rescue)> {
+        let kind = cluster.site().kind(gpu);
         let Some(id) = kind.profiles[usize::from(profile)] else { return Vec::new() };
         let (asked, from) = (kind.model.get(id), cluster.state(gpu));
         let layout = kind.states.layout(from);
@@ -127,7 +127,7 @@ impl Rooms {
             let cleared = gone.iter().try_fold(from, |state, other| kind.states.without(state, *other))?;
             let placement = Placement { start, profile: id };
             let to = kind.states.additions(cleared).iter().find(|step| step.placement == placement)?.to;
-            let mut lost = self.loss(cluster.site, gpu, from, to);
+            let mut lost = self.loss(cluster.site(), gpu, from, to);
             // Larger ones have fewer places to go to.
             gone.sort_by_key(|other| std::cmp::Reverse(kind.model.get(other.profile).size));
             let mut changed: SmallVec<[(u32, StateId); 4]> = [(gpu, to)].into_iter().collect();
@@ -148,17 +148,17 @@ impl Rooms {
     }
 
     /// Where an instance loses least, on GPUs as they are or as they would be by then.
-    fn elsewhere(&self, cluster: &Cluster<'_>, profile: u16, changed: &[(u32, StateId)]) -> Option<(u32, Step, i64)> {
+    fn elsewhere(&self, cluster: &Cluster, profile: u16, changed: &[(u32, StateId)]) -> Option<(u32, Step, i64)> {
         let except: SmallVec<[u32; 4]> = changed.iter().map(|(gpu, _)| *gpu).collect();
         let unchanged = cluster.best_except(profile, &except).map(|(gpu, step)| (gpu, cluster.state(gpu), step));
         let on_changed = changed.iter().flat_map(|&(gpu, state)| {
-            let kind = cluster.site.kind(gpu);
+            let kind = cluster.site().kind(gpu);
             let id = kind.profiles[usize::from(profile)];
             let fitting = kind.states.additions(state).iter().filter(move |step| Some(step.placement.profile) == id);
             fitting.map(move |step| (gpu, state, *step))
         });
         let each = on_changed.chain(unchanged);
-        let each = each.map(|(gpu, state, step)| (gpu, step, self.loss(cluster.site, gpu, state, step.to)));
+        let each = each.map(|(gpu, state, step)| (gpu, step, self.loss(cluster.site(), gpu, state, step.to)));
         each.min_by_key(|(gpu, step, loss)| (*loss, *gpu, step.placement.start))
     }
 }

@@ -28,6 +28,10 @@ pub struct Outcome {
     pub fragmented: f64,
     /// Running instances that were moved.
     pub moves: u64,
+    /// GPUs that were cut anew, each time counted.
+    pub recuts: u64,
+    /// GPU-seconds that GPUs were closed, to be cut anew.
+    pub closed: u64,
     /// How it was, at equal distances over the whole time.
     pub series: Vec<Point>,
 }
@@ -37,8 +41,10 @@ pub struct Outcome {
 pub struct Tally {
     /// Pods that came.
     pub pods: u64,
-    /// Pods that were placed.
+    /// Pods that were placed, and were not evicted for good.
     pub placed: u64,
+    /// Times that one of them was evicted.
+    pub evictions: u64,
     /// Placement units that were asked for.
     pub units: u64,
     /// Placement units of the pods that were placed.
@@ -91,6 +97,12 @@ impl Tally {
         self.placed += 1;
         self.units_placed += units;
     }
+
+    fn was_evicted(&mut self, units: u64) {
+        self.evictions += 1;
+        self.placed -= 1;
+        self.units_placed -= units;
+    }
 }
 
 impl Waits {
@@ -126,6 +138,7 @@ pub(crate) struct Counting {
     used: u128,
     active: u128,
     fragmented: u128,
+    shut: u128,
     came: u64,
     placed: u64,
 }
@@ -138,6 +151,8 @@ pub(crate) struct Now {
     /// Units that an average pod could not use, in millionths.
     pub(crate) fragmented: u64,
     pub(crate) waiting: u64,
+    /// GPUs that are being cut anew.
+    pub(crate) shut: u64,
 }
 
 impl Counting {
@@ -158,6 +173,7 @@ impl Counting {
             used: 0,
             active: 0,
             fragmented: 0,
+            shut: 0,
             came: 0,
             placed: 0,
         }
@@ -168,15 +184,28 @@ impl Counting {
         self.each(pod, Tally::came);
     }
 
-    pub(crate) fn was_placed(&mut self, pod: &Pod, at: u64) {
+    pub(crate) fn was_placed(&mut self, pod: &Pod) {
         self.placed += 1;
         self.each(pod, Tally::was_placed);
+    }
+
+    /// The pod does not run any more; it may be placed again.
+    pub(crate) fn was_evicted(&mut self, pod: &Pod) {
+        self.placed -= 1;
+        self.each(pod, Tally::was_evicted);
+    }
+
+    /// A pod that was placed for good had waited so long in all.
+    pub(crate) fn waited(&mut self, pod: &Pod, wait: u64) {
         if self.measured.contains(&pod.arrives) {
-            self.waited.push(at - pod.arrives);
-            pod.asks
-                .iter()
-                .for_each(|(profile, _)| self.waited_by_profile[usize::from(*profile)].push(at - pod.arrives));
+            self.waited.push(wait);
+            pod.asks.iter().for_each(|(profile, _)| self.waited_by_profile[usize::from(*profile)].push(wait));
         }
+    }
+
+    /// So many GPUs were cut anew.
+    pub(crate) fn recut(&mut self, gpus: u64, at: u64) {
+        self.outcome.recuts += if self.measured.contains(&at) { gpus } else { 0 };
     }
 
     pub(crate) fn moved(&mut self, at: u64) {
@@ -202,6 +231,7 @@ impl Counting {
         self.used += u128::from(now.used) * seconds;
         self.active += u128::from(now.active) * seconds;
         self.fragmented += u128::from(now.fragmented) * seconds;
+        self.shut += u128::from(now.shut) * seconds;
     }
 
     pub(crate) fn sample(&mut self, at: u64, now: Now) {
@@ -216,6 +246,7 @@ impl Counting {
         self.outcome.used = mean(self.used, whole);
         self.outcome.active = mean(self.active, seconds);
         self.outcome.fragmented = mean(self.fragmented, whole) / 1e6;
+        self.outcome.closed = u64::try_from(self.shut).unwrap_or(u64::MAX);
         self.outcome.waits = Waits::of(self.waited);
         self.outcome.waits_by_profile = self.waited_by_profile.into_iter().map(Waits::of).collect();
         self.outcome

@@ -3,19 +3,24 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use migsaw::document::simulation::CutForm;
 use migsaw::fleet::{Fleet, GpuState};
 use migsaw::geometry::{Layout, Model, ProfileId, ProfileName, StateId, States};
+use migsaw::present::RecutUnit;
 use migsaw::score::{Mix, Room};
 
 use crate::bound::Together;
+use crate::recut::{Recut, Recutting};
 
 /// A fleet as a simulation sees it: each GPU with the states that it can be in.
 #[derive(Debug, Clone)]
 pub struct Site {
-    pub(crate) kinds: Vec<Kind>,
+    pub(crate) kinds: Vec<Arc<Kind>>,
     pub(crate) gpus: Vec<Gpu>,
-    pub(crate) nodes: Vec<Range<u32>>,
+    pub(crate) nodes: Vec<Node>,
     pub(crate) profiles: Vec<ProfileName>,
+    /// Who cuts GPUs anew, and how that goes; `None` if nobody does.
+    pub(crate) recut: Option<(Arc<dyn Recut>, Recutting)>,
 }
 
 /// GPUs that can be in the same states.
@@ -36,6 +41,18 @@ pub(crate) struct Gpu {
     pub(crate) kind: u32,
     /// What is there from the beginning, and stays.
     pub(crate) first: StateId,
+    /// Its index in its node.
+    pub(crate) slot: u16,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) gpus: Range<u32>,
+    /// Index of its pool, and its own there.
+    pub(crate) pool: usize,
+    pub(crate) number: u32,
+    /// What must be idle together to be cut anew.
+    pub(crate) unit: RecutUnit,
 }
 
 impl Site {
@@ -55,7 +72,8 @@ impl Site {
     }
 
     fn new(fleet: &Fleet, profiles: &[ProfileName], cut: impl Fn(usize, u32, usize) -> Option<Layout>) -> Site {
-        let mut site = Site { kinds: Vec::new(), gpus: Vec::new(), nodes: Vec::new(), profiles: profiles.to_vec() };
+        let profiles = profiles.to_vec();
+        let mut site = Site { kinds: Vec::new(), gpus: Vec::new(), nodes: Vec::new(), profiles, recut: None };
         for (number, pool) in fleet.pools.iter().enumerate() {
             let models: Vec<&Arc<Model>> = pool.gpu_models().collect();
             for (range, group) in pool.node_ranges() {
@@ -67,17 +85,22 @@ impl Site {
                             GpuState::Pinned(layout) => layout.clone(),
                             GpuState::Taken => continue,
                         };
-                        site.add(model, cut(number, node, gpu), &pinned);
+                        let (kind, first) = site.kind_of(model, cut(number, node, gpu), &pinned);
+                        let slot = u16::try_from(gpu).expect("fewer than 65,536 GPUs on a node");
+                        site.gpus.push(Gpu { kind, first, slot });
                     }
-                    site.nodes.push(index(from)..index(site.gpus.len()));
+                    let unit = group.present.as_ref().map_or(RecutUnit::default(), |present| present.unit);
+                    let gpus = index(from)..index(site.gpus.len());
+                    site.nodes.push(Node { gpus, pool: number, number: node, unit });
                 }
             }
         }
         site
     }
 
-    fn add(&mut self, model: &Arc<Model>, cut: Option<Layout>, pinned: &Layout) {
-        let known = |kind: &Kind| kind.model.id == model.id && kind.cut == cut && kind.states.find(pinned).is_some();
+    /// The kind of a GPU that is cut so, and the state that it is in with what is pinned.
+    fn kind_of(&mut self, model: &Arc<Model>, cut: Option<Layout>, pinned: &Layout) -> (u32, StateId) {
+        let known = |kind: &Arc<Kind>| kind.model.id == model.id && kind.cut == cut && kind.states.find(pinned).is_some();
         let kind = self.kinds.iter().position(known).unwrap_or_else(|| {
             let profiles: Vec<Option<ProfileId>> = self.profiles.iter().map(|name| model.profile(name)).collect();
             let states = if let Some(layout) = &cut {
@@ -88,11 +111,34 @@ impl Site {
                 States::of_profiles(model, &all)
             };
             let base = self.kinds.last().map_or(0, |kind| kind.base + index(kind.states.len()));
-            self.kinds.push(Kind { model: model.clone(), cut, states, base, profiles });
+            self.kinds.push(Arc::new(Kind { model: model.clone(), cut, states, base, profiles }));
             self.kinds.len() - 1
         });
         let first = self.kinds[kind].states.find(pinned).expect("what is pinned is a part of the cut");
-        self.gpus.push(Gpu { kind: index(kind), first });
+        (index(kind), first)
+    }
+
+    /// The same, but GPUs are cut anew while a simulation goes on, if they are cut for good at all.
+    #[must_use]
+    pub fn with_recut(mut self, planner: Arc<dyn Recut>, how: Recutting) -> Site {
+        self.recut = Some((planner, how));
+        self
+    }
+
+    /// A GPU with nothing on it is cut anew.
+    pub(crate) fn cut_anew(&mut self, gpu: u32, cut: Layout) {
+        let model = self.kind(gpu).model.clone();
+        let (kind, _) = self.kind_of(&model, Some(cut), &Layout::empty());
+        self.gpus[gpu as usize].kind = kind;
+    }
+
+    /// How its GPUs are cut.
+    pub(crate) fn cut_form(&self) -> CutForm {
+        match (self.kinds.iter().all(|kind| kind.cut.is_none()), &self.recut) {
+            (true, _) => CutForm::AtWill,
+            (false, None) => CutForm::Planned,
+            (false, Some(_)) => CutForm::Recut,
+        }
     }
 
     /// How many GPUs it has.
@@ -118,7 +164,7 @@ impl Site {
     /// The placement units of each profile, on the first model that has it; 0 if none does.
     pub fn sizes(&self) -> Vec<u64> {
         let size = |at: usize| {
-            let on = |kind: &Kind| kind.profiles[at].map(|id| u64::from(kind.model.get(id).size));
+            let on = |kind: &Arc<Kind>| kind.profiles[at].map(|id| u64::from(kind.model.get(id).size));
             self.kinds.iter().find_map(on).unwrap_or(0)
         };
         (0..self.profiles.len()).map(size).collect()

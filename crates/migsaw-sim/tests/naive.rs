@@ -1,21 +1,41 @@
 //! The simulator against the plainest one there can be: every GPU a layout, every pod tried on every GPU at every start.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
+mod plain;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use migsaw::fleet::{Fleet, Pool};
 use migsaw::geometry::{Catalog, Layout, Model, Placement, ProfileName};
-use migsaw_sim::{Moves, Options, Pod, Policy, Rng, Site, Workload, simulate};
+use migsaw::present::RecutUnit;
+use migsaw_sim::{
+    Eviction, Misfits, Moves, NewCuts, Options, Outcome, Pod, Policy, Queue, Recut, Recutting, Rng, Site, Standing,
+    Workload, simulate,
+};
+use plain::{Expected, Loss, Plain};
+
+/// GPUs of each node.
+const GPUS: usize = 2;
+
+/// Priorities, as likely as often they stand here.
+const PRIORITIES: [i32; 6] = [0, 0, 0, 1, 1, 7];
 
 /// GPUs of several models, and pods for some of their profiles.
 struct Case {
+    fleet: Fleet,
     site: Site,
     models: Vec<Arc<Model>>,
     workload: Workload,
 }
 
+/// Pods of one priority that take one instance each.
 fn case(seed: u64) -> Case {
+    drawn(seed, &[0], false)
+}
+
+fn drawn(seed: u64, priorities: &[i32], are_several: bool) -> Case {
     let catalog = Catalog::builtin();
     let mut rng = Rng::new(seed);
     let names: &[(&str, &[&str])] = &[
@@ -33,7 +53,7 @@ fn case(seed: u64) -> Case {
     profiles.dedup();
     let pool = |&at: &usize| {
         let model = catalog.model(names[at].0).unwrap();
-        Pool::new(names[at].0, model, 1 + u32::try_from(rng.below(2)).unwrap(), 2)
+        Pool::new(names[at].0, model, 1 + u32::try_from(rng.below(2)).unwrap(), u32::try_from(GPUS).unwrap())
     };
     let pools: Vec<Pool> = chosen.iter().map(pool).collect();
     let models =
@@ -45,32 +65,107 @@ fn case(seed: u64) -> Case {
         priority: 0,
         namespace: 0,
     };
-    let pods = (0..200).map(pod).collect();
+    let mut pods: Vec<Pod> = (0..200).map(pod).collect();
+    for pod in &mut pods {
+        pod.priority = priorities[rng.index(priorities.len())];
+        if are_several && rng.chance(1, 8) {
+            pod.asks[0].1 = 2;
+        }
+    }
     let workload = Workload { profiles: profiles.clone(), namespaces: vec![String::new()], pods };
-    Case { site: Site::at_will(&Fleet { pools }, &profiles), models, workload }
+    let fleet = Fleet { pools };
+    Case { site: Site::at_will(&fleet, &profiles), fleet, models, workload }
 }
 
-/// What is lost by placing an instance, plainly.
-type Loss = fn(&Case, &Model, &Layout, &Layout) -> f64;
+impl Case {
+    fn plain(&self, loss: Loss) -> Plain<'_> {
+        Plain {
+            models: &self.models,
+            gpus_per_node: GPUS,
+            profiles: &self.workload.profiles,
+            pods: &self.workload.pods,
+            loss,
+            waits: false,
+            preempts: false,
+            eviction: Eviction::default(),
+            learnt: None,
+            cuts: None,
+            script: Vec::new(),
+            recutting: None,
+        }
+    }
+
+    /// Each GPU cut into something by chance, until nothing more that is asked for fits.
+    fn any_cuts(&self, rng: &mut Rng) -> Vec<Layout> {
+        let any = |model: &Arc<Model>| {
+            let mut layout = Layout::empty();
+            loop {
+                let mut more: Vec<Layout> = Vec::new();
+                for id in self.workload.profiles.iter().filter_map(|name| model.profile(name)) {
+                    for &start in &model.get(id).starts {
+                        let placement = Placement { start, profile: id };
+                        let all = layout.placements().iter().copied().chain([placement]);
+                        more.extend(Layout::new(model, all).ok().filter(|_| !layout.placements().contains(&placement)));
+                    }
+                }
+                if more.is_empty() {
+                    return layout;
+                }
+                layout = more.swap_remove(rng.index(more.len()));
+            }
+        };
+        self.models.iter().map(any).collect()
+    }
+
+    /// The GPU of a pool's node, among all.
+    fn number(&self, pool: usize, node: u32, gpu: usize) -> usize {
+        let before: u32 = self.fleet.pools[..pool].iter().map(Pool::node_count).sum();
+        (before + node) as usize * GPUS + gpu
+    }
+}
+
+/// Says the same whatever there is, one thing after the other.
+#[derive(Debug)]
+struct Script {
+    answers: Vec<NewCuts>,
+    asked: AtomicUsize,
+}
+
+impl Recut for Script {
+    fn recut(&self, standing: &Standing<'_>) -> NewCuts {
+        let taken: Vec<_> = standing.running.iter().flat_map(|pod| pod.holds.iter().map(|hold| (pod.node, *hold))).collect();
+        assert_eq!(taken.len(), taken.iter().collect::<BTreeSet<_>>().len(), "nothing is held twice");
+        for (node, (gpu, placement)) in taken {
+            let (_, cut) = &standing.nodes[node].gpus[usize::from(gpu)];
+            assert!(cut.placements().contains(&placement), "what is held is there");
+        }
+        self.answers.get(self.asked.fetch_add(1, Ordering::Relaxed)).cloned().unwrap_or_default()
+    }
+}
 
 fn units(model: &Model, layout: &Layout) -> u32 {
     layout.occupancy(model).unwrap().units
 }
 
-fn full(_: &Case, model: &Model, from: &Layout, _: &Layout) -> f64 {
+fn first(_: &Expected, _: &Model, _: &Layout, _: &Layout) -> f64 {
+    0.0
+}
+
+fn full(_: &Expected, model: &Model, from: &Layout, _: &Layout) -> f64 {
     f64::from(model.units) - f64::from(units(model, from).count_ones())
 }
 
-fn empty(_: &Case, model: &Model, from: &Layout, _: &Layout) -> f64 {
+fn empty(_: &Expected, model: &Model, from: &Layout, _: &Layout) -> f64 {
     f64::from(units(model, from).count_ones())
 }
 
-fn blocked(case: &Case, model: &Model, from: &Layout, to: &Layout) -> f64 {
+fn blocked(expected: &Expected, model: &Model, from: &Layout, to: &Layout) -> f64 {
     let score = |layout: &Layout| {
         let taken = units(model, layout);
         let free = u32::from(model.units) - taken.count_ones();
         let mut sum = 0.0;
-        for profile in case.workload.profiles.iter().filter_map(|name| model.profile(name)).map(|id| model.get(id)) {
+        let asked = expected.profiles.iter().filter_map(|(name, _)| model.profile(name));
+        for profile in asked.map(|id| model.get(id)) {
             for &start in &profile.starts {
                 if u32::from(profile.size) <= free && profile.mask(start) & taken != 0 {
                     sum += f64::from(profile.size);
@@ -82,17 +177,34 @@ fn blocked(case: &Case, model: &Model, from: &Layout, to: &Layout) -> f64 {
     score(to) - score(from)
 }
 
-fn lost_room(case: &Case, model: &Model, from: &Layout, to: &Layout) -> f64 {
-    room(case, model, from, &mut BTreeMap::new()) - room(case, model, to, &mut BTreeMap::new())
+/// The free units times the share of what is expected that does not fit.
+#[expect(clippy::cast_precision_loss, reason = "at most a million")]
+fn unusable(expected: &Expected, model: &Model, from: &Layout, to: &Layout) -> f64 {
+    let score = |layout: &Layout| {
+        let free = f64::from(model.units) - f64::from(units(model, layout).count_ones());
+        let fits = |name: &ProfileName| {
+            let profile = model.profile(name)?;
+            let taken = layout.occupancy(model).unwrap();
+            let mut starts = model.get(profile).starts.iter();
+            Some(starts.any(|&start| taken.with(model, Placement { start, profile }).is_some()))
+        };
+        let lost = expected.profiles.iter().filter(|(name, _)| fits(name) == Some(false));
+        free * lost.map(|(_, share)| *share as f64).sum::<f64>()
+    };
+    score(to) - score(from)
+}
+
+fn lost_room(expected: &Expected, model: &Model, from: &Layout, to: &Layout) -> f64 {
+    room(expected, model, from, &mut BTreeMap::new()) - room(expected, model, to, &mut BTreeMap::new())
 }
 
 /// `V(s) = (16 F(s) + Σ V(s without i)) / (16 + |s|)`, where `F` are the units of what can be added of each profile.
-fn room(case: &Case, model: &Model, layout: &Layout, known: &mut BTreeMap<Layout, f64>) -> f64 {
+fn room(expected: &Expected, model: &Model, layout: &Layout, known: &mut BTreeMap<Layout, f64>) -> f64 {
     if let Some(value) = known.get(layout) {
         return *value;
     }
     let mut now = 0.0;
-    for name in &case.workload.profiles {
+    for (name, _) in &expected.profiles {
         let Some(profile) = model.profile(name) else { continue };
         let mut taken = layout.occupancy(model).unwrap();
         for &start in &model.get(profile).starts {
@@ -106,66 +218,161 @@ fn room(case: &Case, model: &Model, layout: &Layout, known: &mut BTreeMap<Layout
     let mut sum = 16.0 * now;
     for gone in there {
         let rest = there.iter().copied().filter(|other| other != gone);
-        sum += room(case, model, &Layout::new(model, rest).unwrap(), known);
+        sum += room(expected, model, &Layout::new(model, rest).unwrap(), known);
     }
     let value = sum / (16.0 + f64::from(u32::try_from(there.len()).unwrap()));
     known.insert(layout.clone(), value);
     value
 }
 
-/// Which pods are placed.
-fn plainly(case: &Case, loss: Loss) -> Vec<bool> {
-    let mut gpus: Vec<Vec<(Placement, u64)>> = vec![Vec::new(); case.models.len()];
-    let mut placed = Vec::new();
-    for pod in &case.workload.pods {
-        for gpu in &mut gpus {
-            gpu.retain(|(_, ends)| *ends > pod.arrives);
-        }
-        let name = &case.workload.profiles[usize::from(pod.asks[0].0)];
-        let mut best: Option<(f64, usize, Placement)> = None;
-        for (number, model) in case.models.iter().enumerate() {
-            let Some(profile) = model.profile(name) else { continue };
-            let from = Layout::new(model, gpus[number].iter().map(|(placement, _)| *placement)).unwrap();
-            for &start in &model.get(profile).starts {
-                let placement = Placement { start, profile };
-                let Ok(to) = Layout::new(model, from.placements().iter().copied().chain([placement])) else { continue };
-                let costs = loss(case, model, &from, &to);
-                if best.is_none_or(|(least, _, _)| costs < least - 1e-9) {
-                    best = Some((costs, number, placement));
-                }
-            }
-        }
-        placed.push(best.is_some());
-        if let Some((_, number, placement)) = best {
-            gpus[number].push((placement, pod.arrives + pod.stays));
-        }
+/// Whether the outcome is what came of each pod plainly.
+fn compare(what: &str, case: &Case, outcome: &Outcome, plain: &plain::Result) {
+    let pods = || case.workload.pods.iter().zip(&plain.done).zip(&plain.evictions);
+    let placed = pods().filter(|((_, done), _)| done.is_some()).count() as u64;
+    let evictions: u64 = plain.evictions.iter().sum();
+    assert_eq!((outcome.all.placed, outcome.all.evictions), (placed, evictions), "{what}");
+    for (priority, tally) in &outcome.by_priority {
+        let these = || pods().filter(|((pod, _), _)| pod.priority == *priority);
+        let placed = these().filter(|((_, done), _)| done.is_some()).count() as u64;
+        let evictions: u64 = these().map(|(_, evictions)| evictions).sum();
+        assert_eq!((tally.placed, tally.evictions), (placed, evictions), "{what}, priority {priority}");
     }
-    placed
+    for (at, waits) in outcome.waits_by_profile.iter().enumerate() {
+        let these = pods().filter(|((pod, _), _)| usize::from(pod.asks[0].0) == at);
+        let waits_of: Vec<u64> = these.filter_map(|((_, done), _)| *done).collect();
+        assert_eq!(waits.longest, waits_of.iter().copied().max().unwrap_or(0), "{what}, profile {at}");
+        let sum = waits.mean * f64::from(u32::try_from(waits_of.len()).unwrap());
+        let plainly = f64::from(u32::try_from(waits_of.iter().sum::<u64>()).unwrap());
+        assert!((sum - plainly).abs() < 1e-6, "{what}, profile {at}: {sum}, not {plainly}");
+    }
+    assert_eq!((outcome.recuts, outcome.closed), (plain.recuts, plain.closed), "{what}");
 }
 
 #[test]
 fn policies_place_what_the_plain_ones_place() {
-    let policies: [(&str, Loss); 5] = [
-        ("first-fit", |_, _, _, _| 0.0),
+    let policies: [(&str, Loss); 6] = [
+        ("first-fit", first),
         ("best-fit", full),
         ("load-balanced", empty),
         ("mfi", blocked),
+        ("fgd", unusable),
         ("room", lost_room),
     ];
     let mut refused = 0;
     for seed in 0..40 {
         let case = case(seed);
         for (name, loss) in policies {
-            let plain = plainly(&case, loss);
             let policy = Policy::named(name).unwrap();
-            let outcome =
-                simulate(&case.site, &case.workload, &policy, &case.workload.mix(), &Options::default()).unwrap();
-            let count = plain.iter().filter(|placed| **placed).count() as u64;
-            assert_eq!(outcome.all.placed, count, "{name}, seed {seed}");
+            let mix = case.workload.mix();
+            let outcome = simulate(&case.site, &case.workload, &policy, &mix, &Options::default()).unwrap();
+            compare(&format!("{name}, seed {seed}"), &case, &outcome, &case.plain(loss).run());
             refused += outcome.all.pods - outcome.all.placed;
         }
     }
     assert!(refused > 1000, "only {refused} were refused, so that little is tested");
+}
+
+#[test]
+fn what_policies_expect_is_what_they_learn_plainly() {
+    let mut learnt_otherwise = 0;
+    for seed in 0..20 {
+        let case = case(seed);
+        for (name, loss) in [("fgd", unusable as Loss), ("room", lost_room)] {
+            let run = |learnt| {
+                let options = Options { learnt, ..Options::default() };
+                let policy = Policy::named(name).unwrap();
+                simulate(&case.site, &case.workload, &policy, &case.workload.mix(), &options).unwrap()
+            };
+            let known = run(None);
+            for window in [1, 3, 45, 200] {
+                let outcome = run(Some(window));
+                let plain = Plain { learnt: Some(window as usize), ..case.plain(loss) }.run();
+                compare(&format!("{name} of the last {window}, seed {seed}"), &case, &outcome, &plain);
+                learnt_otherwise += usize::from(outcome != known);
+            }
+        }
+    }
+    assert!(learnt_otherwise > 40, "only {learnt_otherwise} times it made a difference");
+}
+
+#[test]
+fn pods_take_the_place_of_others_as_they_do_plainly() {
+    let mut evictions = 0;
+    for seed in 0..30 {
+        for (name, loss) in [("first-fit", first as Loss), ("best-fit", full), ("mfi", blocked)] {
+            for (waits, eviction) in [
+                (false, Eviction::default()),
+                (true, Eviction { cost: 3, loses_work: false }),
+                (true, Eviction { cost: 0, loses_work: true }),
+            ] {
+                // Where several fit is not tried in every way, so that some who wait may fit later though nobody has left.
+                let case = drawn(seed, &PRIORITIES, !waits);
+                let misfits = if waits { Misfits::Wait(Queue::Backfill) } else { Misfits::Refused };
+                let options = Options { misfits, preempts: true, eviction, ..Options::default() };
+                let policy = Policy::named(name).unwrap();
+                let mix = case.workload.mix();
+                let outcome = simulate(&case.site, &case.workload, &policy, &mix, &options).unwrap();
+                let plain = Plain { waits, preempts: true, eviction, ..case.plain(loss) }.run();
+                compare(&format!("{name}, waits {waits}, {eviction:?}, seed {seed}"), &case, &outcome, &plain);
+                evictions += outcome.all.evictions;
+            }
+        }
+    }
+    assert!(evictions > 1000, "only {evictions} evictions");
+}
+
+#[test]
+fn what_is_cut_anew_is_closed_and_then_serves_as_it_does_plainly() {
+    let (mut recuts, mut evictions, mut better) = (0, 0, 0);
+    for seed in 0..60 {
+        let case = drawn(seed, &PRIORITIES, false);
+        let mut rng = Rng::new(seed);
+        let cuts = case.any_cuts(&mut rng);
+        let answer = |_| {
+            let cut = |(gpu, layout)| (gpu / GPUS, u16::try_from(gpu % GPUS).unwrap(), layout);
+            let some: Vec<(usize, Layout)> =
+                case.any_cuts(&mut rng).into_iter().enumerate().filter(|_| rng.chance(1, 2)).collect();
+            let evicts = (0..200).filter(|_| rng.chance(2, 3)).collect();
+            NewCuts { cuts: some.into_iter().map(cut).collect(), evicts }
+        };
+        let script: Vec<NewCuts> = (0..12).map(answer).collect();
+        for (unit, max_evictions, preempts) in
+            [(RecutUnit::Gpu, 0, false), (RecutUnit::Gpu, 5, true), (RecutUnit::Node, 0, true), (RecutUnit::Node, 9, false)]
+        {
+            let recutting = Recutting { every: 4, time: seed % 4, unit: Some(unit), max_evictions };
+            let eviction = Eviction { cost: 2, loses_work: false };
+            for waits in [false, true] {
+                let misfits = if waits { Misfits::Wait(Queue::Backfill) } else { Misfits::Refused };
+                let options = Options { misfits, preempts, eviction, ..Options::default() };
+                let planner = Script { answers: script.clone(), asked: AtomicUsize::new(0) };
+                let site = Site::cut(&case.fleet, &case.workload.profiles, |pool, node, gpu| {
+                    cuts[case.number(pool, node, gpu)].clone()
+                });
+                let policy = Policy::named("first-fit").unwrap();
+                let run = |site: &Site| {
+                    simulate(site, &case.workload, &policy, &case.workload.mix(), &options).unwrap()
+                };
+                let never = run(&site);
+                assert_eq!((never.recuts, never.closed), (0, 0));
+                let outcome = run(&site.with_recut(Arc::new(planner), recutting));
+                let plain = Plain {
+                    waits,
+                    preempts,
+                    eviction,
+                    cuts: Some(cuts.clone()),
+                    script: script.clone(),
+                    recutting: Some(recutting),
+                    ..case.plain(first)
+                };
+                let what = format!("{recutting:?}, waits {waits}, preempts {preempts}, seed {seed}");
+                compare(&what, &case, &outcome, &plain.run());
+                recuts += outcome.recuts;
+                evictions += outcome.all.evictions;
+                better += usize::from(outcome.all.placed > never.all.placed);
+            }
+        }
+    }
+    assert!(recuts > 500 && evictions > 500 && better > 20, "{recuts} re-cuts, {evictions} evictions, {better} better");
 }
 
 /// What fits without a move fits if all may move: as long as anybody refuses nothing, neither does the bound.

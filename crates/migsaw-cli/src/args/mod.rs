@@ -43,7 +43,7 @@ pub(crate) use problem::{AccessArgs, ClusterArgs, GeometryArgs, ProblemArgs};
 pub(crate) use robust::RobustArgs;
 pub(crate) use rollout::RolloutArgs;
 pub(crate) use serve::{LogFormat, ServeArgs};
-pub(crate) use simulate::{Cut, Law, MOST_PODS, SimulateArgs, Wait};
+pub(crate) use simulate::{Cut, Expected, Law, MOST_PODS, SimulateArgs, Wait};
 pub(crate) use validate::ValidateArgs;
 pub(crate) use whatif::WhatIfArgs;
 

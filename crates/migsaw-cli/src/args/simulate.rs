@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
+use migsaw::present::RecutUnit;
 use migsaw_sim::Policy;
 
 use super::asking::ReportFormat;
@@ -14,7 +15,7 @@ use super::problem::ProblemArgs;
 pub(crate) const MOST_PODS: u32 = 50_000_000;
 
 #[derive(Debug, Args)]
-#[command(after_help = SIMULATE_EXAMPLES, after_long_help = policies())]
+#[command(after_help = SIMULATE_EXAMPLES, after_long_help = policies(), group = ArgGroup::new("evicting").multiple(true))]
 pub(crate) struct SimulateArgs {
     /// A scenario file, the same as with -f
     #[arg(value_name = "SCENARIO", conflicts_with = "scenario")]
@@ -22,12 +23,12 @@ pub(crate) struct SimulateArgs {
     #[command(flatten)]
     pub(crate) problem: ProblemArgs,
     /// The policies to compare, the first one with each of the others [default: room,mfi,best-fit,first-fit,load-balanced,
-    /// and repacked where that is known; with --cut planned extender,most-allocated,least-allocated,dra]
+    /// and repacked where that is known; with --cut planned or recut extender,most-allocated,least-allocated,dra]
     #[arg(long = "policy", value_name = "NAME", value_delimiter = ',', value_parser = policy)]
     pub(crate) policies: Vec<Policy>,
-    /// How GPUs are cut
-    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
-    pub(crate) cut: Cut,
+    /// How GPUs are cut; of several ways each is compared with the others, policy by policy
+    #[arg(long, value_enum, value_name = "HOW", value_delimiter = ',', default_value = "at-will")]
+    pub(crate) cut: Vec<Cut>,
     /// Let pods that fit nowhere wait until something leaves, instead of going away, and say who starts first then
     /// [without a value: backfill]
     #[arg(
@@ -42,6 +43,32 @@ pub(crate) struct SimulateArgs {
     /// Move so many running pods for each hundred that come, to make room for one that fits nowhere
     #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = moves, allow_negative_numbers = true, conflicts_with = "wait")]
     pub(crate) moves: f64,
+    /// Let pods that fit nowhere take the place of running ones of lower priority, as kube-scheduler does; those wait
+    /// with --wait, and are lost without
+    #[arg(long, group = "evicting", help_heading = "Evictions")]
+    pub(crate) preempt: bool,
+    /// How much longer an evicted pod stays, once it runs again
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration, requires = "evicting", help_heading = "Evictions")]
+    pub(crate) eviction_cost: Duration,
+    /// Evicted pods begin anew, instead of going on where they were
+    #[arg(long, requires = "evicting", help_heading = "Evictions")]
+    pub(crate) lose_work: bool,
+    /// With --cut recut, ask the planner when a pod fits nowhere, but not again before so long [default: 1h]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Cutting anew")]
+    pub(crate) recut_every: Option<Duration>,
+    /// How long what is cut anew is closed [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "Cutting anew")]
+    pub(crate) recut_time: Option<Duration>,
+    /// What must be idle together to be cut anew, and is closed together [default: as each node's `recut` in the
+    /// scenario's state, or the node]
+    #[arg(long, value_enum, value_name = "UNIT", help_heading = "Cutting anew")]
+    pub(crate) recut_unit: Option<Unit>,
+    /// Pods that may be evicted each time, of the lowest priority that runs [default: 0]
+    #[arg(long, value_name = "N", group = "evicting", help_heading = "Cutting anew")]
+    pub(crate) max_evictions: Option<u32>,
+    /// Which pods policies expect
+    #[arg(long, value_name = "known|learnt[:PODS]", default_value = "known", value_parser = expected)]
+    pub(crate) mix: Expected,
     /// Pods from a CSV file with the columns arrival,duration,profile[,count,priority,namespace], times in seconds;
     /// `-` for stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["load", "pods", "runs", "seed", "lifetimes", "every"], help_heading = "Pods")]
@@ -105,6 +132,36 @@ pub(crate) enum Cut {
     AtWill,
     /// For good, as the best plan for the demand says
     Planned,
+    /// The same to begin with, and anew when a pod fits nowhere: what is idle, as the best plan for what pods asked for
+    /// lately says
+    Recut,
+}
+
+/// What must be idle together to be cut anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Unit {
+    /// The node
+    Node,
+    /// The GPU: MIG Manager leaves those alone that change nothing
+    Gpu,
+}
+
+impl From<Unit> for RecutUnit {
+    fn from(unit: Unit) -> RecutUnit {
+        match unit {
+            Unit::Node => RecutUnit::Node,
+            Unit::Gpu => RecutUnit::Gpu,
+        }
+    }
+}
+
+/// Which pods policies expect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Those of the demand, or of the trace.
+    Known,
+    /// Those that came last, so many.
+    Learnt(u32),
 }
 
 /// Who of the pods that wait starts first.
@@ -138,6 +195,18 @@ fn policy(name: &str) -> Result<Policy, String> {
     })
 }
 
+fn expected(text: &str) -> Result<Expected, String> {
+    match text.split_once(':') {
+        None if text == "known" => Ok(Expected::Known),
+        None if text == "learnt" => Ok(Expected::Learnt(1000)),
+        Some(("learnt", pods)) => match pods.parse() {
+            Ok(pods @ 1..=1_000_000) => Ok(Expected::Learnt(pods)),
+            _ => Err("the number of pods must be from 1 to 1000000".to_owned()),
+        },
+        _ => Err("expected known, learnt, or like learnt:500".to_owned()),
+    }
+}
+
 fn load(text: &str) -> Result<f64, String> {
     let load: f64 = text.parse().map_err(|_| "it is no number (expected like 0.85)".to_owned())?;
     if load > 0.0 && load <= 100.0 { Ok(load) } else { Err("it must be above 0 and at most 100".to_owned()) }
@@ -153,6 +222,8 @@ Examples:
   migsaw simulate examples/inference.yaml
   migsaw simulate examples/inference.yaml --load 1.2 --policy room,first-fit --wait
   migsaw simulate -f scenario.yaml --cut planned --policy most-allocated,least-allocated
+  migsaw simulate -f scenario.yaml --cut planned,recut,at-will --policy extender --recut-unit gpu
+  migsaw simulate -f scenario.yaml --wait --preempt --eviction-cost 2m
   migsaw simulate -f scenario.yaml --trace pods.csv -o csv
   migsaw simulate -f scenario.yaml --trace pods.csv --wait=drain
   migsaw simulate examples/inference.yaml -o html > simulation.html

@@ -2,7 +2,7 @@
 
 use migsaw::document::simulation::{MomentForm, PolicyForm, ShareForm, SimulationDocument};
 
-use super::{BOUND, estimated, ranked, share};
+use super::{estimated, is_bound, ranked, share};
 use crate::chart::{Bar, Bars, Ink, Interval, Intervals, Line, Lines, Panel};
 use crate::html::Figure;
 use crate::number::counted;
@@ -28,7 +28,7 @@ fn inked(simulation: &SimulationDocument) -> impl Iterator<Item = (Ink, &PolicyF
     let best = ranked(simulation).first().copied();
     let mut others = 0..;
     simulation.policies.iter().map(move |policy| {
-        let ink = if policy.name == BOUND {
+        let ink = if is_bound(policy) {
             Ink::Bound
         } else if best.is_some_and(|best| std::ptr::eq(best, policy)) {
             Ink::Best

@@ -26,7 +26,7 @@ impl Column {
 type Figure = fn(&PolicyForm) -> Option<EstimateForm>;
 
 /// The figures of the CSV file.
-pub(super) const FIGURES: [(&str, Figure); 10] = [
+pub(super) const FIGURES: [(&str, Figure); 13] = [
     ("placed_units", |policy| Some(policy.placed_units)),
     ("placed_units_more", |policy| policy.placed_units_more),
     ("placed_pods", |policy| Some(policy.placed_pods)),
@@ -37,6 +37,9 @@ pub(super) const FIGURES: [(&str, Figure); 10] = [
     ("p95_wait_seconds", |policy| Some(policy.p95_wait)),
     ("longest_wait_seconds", |policy| Some(policy.longest_wait)),
     ("moves_per_100", |policy| Some(policy.moves)),
+    ("evictions_per_100", |policy| Some(policy.evictions)),
+    ("gpus_recut", |policy| Some(policy.recuts)),
+    ("closed_gpu_hours", |policy| Some(policy.closed_gpu_hours)),
 ];
 
 /// The columns that say something about this simulation.
@@ -84,6 +87,19 @@ pub(super) fn columns(simulation: &SimulationDocument) -> Vec<Column> {
     if simulation.policies.iter().any(|policy| policy.moves.mean > 0.0) {
         columns.push(number("moves/100", "running pods moved, for each hundred that came", |policy| {
             format!("{:.2}", policy.moves.mean)
+        }));
+    }
+    if simulation.eviction.is_some() {
+        columns.push(number("evictions/100", "running pods evicted, for each hundred that came", |policy| {
+            format!("{:.2}", policy.evictions.mean)
+        }));
+    }
+    if simulation.recut.is_some() {
+        columns.push(number("GPUs re-cut", "GPUs that were cut anew, each time counted", |policy| {
+            format!("{:.1}", policy.recuts.mean)
+        }));
+        columns.push(number("GPU-h closed", "hours that GPUs were closed to be cut anew, summed", |policy| {
+            format!("{:.1}", policy.closed_gpu_hours.mean)
         }));
     }
     columns

@@ -8,7 +8,7 @@ use migsaw::document::simulation::{PolicyForm, ShareForm, SimulationDocument};
 use super::charts::{by_profile, courses, over_time, slices_placed};
 use super::grid::time;
 use super::grid::{Column as Said, columns};
-use super::{BOUND, answer, estimated, points, ranked, setting, share};
+use super::{BOUND, answer, estimated, is_bound, placed, points, ranked, setting};
 use crate::clean::clean;
 use crate::html::{Column, Frame, Table, details, facts, section};
 use crate::number::grouped;
@@ -72,7 +72,7 @@ const PARTS: [(&str, &str, Shares); 2] = [
 /// What to remember: how much the best places, by how much it leads, and what is left to gain; or how long pods wait.
 fn most_important(simulation: &SimulationDocument) -> Vec<(String, String)> {
     let ranked = ranked(simulation);
-    let bound = simulation.policies.iter().find(|policy| policy.name == BOUND);
+    let bound = simulation.policies.iter().find(|policy| is_bound(policy));
     let mut found = Vec::new();
     let Some(best) = ranked.first() else { return found };
     if simulation.queue.is_some() {
@@ -98,7 +98,7 @@ fn policies(simulation: &SimulationDocument) -> Markup {
     let mut table = Table::new("Policies", titles.collect());
     let best = ranked(simulation).first().copied();
     for policy in &simulation.policies {
-        let (looks, tag) = if policy.name == BOUND {
+        let (looks, tag) = if is_bound(policy) {
             ("is-bound", Some("bound"))
         } else if best.is_some_and(|best| std::ptr::eq(best, policy)) {
             ("is-best", Some("best"))
@@ -130,12 +130,12 @@ fn shares(simulation: &SimulationDocument, what: &str, of: impl Fn(&PolicyForm) 
     let number = |title: &str| Column { title: title.to_owned(), is_number: true };
     let policies = simulation.policies.iter().map(|policy| number(&policy.name));
     let titles = [Column { title: what.to_owned(), is_number: false }, number("pods")].into_iter().chain(policies);
-    let mut table = Table::new(&format!("Pods placed, by {what}"), titles.collect());
+    let mut table = Table::new(&super::placed_by(simulation, what, &of), titles.collect());
     let Some(first) = simulation.policies.first() else { return markup! {} };
     for part in of(first) {
         let placed = simulation.policies.iter().map(|policy| {
             let same = of(policy).iter().find(|same| same.name == part.name);
-            same.map_or_else(String::new, |same| share(same.placed_pods.mean))
+            same.map_or_else(String::new, placed)
         });
         let name = markup! { (clean(&part.name)) };
         table.row(name, "", std::iter::once(grouped(part.pods)).chain(placed).collect());

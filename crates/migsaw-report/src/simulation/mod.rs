@@ -4,7 +4,10 @@ mod charts;
 mod grid;
 mod html;
 
-use migsaw::document::simulation::{CutForm, EstimateForm, PolicyForm, QueueForm, SimulationDocument, SourceForm};
+use migsaw::document::simulation::{
+    CutForm, EstimateForm, EvictionForm, PolicyForm, QueueForm, RecutForm, ShareForm, SimulationDocument, SourceForm,
+    UnitForm,
+};
 
 use crate::clean::clean;
 use crate::number::{counted, grouped};
@@ -20,6 +23,11 @@ pub use html::html;
 /// The bound, which is no policy that anybody could have.
 const BOUND: &str = "repacked";
 
+/// Whether a policy is the bound, however the GPUs are cut.
+fn is_bound(policy: &PolicyForm) -> bool {
+    policy.name.split('/').next() == Some(BOUND)
+}
+
 /// The comparison for people: who places most, then each policy with its figures, then by profile.
 pub fn text(simulation: &SimulationDocument, style: Style) -> String {
     let mut page = Page::new(style);
@@ -34,7 +42,10 @@ pub fn text(simulation: &SimulationDocument, style: Style) -> String {
         table.row(columns.iter().map(|column| (column.cell)(policy)).collect());
     }
     page.push(&table.print(style));
-    by_profile(simulation, &mut page, style);
+    shares(simulation, "profile", |policy| &policy.by_profile, &mut page, style);
+    if simulation.eviction.is_some_and(|eviction| eviction.preempts) {
+        shares(simulation, "priority", |policy| &policy.by_priority, &mut page, style);
+    }
     page.finish()
 }
 
@@ -68,7 +79,7 @@ pub fn csv(simulation: &SimulationDocument) -> String {
 
 /// The policies that somebody could have, the best first: who places most, or where pods wait, who lets them wait least.
 fn ranked(simulation: &SimulationDocument) -> Vec<&PolicyForm> {
-    let mut real: Vec<&PolicyForm> = simulation.policies.iter().filter(|policy| policy.name != BOUND).collect();
+    let mut real: Vec<&PolicyForm> = simulation.policies.iter().filter(|policy| !is_bound(policy)).collect();
     real.sort_by(|a, b| match simulation.queue {
         Some(_) => a.mean_wait.mean.total_cmp(&b.mean_wait.mean),
         None => b.placed_units.mean.total_cmp(&a.placed_units.mean),
@@ -111,10 +122,7 @@ fn waited(best: &PolicyForm, second: Option<&PolicyForm>) -> String {
 }
 
 fn setting(simulation: &SimulationDocument) -> String {
-    let cut = match simulation.cut {
-        CutForm::AtWill => "cut as each pod asks",
-        CutForm::Planned => "cut as planned, for good",
-    };
+    let cut = cuts(simulation);
     let pods = match &simulation.source {
         SourceForm::Trace(name) => format!("{} of {}", counted(simulation.pods, "pod"), clean(name)),
         SourceForm::Load(load) => {
@@ -140,22 +148,98 @@ fn setting(simulation: &SimulationDocument) -> String {
         ),
     };
     let sure = if simulation.runs > 1 { "; ± is a 95% interval" } else { "" };
-    format!("{} {cut}; {pods}; pods that fit nowhere {misfits}{sure}", counted(simulation.gpus, "GPU"))
+    let more: String = [
+        simulation.recut.as_ref().map(recut),
+        simulation.eviction.as_ref().map(eviction),
+        simulation.learnt.map(|pods| format!("; what to expect is learnt from the last {}", counted(pods.into(), "pod"))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    format!("{} {cut}; {pods}; pods that fit nowhere {misfits}{more}{sure}", counted(simulation.gpus, "GPU"))
 }
 
-fn by_profile(simulation: &SimulationDocument, page: &mut Page, style: Style) {
-    let Some(first) = simulation.policies.first().filter(|first| first.by_profile.len() > 1) else { return };
+/// In which ways the GPUs are cut.
+fn cuts(simulation: &SimulationDocument) -> String {
+    let mut ways: Vec<&str> = Vec::new();
+    for policy in &simulation.policies {
+        let way = match policy.cut {
+            CutForm::AtWill => "as each pod asks",
+            CutForm::Planned => "as planned, for good",
+            CutForm::Recut => "as planned, and anew where pods fit nowhere",
+        };
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    format!("cut {}", ways.join(", or "))
+}
+
+fn recut(how: &RecutForm) -> String {
+    let unit = match how.unit {
+        None => "nodes or GPUs",
+        Some(UnitForm::Node) => "nodes",
+        Some(UnitForm::Gpu) => "GPUs",
+    };
+    let (every, takes) = (seconds(how.every), seconds(how.time));
+    let idle = match how.max_evictions {
+        0 => "that are idle".to_owned(),
+        pods => format!("that are idle, or after evicting up to {}", counted(u64::from(pods), "pod")),
+    };
+    format!("; the planner is asked every {every} at most, and {unit} {idle} are closed for {takes} to be cut anew")
+}
+
+fn eviction(how: &EvictionForm) -> String {
+    let preempts = if how.preempts { "; pods take the place of others of lower priority" } else { "" };
+    let work = if how.loses_work { "begin anew" } else { "go on where they were" };
+    format!("{preempts}; evicted pods {work}, {} late", seconds(how.cost))
+}
+
+/// A whole number of seconds, as it would be given.
+fn seconds(seconds: u64) -> String {
+    match seconds {
+        s if s > 0 && s % 3600 == 0 => format!("{}h", s / 3600),
+        s if s > 0 && s % 60 == 0 => format!("{}min", s / 60),
+        s => format!("{s}s"),
+    }
+}
+
+/// What each policy placed of the pods that have something in common, if they have not all.
+fn shares(
+    simulation: &SimulationDocument,
+    what: &str,
+    of: fn(&PolicyForm) -> &[ShareForm],
+    page: &mut Page,
+    style: Style,
+) {
+    let Some(first) = simulation.policies.first().filter(|first| of(first).len() > 1) else { return };
     page.line("");
-    page.line(style.paint(Tone::Strong, "Pods placed, by profile"));
+    page.line(style.paint(Tone::Strong, placed_by(simulation, what, &of)));
     let names: Vec<String> = simulation.policies.iter().map(|policy| format!(">{}", clean(&policy.name))).collect();
-    let titles = ["profile", ">pods"].into_iter().chain(names.iter().map(String::as_str));
+    let titles = [what, ">pods"].into_iter().chain(names.iter().map(String::as_str));
     let mut table = Table::new(&titles.collect::<Vec<_>>());
-    for (at, profile) in first.by_profile.iter().enumerate() {
-        let of = |policy: &PolicyForm| policy.by_profile.get(at).map(|placed| share(placed.placed_pods.mean));
-        let placed = simulation.policies.iter().map(|policy| of(policy).unwrap_or_default());
-        table.row([clean(&profile.name).into_owned(), grouped(profile.pods)].into_iter().chain(placed).collect());
+    for (at, share) in of(first).iter().enumerate() {
+        let cells = simulation.policies.iter().map(|policy| of(policy).get(at).map_or_else(String::new, placed));
+        table.row([clean(&share.name).into_owned(), grouped(share.pods)].into_iter().chain(cells).collect());
     }
     page.push(&table.print(style));
+}
+
+/// What a table of shares shows.
+fn placed_by(
+    simulation: &SimulationDocument,
+    what: &str,
+    of: &impl Fn(&PolicyForm) -> &[ShareForm],
+) -> String {
+    let is_any_evicted = simulation.policies.iter().flat_map(of).any(|share| share.evictions.mean > 0.0);
+    format!("Pods placed, by {what}{}", if is_any_evicted { ", and evictions per hundred" } else { "" })
+}
+
+/// `91.7%`, or `91.7%, 3.20` with evictions.
+fn placed(part: &ShareForm) -> String {
+    let evictions = part.evictions.mean;
+    let placed = share(part.placed_pods.mean);
+    if evictions > 0.0 { format!("{placed}, {evictions:.2}") } else { placed }
 }
 
 /// `91.7%`.
@@ -188,6 +272,7 @@ mod tests {
         let policy = |name: &str, placed: f64| PolicyForm {
             name: name.to_owned(),
             about: String::new(),
+            cut: CutForm::AtWill,
             placed_units: estimate(placed),
             placed_units_more: (name != "room").then(|| estimate(placed - 0.9173)),
             placed_pods: estimate(0.96),
@@ -198,6 +283,9 @@ mod tests {
             active_gpus: estimate(99.2),
             fragmented: estimate(0.03),
             moves: estimate(0.0),
+            evictions: estimate(3.21),
+            recuts: estimate(7.0),
+            closed_gpu_hours: estimate(0.4),
             by_profile: Vec::new(),
             by_priority: Vec::new(),
             by_namespace: Vec::new(),
@@ -208,10 +296,12 @@ mod tests {
             kind: String::new(),
             gpus: 100,
             units: 800,
-            cut: CutForm::AtWill,
             pods: 1824,
             source: SourceForm::Load(1.0),
             queue,
+            recut: None,
+            eviction: None,
+            learnt: None,
             runs: 20,
             policies: vec![policy("room", 0.9173), policy("mfi", 0.902), policy("repacked", 0.95)],
         }
@@ -241,6 +331,42 @@ mod tests {
             let words: Vec<&str> = text.split_whitespace().collect();
             assert!(words.join(" ").contains(says), "{text}");
             assert!(text.contains("2h") && text.contains("5h"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_anew_and_who_is_evicted_is_said() {
+        let mut simulation = simulation(None);
+        let plain = text(&simulation, Style::plain());
+        assert!(!plain.contains("evict") && !plain.contains("closed"), "{plain}");
+        simulation.policies[1].cut = CutForm::Recut;
+        simulation.recut = Some(RecutForm { every: 3600, time: 60, unit: Some(UnitForm::Gpu), max_evictions: 4 });
+        simulation.eviction = Some(EvictionForm { preempts: true, cost: 30, loses_work: false });
+        simulation.learnt = Some(1000);
+        let share = |name: &str, evictions| ShareForm {
+            name: name.to_owned(),
+            pods: 10,
+            placed_pods: estimate(0.5),
+            evictions: estimate(evictions),
+        };
+        for policy in &mut simulation.policies {
+            policy.by_priority = vec![share("0", 1.25), share("5", 0.0)];
+        }
+        let text = text(&simulation, Style::plain());
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let words = words.join(" ");
+        for says in [
+            "100 GPUs cut as each pod asks, or as planned, and anew where pods fit nowhere;",
+            "asked every 1h at most, and GPUs that are idle, or after evicting up to 4 pods are closed for 1min",
+            "pods take the place of others of lower priority; evicted pods go on where they were, 30s late;",
+            "what to expect is learnt from the last 1,000 pods",
+            "evictions/100 GPUs re-cut GPU-h closed",
+            "3.21 7.0 0.4",
+            "Pods placed, by priority, and evictions per hundred",
+            "0 10 50.0%, 1.25",
+            "5 10 50.0% 50.0%",
+        ] {
+            assert!(words.contains(says), "{says}: {text}");
         }
     }
 

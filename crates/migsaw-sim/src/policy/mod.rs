@@ -28,7 +28,7 @@ pub struct Policy {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Rule {
     /// The GPU and the start where least is lost.
-    Gpu { losses: fn(&Kind, &Mix) -> Losses, ties: Ties },
+    Gpu { losses: fn(&Kind, &Mix) -> Losses, heeds_mix: bool, ties: Ties },
     /// Of the nodes with the highest score any, by lot, and there the first GPU with a free instance.
     Node(fn(&NodeUse) -> i64),
     /// The node where least is lost, as the extender scores it, and there the first GPU with a free instance.
@@ -55,22 +55,22 @@ impl Policy {
         Policy {
             name: "first-fit",
             about: "the first GPU that has room, at its lowest start",
-            rule: Rule::Gpu { losses: |_, _| Box::new(|_, _| Some(0)), ties: Ties::First },
+            rule: Rule::Gpu { losses: |_, _| Box::new(|_, _| Some(0)), heeds_mix: false, ties: Ties::First },
         },
         Policy {
             name: "round-robin",
             about: "the next GPU that has room, in turn",
-            rule: Rule::Gpu { losses: |_, _| Box::new(|_, _| Some(0)), ties: Ties::InTurn },
+            rule: Rule::Gpu { losses: |_, _| Box::new(|_, _| Some(0)), heeds_mix: false, ties: Ties::InTurn },
         },
         Policy {
             name: "best-fit",
             about: "the fullest GPU that has room, at its lowest start",
-            rule: Rule::Gpu { losses: best_fit, ties: Ties::First },
+            rule: Rule::Gpu { losses: best_fit, heeds_mix: false, ties: Ties::First },
         },
         Policy {
             name: "load-balanced",
             about: "the emptiest GPU",
-            rule: Rule::Gpu { losses: load_balanced, ties: Ties::First },
+            rule: Rule::Gpu { losses: load_balanced, heeds_mix: false, ties: Ties::First },
         },
         Policy {
             name: "least-allocated",
@@ -85,17 +85,17 @@ impl Policy {
         Policy {
             name: "mfi",
             about: "where fragmentation grows least: sizes of blocked starts (Zambianco et al., arXiv 2511.18906)",
-            rule: Rule::Gpu { losses: fragmentation::mfi, ties: Ties::First },
+            rule: Rule::Gpu { losses: fragmentation::mfi, heeds_mix: false, ties: Ties::First },
         },
         Policy {
             name: "fgd",
             about: "where the free slices that the mix cannot use grow least (Weng et al., ATC 2023)",
-            rule: Rule::Gpu { losses: fragmentation::gradient, ties: Ties::First },
+            rule: Rule::Gpu { losses: fragmentation::gradient, heeds_mix: true, ties: Ties::First },
         },
         Policy {
             name: "hami",
             about: "the fullest GPU, cut by the first of HAMi's templates that has the profile",
-            rule: Rule::Gpu { losses: ladder::hami, ties: Ties::First },
+            rule: Rule::Gpu { losses: ladder::hami, heeds_mix: false, ties: Ties::First },
         },
         Policy {
             name: "dra",
@@ -105,7 +105,7 @@ impl Policy {
         Policy {
             name: "room",
             about: "where most room is left for the pods that are expected (migsaw)",
-            rule: Rule::Gpu { losses: room, ties: Ties::First },
+            rule: Rule::Gpu { losses: room, heeds_mix: true, ties: Ties::First },
         },
         Policy {
             name: "extender",
@@ -122,6 +122,11 @@ impl Policy {
     /// The one with a name.
     pub fn named(name: &str) -> Option<Policy> {
         Policy::ALL.iter().find(|policy| policy.name == name).copied()
+    }
+
+    /// Whether it makes a difference to it which pods are expected.
+    pub fn heeds_mix(&self) -> bool {
+        matches!(self.rule, Rule::Gpu { heeds_mix: true, .. } | Rule::Extender)
     }
 }
 

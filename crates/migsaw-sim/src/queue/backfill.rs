@@ -1,7 +1,8 @@
 //! First come, first served, and later ones where earlier ones do not fit.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use migsaw::score::Mix;
 use smallvec::SmallVec;
 
 use super::{Discipline, Line, Turn};
@@ -13,8 +14,8 @@ use crate::workload::Pod;
 pub(super) struct Backfill {
     /// So many at the head of the line do not fit.
     tried: usize,
-    /// What does not fit until something leaves.
-    refused: HashSet<SmallVec<[(u16, u8); 2]>>,
+    /// What does not fit until something leaves, and the highest priority that did not help it.
+    refused: HashMap<SmallVec<[(u16, u8); 2]>, i32>,
 }
 
 impl Backfill {
@@ -39,9 +40,9 @@ impl Discipline for Backfill {
         self.forget();
     }
 
-    fn next(&mut self, line: &Line<'_>, _cluster: &mut Cluster<'_>) -> Turn {
+    fn next(&mut self, line: &Line<'_>, _cluster: &mut Cluster) -> Turn {
         while let Some(pod) = line.at(self.tried) {
-            if !self.refused.contains(&pod.asks) {
+            if self.refused.get(&pod.asks).is_none_or(|most| *most < pod.priority) {
                 return Turn::Try(self.tried);
             }
             self.tried += 1;
@@ -49,7 +50,16 @@ impl Discipline for Backfill {
         Turn::Rest
     }
 
+    fn has_room(&mut self) {
+        self.forget();
+    }
+
+    fn learn(&mut self, _cluster: &mut Cluster, _mix: &Mix) {
+        self.forget();
+    }
+
     fn refused(&mut self, pod: &Pod) {
-        self.refused.insert(pod.asks.clone());
+        let most = self.refused.entry(pod.asks.clone()).or_insert(pod.priority);
+        *most = pod.priority.max(*most);
     }
 }

@@ -1,6 +1,7 @@
 //! GPUs that are drained for pods that need a whole one.
 
 use migsaw::geometry::StateId;
+use migsaw::score::Mix;
 
 use super::backfill::Backfill;
 use super::whole::{Whole, is_one};
@@ -15,8 +16,7 @@ use crate::workload::Pod;
 /// hold stays until none of them waits. Nobody has to know how long pods stay: what a hold costs is estimated as if stays
 /// were memoryless, see [`Drain::cost`].
 #[derive(Debug)]
-pub(super) struct Drain<'a> {
-    site: &'a Site,
+pub(super) struct Drain {
     whole: Whole,
     gpus: usize,
     after: u32,
@@ -31,10 +31,9 @@ pub(super) struct Drain<'a> {
 /// Costs are in parts of a placement unit that all numbers up to 32 divide, the most instances that a GPU can have.
 const PARTS: u64 = 144_403_552_893_600;
 
-impl<'a> Drain<'a> {
-    pub(super) fn new(site: &'a Site, gpus: u32, after: u32) -> Drain<'a> {
+impl Drain {
+    pub(super) fn new(site: &Site, gpus: u32, after: u32) -> Drain {
         Drain {
-            site,
             whole: Whole::new(site),
             gpus: gpus as usize,
             after,
@@ -48,8 +47,8 @@ impl<'a> Drain<'a> {
     /// The placement units that are free until a GPU is empty, summed over time, in mean stays: all its units until the
     /// last of its n instances has gone, after 1 + 1/2 + … + 1/n if stays are exponential, less what each takes until
     /// it goes. Nothing for an empty GPU, and for one that a single instance fills.
-    fn cost(&self, gpu: u32, cluster: &Cluster<'_>) -> u64 {
-        let kind = self.site.kind(gpu);
+    fn cost(gpu: u32, cluster: &Cluster) -> u64 {
+        let kind = cluster.site().kind(gpu);
         let state = cluster.state(gpu);
         let there = kind.states.layout(state).placements().len() as u64;
         let until_empty: u64 = (1..=there).map(|n| PARTS / n).sum();
@@ -57,7 +56,7 @@ impl<'a> Drain<'a> {
     }
 
     /// Looks at the holds for a profile; says who starts on one of them.
-    fn look(&mut self, profile: u16, line: &Line<'_>, cluster: &mut Cluster<'_>) -> Option<(usize, u32)> {
+    fn look(&mut self, profile: u16, line: &Line<'_>, cluster: &mut Cluster) -> Option<(usize, u32)> {
         let waiting: Vec<(usize, &Pod)> = line.waiting().filter(|(_, pod)| is_one(pod, profile)).collect();
         let Some(&(first, _)) = waiting.first() else {
             self.release(profile, cluster);
@@ -73,7 +72,9 @@ impl<'a> Drain<'a> {
                 self.hold(gpu, profile, cluster);
                 held += 1;
             }
-            let is_ready = |gpu: &u32| self.is_held(*gpu, profile) && cluster.state(*gpu) == StateId::EMPTY;
+            let is_ready = |gpu: &u32| {
+                self.is_held(*gpu, profile) && cluster.state(*gpu) == StateId::EMPTY && !cluster.gpus().is_shut(*gpu)
+            };
             if let Some(gpu) = self.whole.gpus(profile).find(is_ready) {
                 return Some((first, gpu));
             }
@@ -86,16 +87,16 @@ impl<'a> Drain<'a> {
     }
 
     /// Of the GPUs that are not held, the one that costs least to drain, and what.
-    fn cheapest(&self, profile: u16, cluster: &Cluster<'_>) -> Option<(u64, u32)> {
+    fn cheapest(&self, profile: u16, cluster: &Cluster) -> Option<(u64, u32)> {
         let free = self.whole.gpus(profile).filter(|gpu| self.held[*gpu as usize].is_none());
-        free.map(|gpu| (self.cost(gpu, cluster), gpu)).min()
+        free.map(|gpu| (Drain::cost(gpu, cluster), gpu)).min()
     }
 
     /// A hold goes to another GPU that costs less than the held one still does.
-    fn hand_over(&mut self, profile: u16, cluster: &mut Cluster<'_>) {
+    fn hand_over(&mut self, profile: u16, cluster: &mut Cluster) {
         let held: Vec<u32> = self.whole.gpus(profile).filter(|gpu| self.is_held(*gpu, profile)).collect();
         for gpu in held {
-            let cost = self.cost(gpu, cluster);
+            let cost = Drain::cost(gpu, cluster);
             if let Some((_, other)) = self.cheapest(profile, cluster).filter(|(less, _)| *less < cost) {
                 self.let_go(gpu, cluster);
                 self.hold(other, profile, cluster);
@@ -103,26 +104,26 @@ impl<'a> Drain<'a> {
         }
     }
 
-    fn release(&mut self, profile: u16, cluster: &mut Cluster<'_>) {
+    fn release(&mut self, profile: u16, cluster: &mut Cluster) {
         let held: Vec<u32> = self.whole.gpus(profile).filter(|gpu| self.is_held(*gpu, profile)).collect();
         for gpu in held {
             self.let_go(gpu, cluster);
         }
     }
 
-    fn hold(&mut self, gpu: u32, profile: u16, cluster: &mut Cluster<'_>) {
+    fn hold(&mut self, gpu: u32, profile: u16, cluster: &mut Cluster) {
         self.held[gpu as usize] = Some(profile);
         cluster.close(gpu);
     }
 
-    fn let_go(&mut self, gpu: u32, cluster: &mut Cluster<'_>) {
+    fn let_go(&mut self, gpu: u32, cluster: &mut Cluster) {
         self.held[gpu as usize] = None;
         cluster.open(gpu);
         self.rest.forget();
     }
 }
 
-impl Discipline for Drain<'_> {
+impl Discipline for Drain {
     fn came(&mut self, at: usize, pod: &Pod) {
         self.is_due = true;
         self.rest.came(at, pod);
@@ -134,7 +135,7 @@ impl Discipline for Drain<'_> {
         self.rest.left(pod);
     }
 
-    fn next(&mut self, line: &Line<'_>, cluster: &mut Cluster<'_>) -> Turn {
+    fn next(&mut self, line: &Line<'_>, cluster: &mut Cluster) -> Turn {
         if self.is_due {
             for profile in self.whole.profiles() {
                 if let Some((at, gpu)) = self.look(profile, line, cluster) {
@@ -145,6 +146,24 @@ impl Discipline for Drain<'_> {
             self.is_due = false;
         }
         self.rest.next(line, cluster)
+    }
+
+    fn has_room(&mut self) {
+        self.is_due = true;
+        self.rest.has_room();
+    }
+
+    fn learn(&mut self, cluster: &mut Cluster, mix: &Mix) {
+        self.is_due = true;
+        self.rest.learn(cluster, mix);
+        self.whole = Whole::new(cluster.site());
+        for gpu in cluster.gpus().all() {
+            let takes = |profile| self.whole.gpus(profile).any(|other| other == gpu);
+            // A GPU that has been cut otherwise is no use to whom it was held for.
+            if self.held[gpu as usize].is_some_and(|profile| !takes(profile)) {
+                self.let_go(gpu, cluster);
+            }
+        }
     }
 
     fn refused(&mut self, pod: &Pod) {

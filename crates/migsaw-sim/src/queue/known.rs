@@ -8,8 +8,9 @@ use migsaw::score::{Mix, Room};
 
 use super::whole::{Whole, is_one};
 use super::{Discipline, Line, Stays, Turn};
-use crate::cluster::{Cluster, Places};
-use crate::site::{Site, index};
+use crate::cluster::Cluster;
+use crate::gpus::Places;
+use crate::site::Site;
 use crate::workload::Pod;
 
 /// Whoever takes least room for as long as it stays goes first, and longer waits weigh more.
@@ -31,8 +32,7 @@ use crate::workload::Pod;
 /// a whole GPU one is drained, up to `gpus`: those that lose least until they are empty. Others may start there if they
 /// have left by then (EASY backfilling: Lifka, "The ANL/IBM SP Scheduling System", JSSPP 1995).
 #[derive(Debug)]
-pub(super) struct Known<'a> {
-    site: &'a Site,
+pub(super) struct Known {
     whole: Whole,
     /// By kind of GPU.
     rooms: Vec<Room>,
@@ -52,10 +52,9 @@ type Until = Vec<(u64, Placement)>;
 /// float that is not negative as its bits, which are in the same order.
 type Rank = (i32, Option<u64>, u64);
 
-impl<'a> Known<'a> {
-    pub(super) fn new(site: &'a Site, mix: &Mix, gpus: u32, after: u32) -> Known<'a> {
+impl Known {
+    pub(super) fn new(site: &Site, mix: &Mix, gpus: u32, after: u32) -> Known {
         Known {
-            site,
             whole: Whole::new(site),
             rooms: site.rooms(mix),
             gpus: gpus as usize,
@@ -77,7 +76,7 @@ impl<'a> Known<'a> {
     }
 
     /// Chooses the GPUs to drain; says who starts on one of them.
-    fn look(&mut self, now: &Now<'_>, cluster: &mut Cluster<'_>) -> Option<(usize, Places)> {
+    fn look(&mut self, now: &Now<'_>, cluster: &mut Cluster) -> Option<(usize, Places)> {
         self.held.drain(..).for_each(|gpu| cluster.open(gpu));
         for profile in self.whole.profiles() {
             let waiting: Vec<(usize, &Pod)> = now.line.waiting().filter(|(_, pod)| is_one(pod, profile)).collect();
@@ -86,7 +85,7 @@ impl<'a> Known<'a> {
                 continue;
             }
             let free = self.whole.gpus(profile).filter(|gpu| !self.held.contains(gpu));
-            let mut by_loss: Vec<(u128, u32)> = free.map(|gpu| (now.idle(self.site, gpu), gpu)).collect();
+            let mut by_loss: Vec<(u128, u32)> = free.map(|gpu| (now.idle(cluster.site(), gpu), gpu)).collect();
             by_loss.sort_unstable();
             let mut chosen: Vec<u32> = by_loss.into_iter().take(starving.min(self.gpus)).map(|(_, gpu)| gpu).collect();
             chosen.sort_unstable();
@@ -94,7 +93,7 @@ impl<'a> Known<'a> {
                 cluster.close(gpu);
                 self.held.push(gpu);
             }
-            if let Some(gpu) = chosen.into_iter().find(|gpu| cluster.state(*gpu) == StateId::EMPTY) {
+            if let Some(gpu) = chosen.into_iter().find(|gpu| cluster.state(*gpu) == StateId::EMPTY && !cluster.gpus().is_shut(*gpu)) {
                 return waiting.first().map(|(at, _)| (*at, self.whole.on(profile, gpu)));
             }
         }
@@ -102,7 +101,7 @@ impl<'a> Known<'a> {
     }
 
     /// Who starts next, and where.
-    fn best(&self, now: &Now<'_>, cluster: &mut Cluster<'_>) -> Option<(usize, Places)> {
+    fn best(&self, now: &Now<'_>, cluster: &mut Cluster) -> Option<(usize, Places)> {
         let mut known: BTreeMap<&[(u16, u8)], Vec<Places>> = BTreeMap::new();
         let mut best: Option<(Rank, usize, &Places)> = None;
         for (_, pod) in now.line.waiting() {
@@ -123,22 +122,22 @@ impl<'a> Known<'a> {
     }
 
     /// All places where one instance could go, by GPU and start; for several, those that the policy chooses.
-    fn places(&self, asks: &[(u16, u8)], cluster: &mut Cluster<'_>) -> Vec<Places> {
+    fn places(&self, asks: &[(u16, u8)], cluster: &mut Cluster) -> Vec<Places> {
         let &[(profile, 1)] = asks else { return cluster.choose(asks).into_iter().collect() };
         let mut places = Vec::new();
-        for (at, gpu) in self.site.gpus.iter().enumerate() {
-            let kind = &self.site.kinds[gpu.kind as usize];
+        for gpu in cluster.gpus().all().filter(|gpu| !cluster.gpus().is_shut(*gpu)) {
+            let kind = cluster.site().kind(gpu);
             let Some(id) = kind.profiles[usize::from(profile)] else { continue };
-            let additions = kind.states.additions(cluster.state(index(at))).iter();
+            let additions = kind.states.additions(cluster.state(gpu)).iter();
             let mut fitting: Vec<Step> = additions.filter(|step| step.placement.profile == id).copied().collect();
             fitting.sort_unstable_by_key(|step| step.placement.start);
-            places.extend(fitting.into_iter().map(|step| Places::from_elem((index(at), step), 1)));
+            places.extend(fitting.into_iter().map(|step| Places::from_elem((gpu, step), 1)));
         }
         places
     }
 
     /// The room that a pod takes there for as long as it stays; `None` if it may not go there.
-    fn loss(&self, places: &Places, pod: &Pod, now: &Now<'_>, cluster: &Cluster<'_>) -> Option<u128> {
+    fn loss(&self, places: &Places, pod: &Pod, now: &Now<'_>, cluster: &Cluster) -> Option<u128> {
         let mut loss = 0;
         for (at, (gpu, step)) in places.iter().enumerate() {
             let until = &now.until[*gpu as usize];
@@ -147,16 +146,17 @@ impl<'a> Known<'a> {
             }
             // The last step on a GPU comes after all others there.
             if places[at + 1..].iter().all(|(other, _)| other != gpu) {
-                loss += self.taken(*gpu, cluster.state(*gpu), step.to, now, now.ends(pod));
+                loss += self.taken(*gpu, step.to, cluster, now, now.ends(pod));
             }
         }
         Some(loss)
     }
 
-    /// The room of a GPU that is less in one state than in another until `end`, while what is there leaves.
-    fn taken(&self, gpu: u32, mut without: StateId, mut with: StateId, now: &Now<'_>, end: u64) -> u128 {
-        let kind = self.site.gpus[gpu as usize].kind as usize;
-        let (room, states) = (&self.rooms[kind], &self.site.kinds[kind].states);
+    /// The room of a GPU that is less in a state than in the one that it is in until `end`, while what is there leaves.
+    fn taken(&self, gpu: u32, mut with: StateId, cluster: &Cluster, now: &Now<'_>, end: u64) -> u128 {
+        let (site, mut without) = (cluster.site(), cluster.state(gpu));
+        let kind = site.gpus[gpu as usize].kind as usize;
+        let (room, states) = (&self.rooms[kind], &site.kinds[kind].states);
         let over = |without: StateId, with: StateId, time: u64| {
             u128::from(room.now(without).saturating_sub(room.now(with))) * u128::from(time)
         };
@@ -183,7 +183,7 @@ impl<'a> Known<'a> {
     }
 }
 
-impl Discipline for Known<'_> {
+impl Discipline for Known {
     fn came(&mut self, _at: usize, pod: &Pod) {
         self.is_due = true;
         self.came.add(pod);
@@ -194,11 +194,21 @@ impl Discipline for Known<'_> {
         self.left.add(pod);
     }
 
-    fn next(&mut self, line: &Line<'_>, cluster: &mut Cluster<'_>) -> Turn {
+    fn has_room(&mut self) {
+        self.is_due = true;
+    }
+
+    fn learn(&mut self, cluster: &mut Cluster, mix: &Mix) {
+        self.is_due = true;
+        self.rooms = cluster.site().rooms(mix);
+        self.whole = Whole::new(cluster.site());
+    }
+
+    fn next(&mut self, line: &Line<'_>, cluster: &mut Cluster) -> Turn {
         if line.waiting.is_empty() {
             return Turn::Rest;
         }
-        let now = Now::new(line, self.site);
+        let now = Now::new(line, cluster.site());
         if self.is_due {
             if let Some((at, places)) = self.look(&now, cluster) {
                 return Turn::Put(at, places);

@@ -17,7 +17,8 @@ use migsaw::geometry::Placement;
 use migsaw::score::Mix;
 use smallvec::SmallVec;
 
-use crate::cluster::{Cluster, Places};
+use crate::cluster::Cluster;
+use crate::gpus::Places;
 use crate::site::Site;
 use crate::workload::Pod;
 use backfill::Backfill;
@@ -70,7 +71,7 @@ impl Queue {
     }
 
     /// What decides while a simulation goes on.
-    pub(crate) fn discipline<'a>(self, site: &'a Site, mix: &Mix) -> Box<dyn Discipline + 'a> {
+    pub(crate) fn discipline(self, site: &Site, mix: &Mix) -> Box<dyn Discipline> {
         match self {
             Queue::Backfill => Box::new(Backfill::default()),
             Queue::Drain { gpus, after } => Box::new(Drain::new(site, gpus, after)),
@@ -88,7 +89,13 @@ pub(crate) trait Discipline: Debug {
     fn left(&mut self, pod: &Pod);
 
     /// What to do next. It is asked after all that comes and leaves at a moment, again and again until it rests.
-    fn next(&mut self, line: &Line<'_>, cluster: &mut Cluster<'_>) -> Turn;
+    fn next(&mut self, line: &Line<'_>, cluster: &mut Cluster) -> Turn;
+
+    /// There is room that was not there, though nobody has left: a pod was evicted, or a GPU has been cut.
+    fn has_room(&mut self);
+
+    /// GPUs are cut otherwise from now on, or other pods are expected.
+    fn learn(&mut self, cluster: &mut Cluster, mix: &Mix);
 
     /// The pod that was to be tried fits nowhere.
     fn refused(&mut self, _pod: &Pod) {}

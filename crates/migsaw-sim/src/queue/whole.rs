@@ -2,7 +2,7 @@
 
 use migsaw::geometry::{StateId, Step};
 
-use crate::cluster::Places;
+use crate::gpus::Places;
 use crate::site::{Site, index};
 use crate::workload::Pod;
 

@@ -23,8 +23,6 @@ pub struct SimulationDocument {
     pub gpus: u64,
     /// Placement units of all of them; memory slices on boards with seven compute slices.
     pub units: u64,
-    /// How the GPUs are cut: `atWill`, or `planned`.
-    pub cut: CutForm,
     /// Pods that count, in each run.
     pub pods: u64,
     /// Where the pods come from.
@@ -32,6 +30,15 @@ pub struct SimulationDocument {
     /// In which order pods that fit nowhere wait; left out if they go away instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<QueueForm>,
+    /// How GPUs are cut anew where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recut: Option<RecutForm>,
+    /// What it costs a pod to be evicted, where any may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eviction: Option<EvictionForm>,
+    /// From how many pods that came last policies learn what to expect; left out if they know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learnt: Option<u32>,
     /// Runs with different random numbers; all policies see the same pods.
     pub runs: u32,
     /// Each policy, in the order they were asked for.
@@ -47,6 +54,48 @@ pub enum CutForm {
     AtWill,
     /// As the best plan for the demand cuts them, for good.
     Planned,
+    /// The same in the beginning, and anew by the planner when a pod fits nowhere.
+    Recut,
+}
+
+/// How GPUs are cut anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Recutting")]
+pub struct RecutForm {
+    /// Seconds from one time the planner is asked to the next, at least.
+    pub every: u64,
+    /// Seconds that what is cut anew is closed.
+    pub time: u64,
+    /// What must be idle together, and is closed together; left out where each node says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitForm>,
+    /// Pods evicted for it each time, at most.
+    pub max_evictions: u32,
+}
+
+/// What must be idle together to be cut anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "RecutUnit")]
+pub enum UnitForm {
+    /// The node.
+    Node,
+    /// The GPU.
+    Gpu,
+}
+
+/// What it costs a pod to be evicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Eviction")]
+pub struct EvictionForm {
+    /// Whether pods that fit nowhere take the place of running ones of lower priority.
+    pub preempts: bool,
+    /// Seconds that it stays longer.
+    pub cost: u64,
+    /// Whether it begins anew; else it goes on where it was.
+    pub loses_work: bool,
 }
 
 /// Where the pods come from.
@@ -89,11 +138,13 @@ pub struct DrainingForm {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "SimulatedPolicy")]
 pub struct PolicyForm {
-    /// Its name.
+    /// Its name; with a slash and the cut behind it where several are compared.
     pub name: String,
     /// What it does, and where it is from.
     pub about: String,
-    /// Placement units placed, of those asked for.
+    /// How the GPUs are cut: `atWill`, `planned` or `recut`.
+    pub cut: CutForm,
+    /// Placement units placed, of those asked for; pods that were evicted for good were not.
     pub placed_units: EstimateForm,
     /// The same less that of the first policy, run by run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,6 +165,12 @@ pub struct PolicyForm {
     pub fragmented: EstimateForm,
     /// Running pods moved, per hundred that came.
     pub moves: EstimateForm,
+    /// Pods evicted, per hundred that came.
+    pub evictions: EstimateForm,
+    /// GPUs cut anew, each time counted.
+    pub recuts: EstimateForm,
+    /// GPU-hours that GPUs were closed for it.
+    pub closed_gpu_hours: EstimateForm,
     /// Placed by profile, smallest first.
     pub by_profile: Vec<ShareForm>,
     /// Placed by priority, lowest first.
@@ -151,6 +208,8 @@ pub struct ShareForm {
     pub pods: u64,
     /// Placed, of those that came.
     pub placed_pods: EstimateForm,
+    /// Times that one was evicted, per hundred that came.
+    pub evictions: EstimateForm,
 }
 
 /// A moment.

@@ -1,21 +1,33 @@
 //! Virtual time: pods come, are placed or wait, and leave.
 
+mod eviction;
+mod fragmentation;
+mod preemption;
+mod recutting;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::ops::Range;
 
-use migsaw::geometry::{Placement, ProfileId};
+use migsaw::geometry::Placement;
 use migsaw::score::Mix;
 use smallvec::SmallVec;
 
 use crate::bound::Together;
-use crate::cluster::{Cluster, Places};
+use crate::cluster::Cluster;
+use crate::gpus::Places;
+use crate::learning::Learning;
 use crate::moves::{Moves, Purse, Rescue, Rooms};
 use crate::outcome::{Counting, Now, Outcome};
-use crate::policy::{Policy, Rule, shares, unusable};
+use crate::policy::{Policy, Rule};
 use crate::queue::{Discipline, Line, Queue, Turn};
 use crate::site::{Site, index};
 use crate::workload::{Pod, Workload};
+use eviction::Runs;
+use fragmentation::Fragmentation;
+use recutting::Recuts;
+
+pub use eviction::Eviction;
 
 /// How a simulation goes.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +38,12 @@ pub struct Options {
     pub measured: Range<u64>,
     /// Running pods that may be moved to make room for one that comes; `None` for none.
     pub moves: Option<Moves>,
+    /// Whether a pod that fits nowhere takes the place of running ones of lower priority.
+    pub preempts: bool,
+    /// What it costs a pod to be evicted.
+    pub eviction: Eviction,
+    /// From how many pods that came last it is learnt which are expected; `None` if that is known.
+    pub learnt: Option<u32>,
     /// How many moments the outcome's series has.
     pub samples: u32,
     /// Decides what is left to chance.
@@ -44,7 +62,16 @@ pub enum Misfits {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { misfits: Misfits::Refused, measured: 0..u64::MAX, moves: None, samples: 0, seed: 0 }
+        Options {
+            misfits: Misfits::Refused,
+            measured: 0..u64::MAX,
+            moves: None,
+            preempts: false,
+            eviction: Eviction::default(),
+            learnt: None,
+            samples: 0,
+            seed: 0,
+        }
     }
 }
 
@@ -58,6 +85,9 @@ pub enum SimulationError {
          profile and are cut differently: leave `repacked` out"
     )]
     NoBound,
+    /// The bound places pods nowhere, so that none of them can make way.
+    #[error("the bound evicts no pod to make way for another: leave `repacked` out where pods are preempted")]
+    BoundPreempts,
 }
 
 impl SimulationError {
@@ -70,7 +100,7 @@ impl SimulationError {
 /// What comes of a workload on a site under a policy that expects `mix`.
 ///
 /// # Errors
-/// [`SimulationError`] if the policy is `repacked` and there is no bound for the site.
+/// [`SimulationError`] if the policy is `repacked` and there is no bound for the site, or for pods that are preempted.
 ///
 /// # Complexity
 /// For policies that rank GPUs, logarithmic in their number for each pod that takes one instance.
@@ -82,6 +112,7 @@ pub fn simulate(
     options: &Options,
 ) -> Result<Outcome, SimulationError> {
     let together = match policy.rule {
+        Rule::Repacked if options.preempts => return Err(SimulationError::BoundPreempts),
         Rule::Repacked => Some(Together::of(site).ok_or(SimulationError::NoBound)?),
         _ => None,
     };
@@ -91,20 +122,27 @@ pub fn simulate(
 struct Simulation<'a> {
     workload: &'a Workload,
     options: &'a Options,
-    cluster: Cluster<'a>,
+    /// What is asked for in the whole workload.
+    known: &'a Mix,
+    policy: &'a Policy,
+    cluster: Cluster,
     together: Option<Together>,
     /// Where each pod that runs is.
     places: Vec<SmallVec<[(u32, Placement); 2]>>,
-    /// Whose instance is at a GPU's start.
-    owners: HashMap<(u32, u8), u32>,
+    /// Whose instance is at a GPU's start, where that makes a difference.
+    owners: Option<HashMap<(u32, u8), u32>>,
+    /// What is to be known of pods if they can be evicted.
+    runs: Option<Runs>,
     purse: Option<(Purse, Rooms)>,
+    learning: Option<Learning>,
+    recuts: Option<Recuts<'a>>,
     /// When who leaves.
     leaving: BinaryHeap<Reverse<(u64, u32)>>,
     /// Who waits: by priority, then first come first.
     waiting: Vec<u32>,
     /// Who of them starts; `None` if nobody waits.
-    queue: Option<Box<dyn Discipline + 'a>>,
-    fragmentation: Fragmentation<'a>,
+    queue: Option<Box<dyn Discipline>>,
+    fragmentation: Fragmentation,
     counting: Counting,
     now: u64,
 }
@@ -113,29 +151,39 @@ impl<'a> Simulation<'a> {
     fn new(
         site: &'a Site,
         workload: &'a Workload,
-        policy: &Policy,
-        mix: &Mix,
+        policy: &'a Policy,
+        mix: &'a Mix,
         options: &'a Options,
         together: Option<Together>,
     ) -> Simulation<'a> {
-        let cluster = Cluster::new(site, policy, mix, options.seed);
+        let learning = options.learnt.map(|window| Learning::new(window, &workload.profiles));
+        let expected = learning.as_ref().map(Learning::mix);
+        let expected = expected.as_ref().unwrap_or(mix);
+        let cluster = Cluster::new(site, policy, expected, options.seed);
         let queue = match options.misfits {
             Misfits::Refused => None,
             // The bound knows no GPU that could be kept free.
-            Misfits::Wait(_) if together.is_some() => Some(Queue::Backfill.discipline(site, mix)),
-            Misfits::Wait(queue) => Some(queue.discipline(site, mix)),
+            Misfits::Wait(_) if together.is_some() => Some(Queue::Backfill.discipline(site, expected)),
+            Misfits::Wait(queue) => Some(queue.discipline(site, expected)),
         };
+        let recuts = Recuts::new(site, options, &workload.profiles);
+        let evicts = options.preempts || recuts.is_some();
         Simulation {
             workload,
             options,
+            known: mix,
+            policy,
             together,
             places: vec![SmallVec::new(); workload.pods.len()],
-            owners: HashMap::new(),
-            purse: options.moves.map(|moves| (Purse::new(moves, site), Rooms::new(site, mix))),
+            owners: (options.moves.is_some() || evicts).then(HashMap::new),
+            runs: evicts.then(Runs::default),
+            purse: options.moves.map(|moves| (Purse::new(moves, site), Rooms::new(site, expected))),
+            learning,
+            recuts,
             leaving: BinaryHeap::new(),
             waiting: Vec::new(),
             queue,
-            fragmentation: Fragmentation::new(site, mix, &cluster),
+            fragmentation: Fragmentation::new(mix, &cluster),
             counting: Counting::new(workload, site.sizes(), site.units(), options.measured.clone()),
             cluster,
             now: 0,
@@ -150,7 +198,7 @@ impl<'a> Simulation<'a> {
         loop {
             let arrives = pods.get(came).map(|pod| pod.arrives);
             let leaves = self.leaving.peek().map(|Reverse((at, _))| *at);
-            let Some(at) = arrives.into_iter().chain(leaves).min() else { break };
+            let Some(at) = arrives.into_iter().chain(leaves).chain(self.recuts_at()).min() else { break };
             while next_sample < self.options.samples && self.sample_at(next_sample, last) <= at {
                 let at = self.sample_at(next_sample, last);
                 self.counting.sample(at, self.state());
@@ -165,12 +213,17 @@ impl<'a> Simulation<'a> {
                     self.leave(pod);
                 }
             }
+            self.reopen();
             while let Some(pod) = pods.get(came).filter(|pod| pod.arrives == at) {
                 self.counting.came(pod);
+                self.learn(pod);
                 self.come(index(came));
                 came += 1;
             }
             self.serve();
+            if self.recut() {
+                self.serve();
+            }
         }
         self.counting.end(self.now)
     }
@@ -181,19 +234,48 @@ impl<'a> Simulation<'a> {
     }
 
     fn state(&self) -> Now {
-        let used = self.together.as_ref().map_or(self.cluster.busy, Together::used);
-        let active = self.together.as_ref().map_or(self.cluster.active, Together::fewest_gpus);
-        Now { used, active, fragmented: self.fragmentation.all, waiting: self.waiting.len() as u64 }
+        let gpus = self.cluster.gpus();
+        let used = self.together.as_ref().map_or(gpus.busy(), Together::used);
+        let active = self.together.as_ref().map_or(gpus.active(), Together::fewest_gpus);
+        let shut = if self.recuts.is_some() { gpus.shut() } else { 0 };
+        Now { used, active, fragmented: self.fragmentation.all, waiting: self.waiting.len() as u64, shut }
     }
 
     fn pod(&self, pod: u32) -> &'a Pod {
         &self.workload.pods[pod as usize]
     }
 
+    /// A pod that comes is heeded by those who do not know what to expect.
+    fn learn(&mut self, pod: &Pod) {
+        if let Some(recuts) = &mut self.recuts {
+            recuts.came(pod);
+        }
+        if let Some(mix) = self.learning.as_mut().and_then(|learning| learning.came(&pod.asks)) {
+            self.expect(&mix);
+        }
+    }
+
+    /// Others are expected from now on, or there are GPUs of other kinds.
+    fn expect(&mut self, mix: &Mix) {
+        if self.policy.heeds_mix() || self.recuts.is_some() {
+            self.cluster.expect(mix);
+        }
+        if let Some((_, rooms)) = &mut self.purse {
+            *rooms = Rooms::new(self.cluster.site(), mix);
+        }
+        if let Some(queue) = &mut self.queue {
+            queue.learn(&mut self.cluster, mix);
+        }
+    }
+
     fn come(&mut self, pod: u32) {
-        let Some(queue) = &mut self.queue else {
+        let Some(mut queue) = self.queue.take() else {
             let fits = self.place(pod);
-            self.make_room(pod, fits);
+            let fits = self.make_room(pod, fits) || fits;
+            // Who has to make way is lost.
+            if !fits && self.preempt(pod).is_none() {
+                self.set_unmet(true);
+            }
             return;
         };
         let pods = &self.workload.pods;
@@ -201,6 +283,7 @@ impl<'a> Simulation<'a> {
         let at = self.waiting.partition_point(|other| pods[*other as usize].priority >= priority);
         self.waiting.insert(at, pod);
         queue.came(at, &pods[pod as usize]);
+        self.queue = Some(queue);
     }
 
     fn place(&mut self, pod: u32) -> bool {
@@ -219,26 +302,34 @@ impl<'a> Simulation<'a> {
 
     /// The pod runs from now on.
     fn was_placed(&mut self, pod: u32) {
-        self.leaving.push(Reverse((self.now.saturating_add(self.pod(pod).stays), pod)));
-        self.counting.was_placed(self.pod(pod), self.now);
+        let this = self.pod(pod);
+        let stays = match &mut self.runs {
+            Some(runs) => runs.starts(pod, this, self.now),
+            None => {
+                self.counting.waited(this, self.now - this.arrives);
+                this.stays
+            }
+        };
+        self.leaving.push(Reverse((self.now.saturating_add(stays), pod)));
+        self.counting.was_placed(this);
     }
 
-    /// Moves others out of the way of a pod that does not fit, if the budget has the moves.
-    fn make_room(&mut self, pod: u32, fits: bool) {
-        let Some((purse, rooms)) = &mut self.purse else { return };
-        let most = purse.offer(self.cluster.busy, fits);
+    /// Moves others out of the way of a pod that does not fit, if the budget has the moves; says whether it did.
+    fn make_room(&mut self, pod: u32, fits: bool) -> bool {
+        let (Some((purse, rooms)), Some(owners)) = (&mut self.purse, &self.owners) else { return false };
+        let most = purse.offer(self.cluster.gpus().busy(), fits);
         let rescue = match self.workload.pods[pod as usize].asks[..] {
             [(profile, 1)] if most > 0 => rooms.rescue(&self.cluster, profile, most),
             _ => None,
         };
         // What is pinned belongs to no pod, and stays; so do instances that a pod needs together on a node.
         let owner = |rescue: &Rescue, from: &Placement| {
-            let owner = self.owners.get(&(rescue.gpu, from.start)).copied();
+            let owner = owners.get(&(rescue.gpu, from.start)).copied();
             owner.filter(|owner| self.places[*owner as usize].len() == 1)
         };
         let rescue = rescue.filter(|rescue| rescue.moved.iter().all(|(from, _)| owner(rescue, from).is_some()));
         purse.spend(rescue.as_ref().map_or(0, |rescue| rescue.moved.len()));
-        let Some(rescue) = rescue else { return };
+        let Some(rescue) = rescue else { return false };
         let moved: Vec<(u32, (u32, Placement))> =
             rescue.moved.iter().filter_map(|(from, to)| Some((owner(&rescue, from)?, *to))).collect();
         for ((from, _), (owner, _)) in rescue.moved.iter().zip(&moved) {
@@ -250,6 +341,7 @@ impl<'a> Simulation<'a> {
             self.counting.moved(self.now);
         }
         self.was_placed(pod);
+        true
     }
 
     fn put(&mut self, pod: u32, places: &Places) {
@@ -262,8 +354,8 @@ impl<'a> Simulation<'a> {
     fn add(&mut self, pod: u32, (gpu, placement): (u32, Placement)) {
         self.fragmentation.set(&mut self.cluster, gpu, |cluster| cluster.add(gpu, placement));
         self.places[pod as usize].push((gpu, placement));
-        if self.purse.is_some() {
-            self.owners.insert((gpu, placement.start), pod);
+        if let Some(owners) = &mut self.owners {
+            owners.insert((gpu, placement.start), pod);
         }
     }
 
@@ -271,15 +363,24 @@ impl<'a> Simulation<'a> {
     fn take(&mut self, pod: u32, (gpu, placement): (u32, Placement)) {
         self.fragmentation.set(&mut self.cluster, gpu, |cluster| cluster.remove(gpu, placement));
         self.places[pod as usize].retain(|place| *place != (gpu, placement));
-        self.owners.remove(&(gpu, placement.start));
+        if let Some(owners) = &mut self.owners {
+            owners.remove(&(gpu, placement.start));
+        }
     }
 
     fn leave(&mut self, pod: u32) {
+        let this = self.pod(pod);
         if let Some(queue) = &mut self.queue {
-            queue.left(&self.workload.pods[pod as usize]);
+            queue.left(this);
         }
         if let Some(together) = &mut self.together {
-            together.give(&self.workload.pods[pod as usize].asks);
+            together.give(&this.asks);
+        }
+        if let Some(runs) = &mut self.runs {
+            self.counting.waited(this, runs.left(pod, this));
+        }
+        if let Some(recuts) = &mut self.recuts {
+            recuts.left();
         }
         for place in self.places[pod as usize].clone() {
             self.take(pod, place);
@@ -302,6 +403,9 @@ impl<'a> Simulation<'a> {
                     let pod = self.waiting[at];
                     if self.place(pod) {
                         self.waiting.remove(at);
+                    } else if let Some(victims) = self.preempt(pod) {
+                        self.waiting.remove(at);
+                        self.line_up(victims, queue.as_mut());
                     } else {
                         queue.refused(self.pod(pod));
                     }
@@ -311,38 +415,13 @@ impl<'a> Simulation<'a> {
                     self.put(pod, &places);
                     self.was_placed(pod);
                 }
-                Turn::Rest => break,
+                Turn::Rest => match self.first_to_preempt() {
+                    Some(victims) => self.line_up(victims, queue.as_mut()),
+                    None => break,
+                },
             }
         }
+        self.set_unmet(!self.waiting.is_empty());
         self.queue = Some(queue);
-    }
-}
-
-/// The free units that an average pod could not use, of each state and in all, in millionths.
-struct Fragmentation<'a> {
-    site: &'a Site,
-    of: Vec<Vec<u64>>,
-    all: u64,
-}
-
-impl<'a> Fragmentation<'a> {
-    fn new(site: &'a Site, mix: &Mix, cluster: &Cluster<'_>) -> Fragmentation<'a> {
-        let of = site.kinds.iter().map(|kind| {
-            let shares: Vec<(ProfileId, i64)> = shares(kind, mix);
-            kind.states.ids().map(|state| unusable(kind, &shares, state).cast_unsigned()).collect()
-        });
-        let mut fragmentation = Fragmentation { site, of: of.collect(), all: 0 };
-        fragmentation.all = (0..site.gpus.len()).map(|gpu| fragmentation.on(cluster, index(gpu))).sum();
-        fragmentation
-    }
-
-    fn on(&self, cluster: &Cluster<'_>, gpu: u32) -> u64 {
-        self.of[self.site.gpus[gpu as usize].kind as usize][cluster.state(gpu).index()]
-    }
-
-    fn set(&mut self, cluster: &mut Cluster<'_>, gpu: u32, change: impl FnOnce(&mut Cluster<'_>)) {
-        let before = self.on(cluster, gpu);
-        change(cluster);
-        self.all = self.all - before + self.on(cluster, gpu);
     }
 }

@@ -1,24 +1,27 @@
 //! `migsaw simulate`.
 
+mod recut;
+
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::Result;
 use migsaw::demand::{Demand, Eligibility, Request, Together};
-use migsaw::document::simulation::{CutForm, SourceForm};
+use migsaw::document::simulation::SourceForm;
 use migsaw::fleet::Pool;
 use migsaw::geometry::{Layout, ProfileName};
 use migsaw::plan::{GpuTarget, Options as PlanOptions, Plan, plan};
 use migsaw::problem::Problem;
 use migsaw_report::{counted, grouped, simulation as report};
 use migsaw_sim::{
-    Comparison, Draw, Lifetimes, Misfits, Moves, Options, Policy, Queue, Share, SimulationError, Site, TraceError,
-    Workload,
+    Comparison, Draw, Eviction, Lifetimes, Misfits, Moves, Options, Policy, Queue, Recutting, Share, SimulationError,
+    Site, TraceError, Workload,
 };
 
 use super::asking::Report;
 use super::problem;
 use crate::Answer;
-use crate::args::{Cut, Law, MOST_PODS, SimulateArgs, Wait};
+use crate::args::{Cut, Expected, Law, MOST_PODS, SimulateArgs, Wait};
 use crate::budget::Deadline;
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::input;
@@ -36,6 +39,7 @@ const SAMPLES: u32 = 121;
 const PLANNING: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
+    refuse_idle_flags(args)?;
     let problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
     let trace = args.trace.as_deref().map(|path| read_trace(path, args, io)).transpose()?;
     let shares = shares(&problem, trace.is_none(), io)?;
@@ -47,14 +51,17 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
             format!("{} are too many to simulate one by one (at most {})", counted(gpus, "GPU"), grouped(MOST_GPUS));
         return Err(too_large(message, "simulate a part of the fleet: a policy places alike on more").into());
     }
-    let site = site(&problem, &profiles, args.cut)?;
+    let sites = sites(&problem, &profiles, args)?;
     if problem.is_running_known() {
         say(io, "what runs today is left out: the simulation begins with idle GPUs, but for what is pinned");
     }
     if problem.demands.iter().any(|demand| !is_anywhere(demand)) {
         say(io, "not simulated: which pools a demand may use, what it needs on one GPU, and its most per node");
     }
-    let policies = policies(args, &site);
+    let policies: Vec<(&Site, Policy)> = sites
+        .iter()
+        .flat_map(|(cut, site)| policies(args, *cut, site).into_iter().map(move |policy| (site, policy)))
+        .collect();
     let misfits = match args.wait {
         None => Misfits::Refused,
         Some(Wait::Backfill) => Misfits::Wait(Queue::Backfill),
@@ -62,7 +69,13 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
         Some(Wait::Known) => Misfits::Wait(Queue::KNOWN),
     };
     let moves = (args.moves > 0.0).then(|| Moves::few(args.moves));
-    let options = Options { misfits, moves, samples: SAMPLES, ..Options::default() };
+    let learnt = match args.mix {
+        Expected::Known => None,
+        Expected::Learnt(pods) => Some(pods),
+    };
+    let eviction = Eviction { cost: args.eviction_cost.as_secs(), loses_work: args.lose_work };
+    let options =
+        Options { misfits, moves, preempts: args.preempt, eviction, learnt, samples: SAMPLES, ..Options::default() };
     let source = match &args.trace {
         Some(path) => SourceForm::Trace(path.display().to_string()),
         None => SourceForm::Load(args.load),
@@ -71,16 +84,12 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     let compared = match trace {
         Some(trace) => {
             let mix = trace.mix();
-            Comparison::of(&site, &policies, &mix, [(trace, options)]).map_err(refused)?
+            Comparison::of(&policies, &mix, [(trace, options)]).map_err(refused)?
         }
-        None => drawn(&site, shares, &policies, args, &options)?,
+        None => drawn(shares, &policies, args, &options)?,
     };
     drop(progress);
-    let cut = match args.cut {
-        Cut::AtWill => CutForm::AtWill,
-        Cut::Planned => CutForm::Planned,
-    };
-    let document = compared.document(cut, source);
+    let document = compared.document(source);
     let report = Report {
         document: &document,
         text: &|style| report::text(&document, style),
@@ -106,15 +115,15 @@ fn read_trace(path: &std::path::Path, args: &SimulateArgs, io: &mut Io<'_>) -> R
 }
 
 /// The policies that were asked for, or those that tell most on such GPUs.
-fn policies(args: &SimulateArgs, site: &Site) -> Vec<Policy> {
+fn policies(args: &SimulateArgs, cut: Cut, site: &Site) -> Vec<Policy> {
     if !args.policies.is_empty() {
         return args.policies.clone();
     }
-    let names: &[&str] = match args.cut {
+    let names: &[&str] = match cut {
         Cut::AtWill => &["room", "mfi", "best-fit", "first-fit", "load-balanced", "repacked"],
-        Cut::Planned => &["extender", "most-allocated", "least-allocated", "dra"],
+        Cut::Planned | Cut::Recut => &["extender", "most-allocated", "least-allocated", "dra"],
     };
-    let known = names.iter().filter(|name| **name != "repacked" || site.has_bound());
+    let known = names.iter().filter(|name| **name != "repacked" || (site.has_bound() && !args.preempt));
     known.filter_map(|name| Policy::named(name)).collect()
 }
 
@@ -202,15 +211,59 @@ fn profiles(shares: &[Share], trace: Option<&Workload>) -> Vec<ProfileName> {
     trace.map_or_else(|| drawn().into_iter().cloned().collect(), |trace| trace.profiles.clone())
 }
 
-fn site(problem: &Problem, profiles: &[ProfileName], cut: Cut) -> Result<Site> {
-    match cut {
-        Cut::AtWill => Ok(Site::at_will(&problem.fleet, profiles)),
-        Cut::Planned => {
-            let deadline = Deadline::after(PLANNING);
-            let planned = plan(problem, &PlanOptions { budget: &deadline, ..PlanOptions::default() })?;
-            Ok(Site::cut(&problem.fleet, profiles, |pool, node, gpu| layout(&planned, pool, node, gpu)))
+/// The fleet, cut in each way that was asked for.
+fn sites(problem: &Problem, profiles: &[ProfileName], args: &SimulateArgs) -> Result<Vec<(Cut, Site)>> {
+    let mut sites: Vec<(Cut, Site)> = Vec::new();
+    let mut planned: Option<Site> = None;
+    for &cut in &args.cut {
+        if sites.iter().any(|(other, _)| *other == cut) {
+            continue;
         }
+        let site = match (cut, &planned) {
+            (Cut::AtWill, _) => Site::at_will(&problem.fleet, profiles),
+            (_, Some(site)) => site.clone(),
+            (_, None) => planned.insert(cut_as_planned(problem, profiles)?).clone(),
+        };
+        let site = if cut == Cut::Recut {
+            site.with_recut(Arc::new(recut::Replanning::new(&problem.fleet)), recutting(args))
+        } else {
+            site
+        };
+        sites.push((cut, site));
     }
+    Ok(sites)
+}
+
+fn cut_as_planned(problem: &Problem, profiles: &[ProfileName]) -> Result<Site> {
+    let deadline = Deadline::after(PLANNING);
+    let planned = plan(problem, &PlanOptions { budget: &deadline, ..PlanOptions::default() })?;
+    Ok(Site::cut(&problem.fleet, profiles, |pool, node, gpu| layout(&planned, pool, node, gpu)))
+}
+
+fn recutting(args: &SimulateArgs) -> Recutting {
+    Recutting {
+        every: args.recut_every.map_or(3600, |every| every.as_secs()),
+        time: args.recut_time.map_or(60, |time| time.as_secs()),
+        unit: args.recut_unit.map(Into::into),
+        max_evictions: args.max_evictions.unwrap_or(0),
+    }
+}
+
+/// What is said of cutting anew is in vain where nothing is.
+fn refuse_idle_flags(args: &SimulateArgs) -> Result<(), Failure> {
+    let flags = [
+        ("recut-every", args.recut_every.is_some()),
+        ("recut-time", args.recut_time.is_some()),
+        ("recut-unit", args.recut_unit.is_some()),
+        ("max-evictions", args.max_evictions.is_some()),
+    ];
+    let idle = flags.iter().filter(|(_, is_given)| *is_given && !args.cut.contains(&Cut::Recut));
+    let wrong = |(flag, _): &(&str, bool)| {
+        Wrong::new("flag-without-recut", format!("--{flag} is about GPUs that are cut anew, and none is"))
+            .help("give --cut recut")
+    };
+    let wrong: Vec<Wrong> = idle.map(wrong).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Failure(wrong)) }
 }
 
 /// How the plan cuts a GPU; pinned instances stay where they are.
@@ -225,9 +278,8 @@ fn layout(plan: &Plan, pool: usize, node: u32, gpu: usize) -> Layout {
 
 /// Every run: pods drawn like the demand, a third of them to warm up.
 fn drawn(
-    site: &Site,
     shares: Vec<Share>,
-    policies: &[Policy],
+    policies: &[(&Site, Policy)],
     args: &SimulateArgs,
     options: &Options,
 ) -> Result<Comparison, Failure> {
@@ -236,6 +288,8 @@ fn drawn(
         Law::Exponential => Lifetimes::Exponential,
         Law::Fixed => Lifetimes::Fixed,
     };
+    // All of them are the same fleet.
+    let site = policies[0].0;
     let draw = Draw { shares, load: args.load, every: args.every.as_secs().max(1), lifetimes };
     let pods = args.pods.map_or_else(|| draw.longest(site).saturating_mul(6), u64::from);
     if pods > u64::from(MOST_PODS) {
@@ -253,7 +307,7 @@ fn drawn(
         let workload = draw.pods(site, usize::try_from(pods).unwrap_or(usize::MAX), seed);
         (workload, Options { measured, seed, ..options.clone() })
     });
-    Comparison::of(site, policies, &mix, runs).map_err(refused)
+    Comparison::of(policies, &mix, runs).map_err(refused)
 }
 
 /// What cannot be simulated.
