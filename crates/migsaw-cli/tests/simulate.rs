@@ -72,6 +72,57 @@ fn nodes_that_are_cut_as_planned_serve_what_they_are_cut_for() {
     assert!(document["policies"][0]["placedPods"]["mean"].as_f64().unwrap() > 0.5, "{}", ran.out);
 }
 
+/// Pods of the demand are 1g.10gb and 1g.20gb; on the cut that is planned for them no half fits until it is cut anew.
+#[test]
+fn what_is_idle_is_cut_anew_for_what_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = scenario("- {name: x, profile: 1g.6gb, count: 8}");
+    let small = file(&folder, "small.yaml", &fleet);
+    let rows: String = (0..40).map(|at| format!("{},3600,4g.24gb\n", at * 600)).collect();
+    let trace = file(&folder, "pods.csv", format!("arrival,duration,profile\n{rows}"));
+    let asked = |more: &[&str]| {
+        let first = ["simulate", &small, "--trace", &trace, "--policy", "extender", "-o", "json"];
+        let ran = migsaw(&[&first[..], more].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        serde_json::from_str::<Value>(&ran.out).unwrap()
+    };
+    let document = asked(&["--cut", "planned,recut,at-will", "--recut-unit", "gpu", "--recut-every", "10m"]);
+    let of = |at: usize, what: &str| document["policies"][at][what]["mean"].as_f64().unwrap();
+    let names: Vec<&str> = (0..3).map(|at| document["policies"][at]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["extender/planned", "extender/recut", "extender/at-will"]);
+    assert_eq!(of(0, "placedPods"), 0.0, "{document}");
+    assert!(of(1, "placedPods") > 0.5 && of(1, "placedPods") < 1.0, "{document}");
+    assert!(of(2, "placedPods") > of(1, "placedPods"), "{document}");
+    let (recuts, closed) = (of(1, "recuts"), of(1, "closedGpuHours"));
+    assert!(recuts >= 1.0 && (closed - recuts / 60.0).abs() < 1e-5, "a minute for each GPU: {document}");
+    assert_eq!((of(0, "recuts"), of(1, "evictions")), (0.0, 0.0));
+    assert_eq!(document["recut"]["every"], 600);
+    assert_eq!(document["policies"][1]["cut"], "recut");
+}
+
+#[test]
+fn pods_take_the_place_of_others_and_the_mix_is_learnt() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = file(&folder, "one.yaml", scenario("- {name: x, profile: 1g.6gb, count: 8}"));
+    let rows: String = (0..40).map(|at| format!("{at},1000,4g.24gb,{}\n", at % 4)).collect();
+    let trace = file(&folder, "pods.csv", format!("arrival,duration,profile,priority\n{rows}"));
+    let asked =
+        |more: &[&str]| migsaw(&[&["simulate", &scenario, "--trace", &trace, "--policy", "room"][..], more].concat());
+    let ran = asked(&["--preempt", "--wait", "--mix", "learnt:10", "-o", "json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let document: Value = serde_json::from_str(&ran.out).unwrap();
+    let policy = &document["policies"][0];
+    assert_eq!((&policy["placedPods"]["mean"], &document["learnt"]), (&1.0.into(), &10.into()));
+    assert!(policy["byPriority"][0]["evictions"]["mean"].as_f64().unwrap() > 0.0, "{document}");
+    assert_eq!(policy["byPriority"][3]["evictions"]["mean"], 0.0, "nobody is above the highest");
+    assert_eq!(document["eviction"]["cost"], 30);
+    for format in ["text", "html"] {
+        let out = asked(&["--preempt", "-o", format]).out;
+        assert!(out.contains("Pods placed, by priority, and evictions per hundred"), "{out}");
+        assert!(out.contains("evictions/100"), "{out}");
+    }
+}
+
 #[test]
 fn what_is_not_simulated_is_said() {
     let folder = tempfile::tempdir().unwrap();
@@ -106,6 +157,14 @@ fn what_is_wrong_is_said() {
         ),
         (&["simulate", &inference, "--trace", "missing.csv"], "missing.csv"),
         (&["simulate", &inference, "--cut", "planned", "--policy", "repacked"], "leave `repacked` out"),
+        (&["simulate", &inference, "--recut-time", "1m"], "--recut-time is about GPUs that are cut anew, and none is"),
+        (&["simulate", &inference, "--lose-work"], "--preempt"),
+        (&["simulate", &inference, "--mix", "learnt:0"], "from 1 to 1000000"),
+        (&["simulate", &inference, "--mix", "guessed"], "like learnt:500"),
+        (
+            &["simulate", &inference, "--preempt", "--policy", "repacked"],
+            "leave `repacked` out where pods are preempted",
+        ),
         (&["simulate", &vast], "are too many to simulate one by one (at most 1,000,000)"),
         (&["simulate", &many, "--load", "100"], "(at most 50,000,000 a run)"),
         (&["simulate", &whole], "no demand asks for slices"),

@@ -88,7 +88,8 @@ impl Learning {
     fn weights(&self) -> Vec<u64> {
         let profiles = self.profiles.len();
         let others = self.window - self.lately.len() as u64;
-        let weight = |(number, count): (usize, &u64)| count * profiles as u64 + if number < profiles { others } else { 0 };
+        let weight =
+            |(number, count): (usize, &u64)| count * profiles as u64 + if number < profiles { others } else { 0 };
         self.counts.iter().enumerate().map(weight).collect()
     }
 }

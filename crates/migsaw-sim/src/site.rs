@@ -100,7 +100,8 @@ impl Site {
 
     /// The kind of a GPU that is cut so, and the state that it is in with what is pinned.
     fn kind_of(&mut self, model: &Arc<Model>, cut: Option<Layout>, pinned: &Layout) -> (u32, StateId) {
-        let known = |kind: &Arc<Kind>| kind.model.id == model.id && kind.cut == cut && kind.states.find(pinned).is_some();
+        let known =
+            |kind: &Arc<Kind>| kind.model.id == model.id && kind.cut == cut && kind.states.find(pinned).is_some();
         let kind = self.kinds.iter().position(known).unwrap_or_else(|| {
             let profiles: Vec<Option<ProfileId>> = self.profiles.iter().map(|name| model.profile(name)).collect();
             let states = if let Some(layout) = &cut {

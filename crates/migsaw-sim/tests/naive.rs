@@ -133,7 +133,8 @@ struct Script {
 
 impl Recut for Script {
     fn recut(&self, standing: &Standing<'_>) -> NewCuts {
-        let taken: Vec<_> = standing.running.iter().flat_map(|pod| pod.holds.iter().map(|hold| (pod.node, *hold))).collect();
+        let taken: Vec<_> =
+            standing.running.iter().flat_map(|pod| pod.holds.iter().map(|hold| (pod.node, *hold))).collect();
         assert_eq!(taken.len(), taken.iter().collect::<BTreeSet<_>>().len(), "nothing is held twice");
         for (node, (gpu, placement)) in taken {
             let (_, cut) = &standing.nodes[node].gpus[usize::from(gpu)];
@@ -275,7 +276,7 @@ fn policies_place_what_the_plain_ones_place() {
 #[test]
 fn what_policies_expect_is_what_they_learn_plainly() {
     let mut learnt_otherwise = 0;
-    for seed in 0..20 {
+    for seed in 0..8 {
         let case = case(seed);
         for (name, loss) in [("fgd", unusable as Loss), ("room", lost_room)] {
             let run = |learnt| {
@@ -284,7 +285,7 @@ fn what_policies_expect_is_what_they_learn_plainly() {
                 simulate(&case.site, &case.workload, &policy, &case.workload.mix(), &options).unwrap()
             };
             let known = run(None);
-            for window in [1, 3, 45, 200] {
+            for window in [1, 45, 200] {
                 let outcome = run(Some(window));
                 let plain = Plain { learnt: Some(window as usize), ..case.plain(loss) }.run();
                 compare(&format!("{name} of the last {window}, seed {seed}"), &case, &outcome, &plain);
@@ -292,13 +293,13 @@ fn what_policies_expect_is_what_they_learn_plainly() {
             }
         }
     }
-    assert!(learnt_otherwise > 40, "only {learnt_otherwise} times it made a difference");
+    assert!(learnt_otherwise > 10, "only {learnt_otherwise} times it made a difference");
 }
 
 #[test]
 fn pods_take_the_place_of_others_as_they_do_plainly() {
     let mut evictions = 0;
-    for seed in 0..30 {
+    for seed in 0..12 {
         for (name, loss) in [("first-fit", first as Loss), ("best-fit", full), ("mfi", blocked)] {
             for (waits, eviction) in [
                 (false, Eviction::default()),
@@ -318,13 +319,13 @@ fn pods_take_the_place_of_others_as_they_do_plainly() {
             }
         }
     }
-    assert!(evictions > 1000, "only {evictions} evictions");
+    assert!(evictions > 400, "only {evictions} evictions");
 }
 
 #[test]
 fn what_is_cut_anew_is_closed_and_then_serves_as_it_does_plainly() {
     let (mut recuts, mut evictions, mut better) = (0, 0, 0);
-    for seed in 0..60 {
+    for seed in 0..24 {
         let case = drawn(seed, &PRIORITIES, false);
         let mut rng = Rng::new(seed);
         let cuts = case.any_cuts(&mut rng);
@@ -336,9 +337,12 @@ fn what_is_cut_anew_is_closed_and_then_serves_as_it_does_plainly() {
             NewCuts { cuts: some.into_iter().map(cut).collect(), evicts }
         };
         let script: Vec<NewCuts> = (0..12).map(answer).collect();
-        for (unit, max_evictions, preempts) in
-            [(RecutUnit::Gpu, 0, false), (RecutUnit::Gpu, 5, true), (RecutUnit::Node, 0, true), (RecutUnit::Node, 9, false)]
-        {
+        for (unit, max_evictions, preempts) in [
+            (RecutUnit::Gpu, 0, false),
+            (RecutUnit::Gpu, 5, true),
+            (RecutUnit::Node, 0, true),
+            (RecutUnit::Node, 9, false),
+        ] {
             let recutting = Recutting { every: 4, time: seed % 4, unit: Some(unit), max_evictions };
             let eviction = Eviction { cost: 2, loses_work: false };
             for waits in [false, true] {
@@ -349,9 +353,8 @@ fn what_is_cut_anew_is_closed_and_then_serves_as_it_does_plainly() {
                     cuts[case.number(pool, node, gpu)].clone()
                 });
                 let policy = Policy::named("first-fit").unwrap();
-                let run = |site: &Site| {
-                    simulate(site, &case.workload, &policy, &case.workload.mix(), &options).unwrap()
-                };
+                let run =
+                    |site: &Site| simulate(site, &case.workload, &policy, &case.workload.mix(), &options).unwrap();
                 let never = run(&site);
                 assert_eq!((never.recuts, never.closed), (0, 0));
                 let outcome = run(&site.with_recut(Arc::new(planner), recutting));
@@ -372,7 +375,7 @@ fn what_is_cut_anew_is_closed_and_then_serves_as_it_does_plainly() {
             }
         }
     }
-    assert!(recuts > 500 && evictions > 500 && better > 20, "{recuts} re-cuts, {evictions} evictions, {better} better");
+    assert!(recuts > 200 && evictions > 200 && better > 8, "{recuts} re-cuts, {evictions} evictions, {better} better");
 }
 
 /// What fits without a move fits if all may move: as long as anybody refuses nothing, neither does the bound.

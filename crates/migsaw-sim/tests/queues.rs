@@ -1,9 +1,15 @@
 //! Who starts when, of pods that wait.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::sync::Arc;
+
 use migsaw::fleet::{Fleet, Pool};
-use migsaw::geometry::{Catalog, ProfileName};
-use migsaw_sim::{Misfits, Options, Outcome, Pod, Policy, Queue, Site, Workload, simulate};
+use migsaw::geometry::{Catalog, Layout, ProfileName};
+use migsaw::present::RecutUnit;
+use migsaw_sim::{
+    Eviction, Misfits, NewCuts, Options, Outcome, Pod, Policy, Queue, Recut, Recutting, Site, Standing, Workload,
+    simulate,
+};
 use proptest::prelude::*;
 
 const PROFILES: [&str; 6] = ["1g.10gb", "2g.20gb", "3g.40gb", "7g.80gb", "1g.6gb", "4g.24gb"];
@@ -155,6 +161,79 @@ fn each_profile_that_takes_a_whole_gpu_has_its_own_holds() {
     assert_eq!(starts(&site, &pods, "room", KNOWN), expected);
 }
 
+/// One H100 that is cut for whole GPUs, then into halves, and so on.
+#[test]
+fn what_is_cut_anew_by_hand() {
+    let model = Catalog::builtin().model("H100-80GB").unwrap();
+    let fleet = Fleet { pools: vec![Pool::new("a", model.clone(), 1, 1)] };
+    let cuts: Vec<Layout> = CUTS.iter().map(|text| Layout::parse(&model, text).unwrap()).collect();
+    let workload = |pods: &[Pod]| Workload { profiles: names(), namespaces: vec![String::new()], pods: pods.to_vec() };
+    let run = |pods: &[Pod], every, max_evictions, misfits| {
+        let recutting = Recutting { every, time: 60, unit: None, max_evictions };
+        let site = Site::cut(&fleet, &names(), |_, _, _| cuts[0].clone())
+            .with_recut(Arc::new(Turns { cuts: cuts.clone() }), recutting);
+        let eviction = Eviction { cost: 30, loses_work: false };
+        let options = Options { misfits, eviction, ..Options::default() };
+        let workload = workload(pods);
+        simulate(&site, &workload, &Policy::named("first-fit").unwrap(), &workload.mix(), &options).unwrap()
+    };
+    let wait = Misfits::Wait(Queue::Backfill);
+    let figures = |outcome: &Outcome| {
+        (outcome.all.placed, outcome.all.evictions, outcome.recuts, outcome.closed, outcome.waits.longest)
+    };
+    // At 100 the half does not fit, and the GPU is idle: it is closed from 100 to 160.
+    assert_eq!(figures(&run(&[pod(100, 10, "3g")], 1000, 0, wait)), (1, 0, 1, 60, 60));
+    // A whole one runs until 50, and the planner was asked at 20 in vain; again at 1020. From 1080 on there are halves.
+    let pods = [pod(10, 40, "7g"), pod(20, 10, "3g")];
+    assert_eq!(figures(&run(&pods, 1000, 0, wait)), (2, 0, 1, 60, 1060));
+    // If it may be evicted it is, at 20; at 80 the half starts, and leaves at 90. The whole one is in the line, and the
+    // planner cuts at 1020 (into parts again) and, since nothing came or left after that, never again.
+    assert_eq!(figures(&run(&pods, 1000, 1, wait)), (1, 1, 2, 120, 60));
+    // Who does not wait is lost: the half at 20, and the whole one that was evicted in vain.
+    assert_eq!(figures(&run(&pods, 1000, 1, Misfits::Refused)), (0, 1, 1, 60, 0));
+}
+
+/// One GPU; each pod that comes takes the place of the last one.
+#[test]
+fn who_takes_whose_place_by_hand() {
+    let urgent = |arrives, stays, profile, priority| Pod { priority, ..pod(arrives, stays, profile) };
+    let site = site(&[("H100-80GB", 1)]);
+    let run = |pods: &[Pod], loses_work| {
+        let workload = Workload { profiles: names(), namespaces: vec![String::new()], pods: pods.to_vec() };
+        let options = Options {
+            misfits: Misfits::Wait(Queue::Backfill),
+            preempts: true,
+            eviction: Eviction { cost: 30, loses_work },
+            ..Options::default()
+        };
+        simulate(&site, &workload, &Policy::named("first-fit").unwrap(), &workload.mix(), &options).unwrap()
+    };
+    // The first runs from 0 to 40, the second from 40 to 50; then 60 are left of the first, and 30 are added: it leaves
+    // at 140, when the third starts, of the same priority.
+    let pods = [pod(0, 100, "7g"), urgent(40, 10, "7g", 1), pod(60, 5, "7g")];
+    let outcome = run(&pods, false);
+    assert_eq!((outcome.all.placed, outcome.all.evictions), (3, 1));
+    assert_eq!((outcome.waits.longest, outcome.waits.mean), (80, 30.0), "10, 0 and 80");
+    assert_eq!(outcome.by_priority[&0].evictions, 1);
+    // If it begins anew it leaves at 180.
+    assert_eq!(run(&pods, true).waits.longest, 120);
+    // Halves of priority 0 and 1, and a third of priority 2: the least important goes, though it has run longer.
+    let pods = [pod(0, 100, "3g"), urgent(1, 100, "3g", 1), urgent(2, 10, "3g", 2)];
+    let outcome = run(&pods, false);
+    assert_eq!((outcome.by_priority[&0].evictions, outcome.by_priority[&1].evictions), (1, 0));
+    // Of equals, who came last: it waits from 2 to 12, and the other does not.
+    let pods = [pod(0, 100, "3g"), pod(1, 100, "3g"), urgent(2, 10, "3g", 2)];
+    let first = outcome_of_first(&site, &pods);
+    assert_eq!((first.all.evictions, first.waits.longest), (0, 0));
+}
+
+fn outcome_of_first(site: &Site, pods: &[Pod]) -> Outcome {
+    let workload = Workload { profiles: names(), namespaces: vec![String::new()], pods: pods.to_vec() };
+    let options =
+        Options { misfits: Misfits::Wait(Queue::Backfill), preempts: true, measured: 0..1, ..Options::default() };
+    simulate(site, &workload, &Policy::named("first-fit").unwrap(), &workload.mix(), &options).unwrap()
+}
+
 /// Pods that ask for parts, whole GPUs, several on a node, or more than there is.
 fn pods() -> impl Strategy<Value = Vec<Pod>> {
     let asks = prop::sample::select(vec![
@@ -190,6 +269,33 @@ fn queue() -> impl Strategy<Value = Queue> {
     ]
 }
 
+const CUTS: [&str; 4] = [
+    "7g.80gb@0",
+    "3g.40gb@0,3g.40gb@4",
+    "1g.10gb@0,1g.10gb@1,2g.20gb@2,3g.40gb@4",
+    "1g.10gb@0,1g.10gb@1,1g.10gb@2,1g.10gb@3,1g.10gb@4,1g.10gb@5,1g.10gb@6",
+];
+
+/// Cuts every GPU into the next thing of a list, and minds nobody who runs.
+#[derive(Debug)]
+struct Turns {
+    cuts: Vec<Layout>,
+}
+
+impl Recut for Turns {
+    fn recut(&self, standing: &Standing<'_>) -> NewCuts {
+        let mut answer = NewCuts::default();
+        for (number, node) in standing.nodes.iter().enumerate() {
+            for (slot, cut) in &node.gpus {
+                let at = self.cuts.iter().position(|known| known == cut).unwrap();
+                answer.cuts.push((number, *slot, self.cuts[(at + 1) % self.cuts.len()].clone()));
+            }
+        }
+        answer.evicts = standing.running.iter().map(|pod| pod.pod).collect();
+        answer
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -201,6 +307,52 @@ proptest! {
         for policy in ["room", "first-fit", "round-robin", "least-allocated"] {
             let outcome = outcome(&site, &pods, policy, queue, 0..u64::MAX);
             prop_assert_eq!(outcome.all.placed, can, "{}", policy);
+        }
+    }
+
+    #[test]
+    fn every_pod_that_is_evicted_runs_again(pods in pods(), queue in queue(), loses_work in any::<bool>()) {
+        let site = site(&[("H100-80GB", 2), ("A30", 1)]);
+        let workload = Workload { profiles: names(), namespaces: vec![String::new()], pods: pods.clone() };
+        let run = |policy: &str, preempts| {
+            let eviction = Eviction { cost: 2, loses_work };
+            let options = Options { misfits: Misfits::Wait(queue), preempts, eviction, ..Options::default() };
+            simulate(&site, &workload, &Policy::named(policy).unwrap(), &workload.mix(), &options).unwrap()
+        };
+        for policy in ["room", "first-fit", "round-robin", "least-allocated"] {
+            let (with, without) = (run(policy, true), run(policy, false));
+            prop_assert_eq!(with.all.placed, without.all.placed, "{}", policy);
+            prop_assert_eq!(without.all.evictions, 0);
+            // Nobody is above the highest priority.
+            prop_assert_eq!(with.by_priority.last_key_value().map(|(_, most)| most.evictions), Some(0));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_anew_is_closed_for_that_time(
+        pods in pods(), queue in queue(), waits in any::<bool>(), every in 1..40_u64, time in 0..30_u64,
+        max_evictions in 0..3_u32, preempts in any::<bool>(), cuts in prop::collection::vec(0..CUTS.len(), 2),
+    ) {
+        let catalog = Catalog::builtin();
+        let model = catalog.model("H100-80GB").unwrap();
+        let fleet = Fleet { pools: vec![Pool::new("a", model.clone(), 1, 2)] };
+        let cut = |at: usize| Layout::parse(&model, CUTS[at]).unwrap();
+        let planner = Turns { cuts: CUTS.iter().map(|text| Layout::parse(&model, text).unwrap()).collect() };
+        let recutting = Recutting { every, time, unit: Some(RecutUnit::Gpu), max_evictions };
+        let site = Site::cut(&fleet, &names(), |_, _, gpu| cut(cuts[gpu])).with_recut(Arc::new(planner), recutting);
+        let workload = Workload { profiles: names(), namespaces: vec![String::new()], pods };
+        let misfits = if waits { Misfits::Wait(queue) } else { Misfits::Refused };
+        let options = Options { misfits, preempts, ..Options::default() };
+        for policy in ["extender", "most-allocated", "first-fit"] {
+            let policy = Policy::named(policy).unwrap();
+            let run = || simulate(&site, &workload, &policy, &workload.mix(), &options).unwrap();
+            let outcome = run();
+            prop_assert_eq!(&outcome, &run());
+            prop_assert_eq!(outcome.closed, outcome.recuts * time);
+            let by_priority: u64 = outcome.by_priority.values().map(|tally| tally.evictions).sum();
+            prop_assert_eq!(outcome.all.evictions, by_priority);
+            prop_assert!(preempts || outcome.all.evictions <= u64::from(max_evictions) * outcome.recuts);
+            prop_assert!(outcome.all.placed <= outcome.all.pods && outcome.all.units_placed <= outcome.all.units);
         }
     }
 

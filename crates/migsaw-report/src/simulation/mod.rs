@@ -151,7 +151,9 @@ fn setting(simulation: &SimulationDocument) -> String {
     let more: String = [
         simulation.recut.as_ref().map(recut),
         simulation.eviction.as_ref().map(eviction),
-        simulation.learnt.map(|pods| format!("; what to expect is learnt from the last {}", counted(pods.into(), "pod"))),
+        simulation
+            .learnt
+            .map(|pods| format!("; what to expect is learnt from the last {}", counted(pods.into(), "pod"))),
     ]
     .into_iter()
     .flatten()
@@ -226,11 +228,7 @@ fn shares(
 }
 
 /// What a table of shares shows.
-fn placed_by(
-    simulation: &SimulationDocument,
-    what: &str,
-    of: &impl Fn(&PolicyForm) -> &[ShareForm],
-) -> String {
+fn placed_by(simulation: &SimulationDocument, what: &str, of: &impl Fn(&PolicyForm) -> &[ShareForm]) -> String {
     let is_any_evicted = simulation.policies.iter().flat_map(of).any(|share| share.evictions.mean > 0.0);
     format!("Pods placed, by {what}{}", if is_any_evicted { ", and evictions per hundred" } else { "" })
 }

@@ -40,7 +40,7 @@ pub struct Options {
     pub moves: Option<Moves>,
     /// Whether a pod that fits nowhere takes the place of running ones of lower priority.
     pub preempts: bool,
-    /// What it costs a pod to be evicted.
+    /// What it costs a pod to be evicted, to make way for another or so that its GPU can be cut anew.
     pub eviction: Eviction,
     /// From how many pods that came last it is learnt which are expected; `None` if that is known.
     pub learnt: Option<u32>,

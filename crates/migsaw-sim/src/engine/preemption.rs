@@ -46,9 +46,8 @@ impl Simulation<'_> {
             _ => {
                 let each = self.cluster.gpus().one_by_one(&this.asks);
                 let nodes = self.cluster.site().nodes.iter().map(|node| node.gpus.clone());
-                let fits = |first: u32, here: &[StateId]| {
-                    self.cluster.gpus().first_places(first, &mut here.to_vec(), &each)
-                };
+                let fits =
+                    |first: u32, here: &[StateId]| self.cluster.gpus().first_places(first, &mut here.to_vec(), &each);
                 let on = nodes.filter_map(|gpus| self.way(gpus, this.priority, fits));
                 on.min_by_key(|way| self.harm(way))
             }

@@ -93,7 +93,9 @@ impl Known {
                 cluster.close(gpu);
                 self.held.push(gpu);
             }
-            if let Some(gpu) = chosen.into_iter().find(|gpu| cluster.state(*gpu) == StateId::EMPTY && !cluster.gpus().is_shut(*gpu)) {
+            if let Some(gpu) =
+                chosen.into_iter().find(|gpu| cluster.state(*gpu) == StateId::EMPTY && !cluster.gpus().is_shut(*gpu))
+            {
                 return waiting.first().map(|(at, _)| (*at, self.whole.on(profile, gpu)));
             }
         }

@@ -91,7 +91,10 @@ impl Plain<'_> {
         let all: u64 = self.weights(came).iter().map(|(asks, weight)| instances(asks) * weight).sum();
         let of = |at: usize| -> u64 {
             let asked = |(asks, weight): (&Vec<(u16, u8)>, &u64)| -> u64 {
-                asks.iter().filter(|(profile, _)| usize::from(*profile) == at).map(|(_, n)| u64::from(*n) * weight).sum()
+                asks.iter()
+                    .filter(|(profile, _)| usize::from(*profile) == at)
+                    .map(|(_, n)| u64::from(*n) * weight)
+                    .sum()
             };
             self.weights(came).iter().map(asked).sum()
         };
@@ -255,7 +258,8 @@ impl State<'_> {
         let each = self.each(pod);
         let all = 0..self.this.models.len();
         // One instance may go anywhere; several go to one node.
-        let groups = if each.len() == 1 { all.map(|gpu| gpu..gpu + 1).collect() } else { self.nodes().collect::<Vec<_>>() };
+        let groups =
+            if each.len() == 1 { all.map(|gpu| gpu..gpu + 1).collect() } else { self.nodes().collect::<Vec<_>>() };
         let mut best: Option<(f64, Vec<(usize, Placement)>)> = None;
         for gpus in groups {
             let first = gpus.start;
@@ -290,8 +294,11 @@ impl State<'_> {
         let mut ways = Vec::new();
         if let [profile] = each[..] {
             for gpu in (0..self.this.models.len()).filter(|gpu| self.is_open(*gpu)) {
-                let starts: BTreeSet<Placement> =
-                    self.additions(gpu, &Layout::empty(), profile).into_iter().map(|(placement, _)| placement).collect();
+                let starts: BTreeSet<Placement> = self
+                    .additions(gpu, &Layout::empty(), profile)
+                    .into_iter()
+                    .map(|(placement, _)| placement)
+                    .collect();
                 for placement in starts {
                     let fits = |gone: &[usize]| {
                         let from = self.layout(gpu, gone);

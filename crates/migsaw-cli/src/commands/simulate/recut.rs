@@ -113,8 +113,12 @@ impl Demands {
             asks.iter().map(|(name, n)| u128::from(size(name)) * u128::from(*n)).sum()
         };
         let asked: u128 = standing.mix.requests().map(|(asks, pods)| sizes(asks) * u128::from(pods)).sum();
-        let mut demands =
-            Demands { all: Vec::new(), numbers: BTreeMap::new(), names: standing.profiles.to_vec(), running: Vec::new() };
+        let mut demands = Demands {
+            all: Vec::new(),
+            numbers: BTreeMap::new(),
+            names: standing.profiles.to_vec(),
+            running: Vec::new(),
+        };
         for (asks, pods) in standing.mix.requests() {
             let at = demands.number(asks.clone());
             let count = u128::from(pods) * u128::from(standing.units) / asked.max(1);
