@@ -72,14 +72,14 @@ fn nodes_that_are_cut_as_planned_serve_what_they_are_cut_for() {
     assert!(document["policies"][0]["placedPods"]["mean"].as_f64().unwrap() > 0.5, "{}", ran.out);
 }
 
-/// Pods of the demand are 1g.10gb and 1g.20gb; on the cut that is planned for them no half fits until it is cut anew.
+/// The plan is for small pods, and no other comes than whole ones.
 #[test]
 fn what_is_idle_is_cut_anew_for_what_comes() {
     let folder = tempfile::tempdir().unwrap();
     let fleet = scenario("- {name: x, profile: 1g.6gb, count: 8}");
     let small = file(&folder, "small.yaml", &fleet);
-    let rows: String = (0..40).map(|at| format!("{},3600,4g.24gb\n", at * 600)).collect();
-    let trace = file(&folder, "pods.csv", format!("arrival,duration,profile\n{rows}"));
+    let rows: Vec<String> = (0..40).map(|at| format!("{},3600,4g.24gb", at * 600)).collect();
+    let trace = file(&folder, "pods.csv", format!("arrival,duration,profile\n{}\n", rows.join("\n")));
     let asked = |more: &[&str]| {
         let first = ["simulate", &small, "--trace", &trace, "--policy", "extender", "-o", "json"];
         let ran = migsaw(&[&first[..], more].concat());
@@ -90,12 +90,13 @@ fn what_is_idle_is_cut_anew_for_what_comes() {
     let of = |at: usize, what: &str| document["policies"][at][what]["mean"].as_f64().unwrap();
     let names: Vec<&str> = (0..3).map(|at| document["policies"][at]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["extender/planned", "extender/recut", "extender/at-will"]);
-    assert_eq!(of(0, "placedPods"), 0.0, "{document}");
+    assert_eq!(document["policies"][0]["placedPods"]["mean"], 0.0, "{document}");
     assert!(of(1, "placedPods") > 0.5 && of(1, "placedPods") < 1.0, "{document}");
     assert!(of(2, "placedPods") > of(1, "placedPods"), "{document}");
     let (recuts, closed) = (of(1, "recuts"), of(1, "closedGpuHours"));
     assert!(recuts >= 1.0 && (closed - recuts / 60.0).abs() < 1e-5, "a minute for each GPU: {document}");
-    assert_eq!((of(0, "recuts"), of(1, "evictions")), (0.0, 0.0));
+    assert_eq!(document["policies"][0]["recuts"]["mean"], 0.0);
+    assert_eq!(document["policies"][1]["evictions"]["mean"], 0.0);
     assert_eq!(document["recut"]["every"], 600);
     assert_eq!(document["policies"][1]["cut"], "recut");
 }
@@ -104,8 +105,8 @@ fn what_is_idle_is_cut_anew_for_what_comes() {
 fn pods_take_the_place_of_others_and_the_mix_is_learnt() {
     let folder = tempfile::tempdir().unwrap();
     let scenario = file(&folder, "one.yaml", scenario("- {name: x, profile: 1g.6gb, count: 8}"));
-    let rows: String = (0..40).map(|at| format!("{at},1000,4g.24gb,{}\n", at % 4)).collect();
-    let trace = file(&folder, "pods.csv", format!("arrival,duration,profile,priority\n{rows}"));
+    let rows: Vec<String> = (0..40).map(|at| format!("{at},1000,4g.24gb,{}", at % 4)).collect();
+    let trace = file(&folder, "pods.csv", format!("arrival,duration,profile,priority\n{}\n", rows.join("\n")));
     let asked =
         |more: &[&str]| migsaw(&[&["simulate", &scenario, "--trace", &trace, "--policy", "room"][..], more].concat());
     let ran = asked(&["--preempt", "--wait", "--mix", "learnt:10", "-o", "json"]);

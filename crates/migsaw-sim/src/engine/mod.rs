@@ -303,12 +303,11 @@ impl<'a> Simulation<'a> {
     /// The pod runs from now on.
     fn was_placed(&mut self, pod: u32) {
         let this = self.pod(pod);
-        let stays = match &mut self.runs {
-            Some(runs) => runs.starts(pod, this, self.now),
-            None => {
-                self.counting.waited(this, self.now - this.arrives);
-                this.stays
-            }
+        let stays = if let Some(runs) = &mut self.runs {
+            runs.starts(pod, this, self.now)
+        } else {
+            self.counting.waited(this, self.now - this.arrives);
+            this.stays
         };
         self.leaving.push(Reverse((self.now.saturating_add(stays), pod)));
         self.counting.was_placed(this);

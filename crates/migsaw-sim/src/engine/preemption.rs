@@ -37,22 +37,21 @@ impl Simulation<'_> {
         if !runs.is_any_below(this.priority) {
             return None;
         }
-        let Way { victims, places } = match this.asks[..] {
-            [(profile, 1)] => {
-                let gpus = self.cluster.gpus().all().filter(|gpu| self.cluster.gpus().is_open(*gpu));
-                let on = gpus.flat_map(|gpu| self.ways_on_gpu(gpu, profile, this.priority));
-                on.min_by_key(|way| self.harm(way))
-            }
-            _ => {
-                let each = self.cluster.gpus().one_by_one(&this.asks);
-                let nodes = self.cluster.site().nodes.iter().map(|node| node.gpus.clone());
-                let fits =
-                    |first: u32, here: &[StateId]| self.cluster.gpus().first_places(first, &mut here.to_vec(), &each);
-                let on = nodes.filter_map(|gpus| self.way(gpus, this.priority, fits));
-                on.min_by_key(|way| self.harm(way))
-            }
+        let Way { victims, places } = if let [(profile, 1)] = this.asks[..] {
+            let gpus = self.cluster.gpus().all().filter(|gpu| self.cluster.gpus().is_open(*gpu));
+            let on = gpus.flat_map(|gpu| self.ways_on_gpu(gpu, profile, this.priority));
+            on.min_by_key(|way| self.harm(way))
+        } else {
+            let each = self.cluster.gpus().one_by_one(&this.asks);
+            let nodes = self.cluster.site().nodes.iter().map(|node| node.gpus.clone());
+            let fits =
+                |first: u32, here: &[StateId]| self.cluster.gpus().first_places(first, &mut here.to_vec(), &each);
+            let on = nodes.filter_map(|gpus| self.way(gpus, this.priority, fits));
+            on.min_by_key(|way| self.harm(way))
         }?;
-        victims.iter().for_each(|victim| self.evict(*victim));
+        for victim in &victims {
+            self.evict(*victim);
+        }
         self.put(pod, &places);
         self.was_placed(pod);
         Some(victims)

@@ -142,7 +142,9 @@ impl Simulation<'_> {
             if is_shut || !pods.is_subset(&evicts) || evicted.len() + pods.len() > how.max_evictions as usize {
                 continue;
             }
-            pods.iter().for_each(|pod| self.evict(*pod));
+            for pod in &pods {
+                self.evict(*pod);
+            }
             evicted.extend(pods);
             for gpu in unit {
                 self.cluster.shut(gpu);

@@ -107,7 +107,7 @@ impl Known {
         let mut known: BTreeMap<&[(u16, u8)], Vec<Places>> = BTreeMap::new();
         let mut best: Option<(Rank, usize, &Places)> = None;
         for (_, pod) in now.line.waiting() {
-            known.entry(&pod.asks).or_insert_with(|| self.places(&pod.asks, cluster));
+            known.entry(&pod.asks).or_insert_with(|| Known::places(&pod.asks, cluster));
         }
         for (at, pod) in now.line.waiting() {
             let places = known[pod.asks.as_slice()].iter();
@@ -124,7 +124,7 @@ impl Known {
     }
 
     /// All places where one instance could go, by GPU and start; for several, those that the policy chooses.
-    fn places(&self, asks: &[(u16, u8)], cluster: &mut Cluster) -> Vec<Places> {
+    fn places(asks: &[(u16, u8)], cluster: &mut Cluster) -> Vec<Places> {
         let &[(profile, 1)] = asks else { return cluster.choose(asks).into_iter().collect() };
         let mut places = Vec::new();
         for gpu in cluster.gpus().all().filter(|gpu| !cluster.gpus().is_shut(*gpu)) {

@@ -35,6 +35,11 @@ pub(crate) struct Plain<'a> {
     pub(crate) recutting: Option<Recutting>,
 }
 
+/// Where the instances of a pod are put.
+type Places = Vec<(usize, Placement)>;
+/// Who makes way, and where a pod goes then.
+type Way = (Vec<usize>, Places);
+
 /// What came of it.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Result {
@@ -254,13 +259,13 @@ impl State<'_> {
         true
     }
 
-    fn best(&self, pod: usize) -> Option<Vec<(usize, Placement)>> {
+    fn best(&self, pod: usize) -> Option<Places> {
         let each = self.each(pod);
         let all = 0..self.this.models.len();
         // One instance may go anywhere; several go to one node.
         let groups =
             if each.len() == 1 { all.map(|gpu| gpu..gpu + 1).collect() } else { self.nodes().collect::<Vec<_>>() };
-        let mut best: Option<(f64, Vec<(usize, Placement)>)> = None;
+        let mut best: Option<(f64, Places)> = None;
         for gpus in groups {
             let first = gpus.start;
             let mut here: Vec<Layout> = gpus.clone().map(|gpu| self.layout(gpu, &[])).collect();
@@ -289,7 +294,7 @@ impl State<'_> {
     }
 
     /// Who makes way for a pod, and where it goes then.
-    fn preempted(&self, pod: usize) -> Option<(Vec<usize>, Vec<(usize, Placement)>)> {
+    fn preempted(&self, pod: usize) -> Option<Way> {
         let each = self.each(pod);
         let mut ways = Vec::new();
         if let [profile] = each[..] {
@@ -324,12 +329,7 @@ impl State<'_> {
         ways.into_iter().min_by_key(|(victims, _)| harm(victims))
     }
 
-    fn first_places(
-        &self,
-        gpus: std::ops::Range<usize>,
-        each: &[u16],
-        gone: &[usize],
-    ) -> Option<Vec<(usize, Placement)>> {
+    fn first_places(&self, gpus: std::ops::Range<usize>, each: &[u16], gone: &[usize]) -> Option<Places> {
         let mut here: BTreeMap<usize, Layout> = gpus.map(|gpu| (gpu, self.layout(gpu, gone))).collect();
         let mut places = Vec::new();
         for &profile in each {
@@ -348,13 +348,7 @@ impl State<'_> {
     /// Of all sets of pods of lower priority on a GPU, the one that spares the most important, then the next, and so on.
     /// On a node the pods are spared one by one: what fits there is not tried in every way, so that it may make a
     /// difference.
-    #[expect(clippy::type_complexity, reason = "said once")]
-    fn way(
-        &self,
-        gpus: std::ops::Range<usize>,
-        pod: usize,
-        fits: impl Fn(&[usize]) -> Option<Vec<(usize, Placement)>>,
-    ) -> Option<(Vec<usize>, Vec<(usize, Placement)>)> {
+    fn way(&self, gpus: std::ops::Range<usize>, pod: usize, fits: impl Fn(&[usize]) -> Option<Places>) -> Option<Way> {
         let there = gpus.filter(|gpu| self.is_open(*gpu)).flat_map(|gpu| &self.on[gpu]).map(|(_, pod)| *pod);
         let lower = there.filter(|other| self.this.pods[*other].priority < self.this.pods[pod].priority);
         let mut lower: Vec<usize> = lower.collect::<BTreeSet<_>>().into_iter().collect();
