@@ -31,6 +31,8 @@ mod limit;
 mod mix;
 mod rows;
 pub(crate) mod search;
+mod slices;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,6 +46,8 @@ use crate::problem::Problem;
 
 pub use limit::LimitCode;
 pub(crate) use mix::all_served;
+pub use slices::{Slices, slices};
+pub use waiting::{Waiting, waiting};
 
 /// What is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,6 +62,8 @@ pub struct Query {
     pub max_evictions: Option<u64>,
     /// Asks only what fits with the most freedom there is.
     pub most_freedom_only: bool,
+    /// Asks only what fits while all that runs stays where it is.
+    pub undisturbed_only: bool,
 }
 
 /// What comes before anything that is added.
@@ -248,6 +254,7 @@ pub fn capacity(problem: &Problem, query: &Query, options: &Options<'_>) -> Resu
     }
     let base = base::Base::new(problem, query.beside);
     let mut freedoms = base.freedoms(query.max_evictions);
+    freedoms.retain(|freedom| freedom.keeps_all() || !query.undisturbed_only);
     if query.most_freedom_only {
         freedoms.drain(..freedoms.len() - 1);
     }

@@ -1,0 +1,122 @@
+//! What the memory slices of each pool are at, while all that runs stays where it is.
+
+use std::collections::BTreeSet;
+
+use crate::fleet::{GpuState, NodeGroup, Pool};
+use crate::geometry::{Layout, Model, Placement};
+use crate::present::{Present, RecutUnit};
+use crate::problem::Problem;
+
+/// The placement units of a pool (memory slices, on most models) by what can be done with them. The five add up to
+/// all there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Slices {
+    /// Held by what runs, pinned or taken.
+    pub held: u64,
+    /// Free instances beside something that runs, which must not be cut otherwise before that is gone.
+    pub offered: u64,
+    /// Free on nodes or GPUs on which nothing runs: they may be cut in any way.
+    pub idle: u64,
+    /// Beside something that runs and in no free instance: nobody can have them before that is gone.
+    pub stranded: u64,
+    /// On nodes of which it is not known how they are cut.
+    pub unknown: u64,
+}
+
+/// The slices of each pool, in the order of the pools. Where a driver makes instances one by one, what it still can
+/// make beside those that are held counts as idle.
+///
+/// ```
+/// use migsaw::capacity::{Slices, slices};
+/// use migsaw::document::scenario;
+/// use migsaw::geometry::Catalog;
+/// let text = "
+/// apiVersion: migsaw.io/v1alpha1
+/// kind: Scenario
+/// fleet: [{pool: a, model: H100-80GB, nodes: [gpu-0], gpusPerNode: 2}]
+/// demand: [{name: llm, profile: 3g.40gb, count: 1}]
+/// state:
+/// - {node: gpu-0, recut: gpu, gpus: ['3g.40gb=1', '7g.80gb=1'], pods: [{demand: llm, count: 1}]}";
+/// let problem = scenario::parse(text, &Catalog::builtin()).unwrap();
+/// // Four of the first GPU run, and the other four are not cut; the second GPU is idle.
+/// assert_eq!(slices(&problem), [Slices { held: 4, idle: 8, stranded: 4, ..Slices::default() }]);
+/// ```
+pub fn slices(problem: &Problem) -> Vec<Slices> {
+    problem.fleet.pools.iter().map(of_pool).collect()
+}
+
+fn of_pool(pool: &Pool) -> Slices {
+    let models: Vec<&Model> = pool.gpu_models().map(AsRef::as_ref).collect();
+    let mut all = Slices::default();
+    for group in &pool.nodes {
+        let nodes = u64::from(group.names.count());
+        for (gpu, model) in models.iter().enumerate() {
+            let one = of_gpu(group, gpu, model);
+            all.held += nodes * one.held;
+            all.offered += nodes * one.offered;
+            all.idle += nodes * one.idle;
+            all.stranded += nodes * one.stranded;
+            all.unknown += nodes * one.unknown;
+        }
+    }
+    all
+}
+
+fn of_gpu(group: &NodeGroup, gpu: usize, model: &Model) -> Slices {
+    let units = u64::from(model.units);
+    match (group.state(gpu), &group.present) {
+        (GpuState::Taken, _) => Slices { held: units, ..Slices::default() },
+        (GpuState::Pinned(layout), None) => beside(layout, model),
+        (GpuState::Idle, None) => Slices { unknown: units, ..Slices::default() },
+        (GpuState::Pinned(layout), Some(present)) => beside_running(present, gpu, model, layout),
+        (GpuState::Idle, Some(present)) => beside_running(present, gpu, model, &Layout::empty()),
+    }
+}
+
+fn beside_running(present: &Present, gpu: usize, model: &Model, pinned: &Layout) -> Slices {
+    let units = u64::from(model.units);
+    let here = present.running.iter().flat_map(|unit| &unit.holds).filter(|held| usize::from(held.gpu) == gpu);
+    let held: BTreeSet<Option<Placement>> = here.map(|held| held.instance).collect();
+    if held.contains(&None) {
+        return Slices { held: units, ..Slices::default() };
+    }
+    let is_busy = match present.unit {
+        RecutUnit::Node => !present.running.is_empty(),
+        RecutUnit::Gpu => !held.is_empty(),
+        RecutUnit::Instance => false,
+    };
+    let pins = pinned.placements().iter().copied();
+    let instances: BTreeSet<Placement> = held.into_iter().flatten().chain(pins).collect();
+    if !is_busy {
+        return beside(&Layout::claimed(instances), model);
+    }
+    let held = instances.iter().map(|instance| size(*instance, model)).sum();
+    let offered = match present.layout(gpu).filter(|layout| !layout.is_empty()) {
+        // Whole, as one that has MIG off.
+        None => units - held,
+        Some(layout) => {
+            let free = layout.placements().iter().filter(|instance| !instances.contains(instance));
+            free.map(|instance| size(*instance, model)).sum()
+        }
+    };
+    Slices { held, offered, stranded: units.saturating_sub(held + offered), ..Slices::default() }
+}
+
+/// Beside instances that stay, where others can be added.
+fn beside(layout: &Layout, model: &Model) -> Slices {
+    let held = layout.placements().iter().map(|instance| size(*instance, model)).sum();
+    let lost = model.stranded(layout).map_or(0, |stranded| u64::from(stranded.memory_units()));
+    let free = u64::from(model.units).saturating_sub(held);
+    Slices { held, idle: free.saturating_sub(lost), stranded: free.min(lost), ..Slices::default() }
+}
+
+fn size(instance: Placement, model: &Model) -> u64 {
+    u64::from(model.get(instance.profile).size)
+}
+
+impl Slices {
+    /// All there are.
+    pub fn all(&self) -> u64 {
+        self.held + self.offered + self.idle + self.stranded + self.unknown
+    }
+}
