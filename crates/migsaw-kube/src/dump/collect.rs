@@ -145,7 +145,7 @@ impl Node {
 }
 
 /// A pod that wants GPUs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pod {
     /// Empty if the API server is to find one.
     pub(super) name: String,
@@ -362,9 +362,7 @@ impl Collection {
             return;
         }
         let owner = owner_of_pod(&metadata, &title);
-        let controller = metadata.controller().map(|owner| owner.kind.as_str());
-        let safe_to_evict = metadata.annotations.0.safe_to_evict.as_ref().map(|told| told.0.as_str());
-        let stays = why_it_stays(controller, safe_to_evict).is_some();
+        let stays = stays(&metadata);
         let labels = shared(&mut self.labels, metadata.take_labels());
         let mut constraints = constraints::of_pod(spec, &namespace, &labels);
         let node = Some(spec.node_name.clone()).filter(|node| !node.is_empty());
@@ -458,8 +456,15 @@ pub(super) fn pin(constraints: &mut Constraints, node: &str) {
     }
 }
 
+/// Whether nothing brings a pod back, or somebody said that it must not be evicted.
+pub(super) fn stays(metadata: &Metadata) -> bool {
+    let controller = metadata.controller().map(|owner| owner.kind.as_str());
+    let safe_to_evict = metadata.annotations.0.safe_to_evict.as_ref().map(|told| told.0.as_str());
+    why_it_stays(controller, safe_to_evict).is_some()
+}
+
 /// Takes the node a DaemonSet's pod is made for out of its constraints.
-fn unpin(constraints: &mut Constraints) -> Option<String> {
+pub(super) fn unpin(constraints: &mut Constraints) -> Option<String> {
     let mut node = None;
     for term in &mut constraints.terms {
         term.retain(|r| {

@@ -20,6 +20,12 @@ impl NodeLabels {
         NodeLabels(all.into())
     }
 
+    /// All of them by key, without the name.
+    pub(super) fn to_map(&self) -> BTreeMap<String, String> {
+        let labels = self.0.iter().filter(|(key, _)| key.as_ref() != NODE_NAME);
+        labels.map(|(key, value)| (key.to_string(), value.to_string())).collect()
+    }
+
     /// A label's value.
     pub fn get(&self, key: &str) -> Option<&str> {
         let at = self.0.binary_search_by(|(known, _)| known.as_ref().cmp(key)).ok()?;

@@ -1,6 +1,7 @@
 //! Nodes and pods one at a time, as a scheduler looks at them: small values made of what the API server sends.
 //!
-//! [`Pod`] is read from JSON as it is. A [`Node`] takes a [`NodeReader`], which knows the GPU models.
+//! [`Pod`] is read from JSON as it is. A [`Node`] takes a [`NodeReader`], which knows the GPU models. A [`Site`] keeps
+//! what a plan needs of them.
 //!
 //! ```
 //! use migsaw::geometry::Catalog;
@@ -24,8 +25,10 @@ mod change;
 mod labels;
 mod node;
 mod pod;
+mod site;
 
 pub use change::Change;
 pub use labels::NodeLabels;
 pub use node::{Gpus, Node, NodeObject, NodeReader, Rollout};
-pub use pod::{Asks, Pod};
+pub use pod::{Asks, Planned, Pod};
+pub use site::{Seen, Site};

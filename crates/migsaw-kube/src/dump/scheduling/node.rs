@@ -22,7 +22,7 @@ use crate::names::{ROLLOUT_MARK, STATE_LABEL, is_gpu};
 pub struct NodeObject {
     /// Its version, by which a watch goes on.
     pub version: Option<String>,
-    node: collect::Node,
+    pub(super) node: collect::Node,
     rollout: Option<Rollout>,
 }
 

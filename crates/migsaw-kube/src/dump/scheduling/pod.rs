@@ -7,7 +7,7 @@ use migsaw::demand::NodeSelector;
 use migsaw::geometry::ProfileName;
 use serde::{Deserialize, Deserializer};
 
-use super::super::collect::{Owner, owner_of_pod};
+use super::super::collect::{self, Asking, Owner, owner_of_pod};
 use super::super::demands::demand_name;
 use super::super::quantity::Scalar;
 use super::super::wire::{Member, Metadata, PodSpec, Status, nullable};
@@ -43,6 +43,19 @@ pub struct Pod {
     pub is_finished: bool,
     /// Whether it is being deleted. It holds what it has until it is gone.
     pub is_terminating: bool,
+    /// What a plan needs beside all this, if it asks for GPUs or slices by name.
+    pub planned: Option<Planned>,
+}
+
+/// What a plan needs of a pod beside what a scheduler looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned(Box<collect::Pod>);
+
+impl Planned {
+    /// The pod as a dump keeps it, on this node.
+    pub(super) fn on(&self, node: Option<&str>) -> collect::Pod {
+        collect::Pod { node: node.map(str::to_owned), ..collect::Pod::clone(&self.0) }
+    }
 }
 
 /// What a pod asks for.
@@ -102,26 +115,58 @@ impl Pod {
             || constraints.one_per_node
             || ports.filter_map(|port| port.host_port.as_ref()).any(|port| port.0 != "0");
         let (resources, odd) = match requests::of_pod(&spec) {
-            Ok(resources) => (resources.into_iter().map(|(name, n)| (Arc::from(name), n)).collect(), None),
+            Ok(resources) => (resources, None),
             Err(bad) => (BTreeMap::new(), Some((bad.resource, bad.text))),
         };
+        let by_claims = !dra::uses(&spec, &status).is_empty();
+        let priority = spec.priority.as_ref().and_then(Scalar::integer).unwrap_or(0);
+        let selector = NodeSelector { terms: constraints.terms.clone() };
+        let node = some(&spec.node_name);
+        let demand = demand_name(&owner);
+        let planned = (!resources.is_empty() && !by_claims).then(|| {
+            let mut constraints = constraints;
+            let pinned = if owner.kind == "DaemonSet" { collect::unpin(&mut constraints) } else { None };
+            let asking = Asking {
+                namespace: namespace.clone(),
+                owner,
+                resources: resources.clone(),
+                same_gpu: false,
+                by_claims: false,
+                constraints: Arc::new(constraints),
+                priority: Some(priority),
+                priority_class: String::new(),
+            };
+            Planned(Box::new(collect::Pod {
+                name: metadata.name.clone(),
+                node: None,
+                pinned,
+                stays: collect::stays(&metadata),
+                claims: Vec::new(),
+                held: Vec::new(),
+                healthy: status.is_up(),
+                labels: Arc::default(),
+                asking: Arc::new(asking),
+            }))
+        });
+        let resources = resources.into_iter().map(|(name, n)| (Arc::from(name), n)).collect();
         Pod {
             uid: metadata.uid.take().map(|uid| uid.0).unwrap_or_default(),
             version: metadata.resource_version.take().map(|version| version.0),
-            demand: demand_name(&owner),
-            node: some(&spec.node_name),
+            demand,
+            node,
             nominated: some(&status.nominated_node_name),
             asks: Asks {
                 resources,
-                by_claims: !dra::uses(&spec, &status).is_empty(),
+                by_claims,
                 together: metadata.annotations.0.together.as_ref().is_some_and(|together| together.0 == "gpu"),
                 odd,
             },
             others: if is_particular { None } else { requests::others_of_pod(&spec) },
-            selector: NodeSelector { terms: constraints.terms },
-            priority: spec.priority.as_ref().and_then(Scalar::integer).unwrap_or(0),
+            selector,
+            priority,
             is_finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             is_terminating: metadata.deletion_timestamp.is_some(),
+            planned,
             name: std::mem::take(&mut metadata.name),
             namespace,
         }
