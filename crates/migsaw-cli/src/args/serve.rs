@@ -122,6 +122,12 @@ pub(crate) struct ServeArgs {
     /// Be not ready while it is
     #[arg(long, env = "MIGSAW_SERVE_UNREADY_WHEN_STALE", num_args = 0..=1, default_missing_value = "true", default_value = "false", require_equals = true, hide_default_value = true, hide_possible_values = true, value_name = "YES", help_heading = "Limits")]
     pub(crate) unready_when_stale: bool,
+    /// How often at most it is worked out, beside the requests, how much more fits, for the metrics; 0s for never
+    #[arg(long, env = "MIGSAW_SERVE_CAPACITY_EVERY", default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Capacity")]
+    pub(crate) capacity_every: Duration,
+    /// How long that may take; what is not proven by then is counted
+    #[arg(long, env = "MIGSAW_SERVE_CAPACITY_TIME_LIMIT", default_value = "10s", value_parser = duration, value_name = "DURATION", help_heading = "Capacity")]
+    pub(crate) capacity_time_limit: Duration,
     /// How to log
     #[arg(
         long,

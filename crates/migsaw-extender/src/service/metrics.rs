@@ -1,7 +1,7 @@
 //! What is measured.
 
 use std::sync::atomic::{AtomicI64, AtomicU64};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::answer::{Outcome, Verb};
+use super::capacity::{Capacity, Shown};
 use super::health::Health;
 use crate::extender::Tally;
 use crate::fleet::Known;
@@ -36,6 +37,8 @@ pub struct Metrics {
     plan_errors: Counter,
     pub(crate) certificate_expiry: Family<Labels<0>, Gauge<i64, AtomicI64>>,
     pub(crate) certificate_errors: Counter,
+    capacity: Shown,
+    capacity_failures: Counter,
 }
 
 /// A request in work; its caller may be gone at any time.
@@ -73,6 +76,8 @@ impl Default for Metrics {
             plan_errors: Counter::default(),
             certificate_expiry: Family::default(),
             certificate_errors: Counter::default(),
+            capacity: Shown::default(),
+            capacity_failures: Counter::default(),
         };
         metrics.register();
         metrics
@@ -84,6 +89,9 @@ impl Metrics {
         let build: Family<Labels<1>, Gauge> = Family::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         self.registry.register("migsaw_build_info", "The version that runs", build);
+        self.registry.register_collector(Box::new(self.capacity.clone()));
+        let failures = "Questions about capacity that got no answer";
+        self.registry.register("migsaw_capacity_failures", failures, self.capacity_failures.clone());
         let registry = self.registry.sub_registry_with_prefix("migsaw_extender");
         registry.register("request_duration_seconds", "Time to answer kube-scheduler", self.requests.clone());
         registry.register("nodes_in", "Nodes offered by kube-scheduler", self.nodes_in.clone());
@@ -154,6 +162,27 @@ impl Metrics {
         self.nodes.set(gauge(known.nodes));
         self.pods.set(gauge(known.pods));
         self.reservations.set(gauge(reservations));
+    }
+
+    /// Notes that from now on there should be an answer about capacity.
+    pub fn capacity_is_asked(&self, now: Instant) {
+        self.capacity.expect(now);
+    }
+
+    /// Notes an answer about capacity: for the fleet as it was, and how long it took.
+    pub fn capacity_is(&self, capacity: Capacity, as_of: Instant, took: Duration) {
+        self.capacity.set(capacity, as_of, took);
+    }
+
+    /// Notes that the last answer about capacity is right for the fleet as it was later, too.
+    pub fn capacity_holds(&self, as_of: Instant) {
+        self.capacity.holds(as_of);
+    }
+
+    /// Notes that there is no answer about capacity. The one before is not shown any more.
+    pub fn capacity_failed(&self) {
+        self.capacity_failures.inc();
+        self.capacity.clear();
     }
 
     /// All of it, as text in the form of `OpenMetrics`.

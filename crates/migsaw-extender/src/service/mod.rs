@@ -11,6 +11,7 @@
 
 mod answer;
 mod bind;
+mod capacity;
 mod health;
 mod limits;
 mod metrics;
@@ -21,6 +22,7 @@ mod tls;
 
 pub use answer::{Answers, Outcome, Reply, Verb};
 pub use bind::{Bind, BindError, BindFuture};
+pub use capacity::Capacity;
 pub use health::{Ages, Health};
 pub use metrics::Metrics;
 pub use routes::{App, verbs};

@@ -1,9 +1,10 @@
 //! The metrics: whether their text can be read, and what they count.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use migsaw_extender::fleet::Known;
+use migsaw_extender::service::Capacity;
 
 use super::raw::Connection;
 use super::{Setup, Site, extender, question};
@@ -87,6 +88,41 @@ async fn the_text_can_be_read_and_names_everything() {
     site.metrics.plan_is(None);
     let text = Connection::to(site.at.metrics).await.ask("GET", "/metrics", "").await.body;
     assert!(!text.contains("\nmigsaw_extender_plan_age_seconds{"), "no plan has no age");
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_about_capacity_is_shown_until_one_fails() {
+    let site = Site::start(extender(), Setup::default()).await;
+    let ask = async || Connection::to(site.at.metrics).await.ask("GET", "/metrics", "").await.body;
+    let before = families(&ask().await);
+    assert!(!before.contains("migsaw_capacity_age_seconds"), "nobody has said that there will be any");
+    site.metrics.capacity_is_asked(Instant::now());
+    let capacity = Capacity {
+        fits: vec![("gold".to_owned(), "3g.40gb".to_owned(), "now", 4)],
+        slices: vec![("gold".to_owned(), "held", 12), ("gold".to_owned(), "idle", 4)],
+        waiting: vec![("1g.10gb".to_owned(), 9, 5)],
+        unproven: 1,
+    };
+    site.metrics.capacity_is(capacity, Instant::now(), Duration::from_secs(3));
+    let text = ask().await;
+    families(&text);
+    for (name, value) in [
+        ("fits{pool=\"gold\",profile=\"3g.40gb\",freedom=\"now\"}", 4),
+        ("slices{pool=\"gold\",state=\"held\"}", 12),
+        ("slices{pool=\"gold\",state=\"idle\"}", 4),
+        ("pending_units{profile=\"1g.10gb\"}", 9),
+        ("unservable_units{profile=\"1g.10gb\"}", 5),
+        ("unproven", 1),
+        ("duration_seconds", 3),
+        ("failures_total", 0),
+    ] {
+        assert_eq!(sample(&text, &format!("migsaw_capacity_{name}")), value, "{name}\n{text}");
+    }
+    site.metrics.capacity_failed();
+    let text = ask().await;
+    assert!(!text.contains("migsaw_capacity_fits") && text.contains("\nmigsaw_capacity_age_seconds "), "{text}");
+    assert_eq!(sample(&text, "migsaw_capacity_failures_total"), 1);
     site.end().await;
 }
 

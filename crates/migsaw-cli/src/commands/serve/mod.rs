@@ -1,6 +1,8 @@
 //! `migsaw serve`: watches the cluster and answers kube-scheduler.
 
-use std::sync::Arc;
+mod capacity;
+
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -11,12 +13,14 @@ use migsaw_extender::service::{
 use migsaw_extender::wire::BindArgs;
 use migsaw_extender::{Extender, Settings};
 use migsaw_kube::bind::{Binder, Promise, Wanted};
-use migsaw_kube::scheduling::{Asks, Change};
+use migsaw_kube::scheduling::{Asks, Change, Site};
 use migsaw_kube::watch::{Heard, Told, Trouble, Watching};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
+use self::capacity::Asking;
 use super::problem::catalog;
 use crate::Answer;
 use crate::args::{LogFormat, ServeArgs};
@@ -53,6 +57,14 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
         max_in_flight: usize::try_from(args.max_in_flight).unwrap_or(usize::MAX),
         timeout: args.request_timeout,
     });
+    let site = (!args.capacity_every.is_zero()).then(Arc::<Mutex<Site>>::default);
+    let asking = site.clone().map(|site| Asking {
+        site,
+        catalog: Arc::new(catalog),
+        metrics: Arc::clone(&metrics),
+        every: args.capacity_every,
+        limit: args.capacity_time_limit,
+    });
     let watching = Watching { plan: Some((args.namespace.clone(), args.plan_config_map.clone())) };
     runtime.block_on(async move {
         let (tell, told) = tokio::sync::mpsc::channel(WAITING);
@@ -60,9 +72,13 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
         let addresses = service.addresses().context(Step::new("internal", "a listening socket has no address"))?;
         let (cluster, scheme) = (cluster.host(), if args.tls_cert.is_some() { "https" } else { "http" });
         tracing::info!(%cluster, verbs = %format!("{scheme}://{}", addresses.verbs), health = %addresses.health, metrics = %addresses.metrics, "listening");
-        let keeping = tokio::spawn(keep(keeper, told, health, metrics));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(keep(keeper, site, told, health, metrics));
+        if let Some(asking) = asking {
+            tasks.spawn(asking.run());
+        }
         let served = service.run(app, stopped()).await;
-        keeping.abort();
+        drop(tasks);
         drop(watches);
         served.map_err(|error| not_served(&error))?;
         tracing::info!("stopped");
@@ -70,8 +86,14 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
     })
 }
 
-/// Keeps the fleet as the cluster is.
-async fn keep(mut keeper: Keeper, mut told: Receiver<Told>, health: Arc<Health>, metrics: Arc<Metrics>) {
+/// Keeps the fleet as the cluster is, and what a plan needs of it, if that is wanted.
+async fn keep(
+    mut keeper: Keeper,
+    site: Option<Arc<Mutex<Site>>>,
+    mut told: Receiver<Told>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+) {
     let mut refresh = tokio::time::interval(REFRESH);
     let (mut planned, mut is_synced) = (None, false);
     loop {
@@ -83,6 +105,9 @@ async fn keep(mut keeper: Keeper, mut told: Receiver<Told>, health: Arc<Health>,
                     tracing::warn!(kind, message, "what was watched could not be read; it is tried again");
                 }
                 Some(Told::Change(change)) => {
+                    if let Some(site) = &site {
+                        site.lock().unwrap_or_else(PoisonError::into_inner).take(&change);
+                    }
                     let plan = if let Change::Plan(plan) = &change { Some(plan.is_some()) } else { None };
                     match (keeper.apply(change), plan) {
                         (Err(error), _) => {
