@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use migsaw_kube::apply::{ApplyError, PublishError, RecordError};
 use migsaw_kube::cluster::{Access, Cluster, ClusterError};
-use migsaw_kube::dump::Reader;
+use migsaw_kube::dump::{Reader, Source};
 use migsaw_report::clean;
 use tokio::runtime::{Builder, Runtime};
 
@@ -34,14 +34,20 @@ impl Connection {
     /// Reads what a plan needs, and says what could not be read.
     pub(crate) fn read(&self, namespace: &str, io: &mut Io<'_>) -> Result<Reader> {
         let mut reader = Reader::default();
+        self.read_into(namespace, |source| reader.add(source), io)?;
+        Ok(reader)
+    }
+
+    /// The same, for whoever takes it.
+    pub(crate) fn read_into(&self, namespace: &str, take: impl FnMut(&Source<'_>), io: &mut Io<'_>) -> Result<()> {
         let message = format!("reading {}", self.cluster.host());
         let progress = Progress::start(message, io.terminal.stderr, io.terminal.unicode);
-        let not_read = self.runtime.block_on(self.cluster.read(namespace, &mut reader));
+        let not_read = self.runtime.block_on(self.cluster.read(namespace, take));
         drop(progress);
         for missing in not_read.map_err(|error| wrong(&error))? {
             say(io, &format!("not read, for lack of rights: {} ({})", missing.kind, clean(&missing.message)));
         }
-        Ok(reader)
+        Ok(())
     }
 }
 

@@ -45,6 +45,7 @@ pub mod apply;
 pub mod bind;
 #[cfg(feature = "client")]
 pub mod cluster;
+pub mod collect;
 pub mod dcgm;
 pub mod dump;
 pub mod gpu_operator;

@@ -13,7 +13,6 @@ pub(crate) fn is_packed(bytes: &[u8]) -> bool {
 }
 
 /// Packs with gzip: the same bytes for the same text.
-#[cfg(feature = "client")]
 pub(crate) fn packed(text: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
     let mut encoder = flate2::read::GzEncoder::new(text, flate2::Compression::default());

@@ -5,6 +5,7 @@ mod asking;
 mod buy;
 mod capacity;
 mod check;
+mod collect;
 mod defaults;
 mod diff;
 mod doctor;
@@ -32,6 +33,7 @@ pub(crate) use asking::{AskingArgs, ReportFormat};
 pub(crate) use buy::BuyArgs;
 pub(crate) use capacity::CapacityArgs;
 pub(crate) use check::CheckArgs;
+pub(crate) use collect::CollectArgs;
 pub(crate) use defaults::from_file;
 pub(crate) use diff::DiffArgs;
 pub(crate) use doctor::DoctorArgs;
@@ -112,6 +114,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// See what would become of pods under several policies, in virtual time
     Simulate(Box<SimulateArgs>),
+    /// Write what is read of a cluster, and nothing else, to send or keep
+    Collect(CollectArgs),
     /// Judge a plan, from here or written by hand
     Check(CheckArgs),
     /// Ask what a GPU can be cut into

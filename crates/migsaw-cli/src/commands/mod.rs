@@ -7,6 +7,7 @@ mod asking;
 mod buy;
 mod capacity;
 mod check;
+mod collect;
 mod completions;
 mod diff;
 mod doctor;
@@ -42,6 +43,7 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::Serve(args) => serve::run(&args, io),
         Command::Doctor(args) => doctor::run(&args, io),
         Command::Simulate(args) => simulate::run(&args, io),
+        Command::Collect(args) => collect::run(&args, io),
         Command::Check(args) => check::run(args, io),
         Command::Geometry(command) => geometry::run(&command, io),
         Command::Validate(args) => validate::run(args, io),

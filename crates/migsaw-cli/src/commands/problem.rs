@@ -24,7 +24,7 @@ use crate::output::say;
 /// Largest scenario and geometry file.
 const MOST_TEXT: u64 = MAX_TEXT as u64;
 /// Largest file of a dump, packed or not.
-const MOST_DUMP: u64 = 4 << 30;
+pub(super) const MOST_DUMP: u64 = 4 << 30;
 /// Largest file of metrics.
 const MOST_METRICS: u64 = 1 << 30;
 /// Most warnings said about a dump.
@@ -222,7 +222,7 @@ fn read_metrics(paths: &[PathBuf], io: &mut Io<'_>) -> Result<Metrics> {
     Ok(metrics)
 }
 
-fn wrong_dump(errors: &[DumpError], inputs: &[Input]) -> Failure {
+pub(super) fn wrong_dump(errors: &[DumpError], inputs: &[Input]) -> Failure {
     let problem = |error: &DumpError| {
         let file = error.file();
         // The message begins with the place, which is shown apart.
@@ -277,7 +277,7 @@ fn tell(dump: &dump::Dump, io: &mut Io<'_>) {
 }
 
 /// The most frequent kinds, with their numbers.
-fn listed(kinds: &BTreeMap<String, u64>) -> String {
+pub(super) fn listed(kinds: &BTreeMap<String, u64>) -> String {
     let mut kinds: Vec<(&String, u64)> = kinds.iter().map(|(kind, &count)| (kind, count)).collect();
     kinds.sort_by_key(|&(_, count)| Reverse(count));
     let mut parts: Vec<String> = kinds.iter().take(MOST_KINDS).map(|(kind, count)| format!("{count} {kind}")).collect();

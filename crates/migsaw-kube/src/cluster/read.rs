@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::connect::Cluster;
 use super::error::{ClusterError, is_absent, patiently, refused};
-use crate::dump::{Reader, Source};
+use crate::dump::Source;
 
 /// Objects in a page of a list, as kubectl asks for them.
 const PAGE: u32 = 500;
@@ -58,18 +58,18 @@ fn kinds(namespace: &str) -> Vec<Kind> {
 
 impl Cluster {
     /// Reads what `kubectl get nodes,pods -A -o json` would print, and the other kinds a plan looks at, page by
-    /// page into a dump's reader. `ConfigMaps` are those of the GPU Operator's namespace.
+    /// page, each to be taken like a file of a dump. `ConfigMaps` are those of the GPU Operator's namespace.
     ///
     /// Kinds the cluster does not have are passed over; those that are not needed and may not be read are named.
     ///
     /// # Errors
     /// If nodes or pods cannot be read, or the API server is away for long.
-    pub async fn read(&self, namespace: &str, reader: &mut Reader) -> Result<Vec<NotRead>, ClusterError> {
+    pub async fn read(&self, namespace: &str, mut take: impl FnMut(&Source<'_>)) -> Result<Vec<NotRead>, ClusterError> {
         let mut not_read = Vec::new();
         for kind in kinds(namespace) {
             let mut read = Ok(());
             for path in &kind.paths {
-                read = read_all(&self.reader, kind.name, path, reader).await;
+                read = read_all(&self.reader, kind.name, path, &mut take).await;
                 if !matches!(&read, Err(error) if is_absent(error)) {
                     break;
                 }
@@ -87,14 +87,14 @@ impl Cluster {
     }
 }
 
-async fn read_all(client: &Client, name: &str, path: &str, reader: &mut Reader) -> kube::Result<()> {
+async fn read_all(client: &Client, name: &str, path: &str, take: &mut impl FnMut(&Source<'_>)) -> kube::Result<()> {
     let request = Request::new(path);
     let list = async |params: ListParams| {
         let text = client.request_text(request.list(&params).map_err(kube::Error::BuildRequest)?).await?;
         let list: List = serde_json::from_str(&text).map_err(kube::Error::SerdeError)?;
         Ok((text, list.metadata.token))
     };
-    let add = |text: String| reader.add(&Source { name, bytes: text.as_bytes(), optional: true });
+    let add = |text: String| take(&Source { name, bytes: text.as_bytes(), optional: true });
     in_pages(PATIENCE, ListParams::default(), list, add).await
 }
 

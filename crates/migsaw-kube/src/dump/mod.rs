@@ -192,6 +192,16 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
     reader.finish(catalog, options)
 }
 
+/// Hands over the objects of a file one by one, whole, those in lists too.
+pub(crate) fn objects(source: &Source<'_>, each: &mut dyn FnMut(serde_json::Value)) -> Result<(), DumpError> {
+    read::objects(source, each)
+}
+
+/// Whether objects of a kind are read. Without a version it is taken to be of the group that is.
+pub(crate) fn is_read(kind: &str, api_version: &str) -> bool {
+    object::is_known(kind, Some(api_version).filter(|version| !version.is_empty()))
+}
+
 /// Reads a dump file by file, so that only one need be in memory at a time.
 #[derive(Debug, Default)]
 pub struct Reader {

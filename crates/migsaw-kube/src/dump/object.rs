@@ -76,6 +76,11 @@ enum Known {
     Budget,
 }
 
+/// Whether objects of a kind are read.
+pub(super) fn is_known(kind: &str, api_version: Option<&str>) -> bool {
+    known(kind, api_version).is_some()
+}
+
 /// A kind counts only in its own API group: `Job` is also a kind of other schedulers.
 fn known(kind: &str, api_version: Option<&str>) -> Option<Known> {
     let (group, found) = match kind {

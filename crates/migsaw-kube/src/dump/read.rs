@@ -1,5 +1,11 @@
 //! From the bytes of a file to its objects.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
 use super::Source;
 use super::collect::Collection;
 use super::error::DumpError;
@@ -12,10 +18,78 @@ const MOST_BYTES: u64 = 4 << 30;
 /// Reads one file: JSON or YAML, one document or several, perhaps packed with gzip.
 pub(super) fn read(source: &Source<'_>) -> Result<Collection, DumpError> {
     let file = source.name;
-    if crate::text::is_packed(source.bytes) {
-        return read_text(file, &unpack(file, source.bytes)?);
+    let unpacked = unpacked(source)?;
+    let text = text(file, &unpacked)?;
+    let found = if is_json(text) { read_json(file, text)? } else { read_yaml(file, text)? };
+    if found.without_kind > 0 && found.is_empty() {
+        return Err(DumpError::NoObject { file: file.to_owned() });
     }
-    read_text(file, source.bytes)
+    Ok(found)
+}
+
+fn unpacked<'s>(source: &Source<'s>) -> Result<Cow<'s, [u8]>, DumpError> {
+    let is_packed = crate::text::is_packed(source.bytes);
+    Ok(if is_packed { Cow::Owned(unpack(source.name, source.bytes)?) } else { Cow::Borrowed(source.bytes) })
+}
+
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '['])
+}
+
+/// Hands over the objects of a file one by one, whole, those in lists too.
+pub(super) fn objects(source: &Source<'_>, each: &mut dyn FnMut(Value)) -> Result<(), DumpError> {
+    let file = source.name;
+    let unpacked = unpacked(source)?;
+    let text = text(file, &unpacked)?;
+    let mut number = 0_u64;
+    let mut counted = |value: Value| {
+        number += 1;
+        each(value);
+    };
+    if is_json(text) {
+        for document in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
+            let document = document.map_err(|error| json_error(file, &error))?;
+            objects_of(document, None, &mut counted).map_err(|error| json_error(file, &error))?;
+        }
+    } else {
+        let documents: Vec<Value> = serde_saphyr::from_str_multiple_with_options(text, yaml_options())
+            .map_err(|error| yaml_error(file, &error))?;
+        for document in documents {
+            let text = document.to_string();
+            let raw: &RawValue = serde_json::from_str(&text).map_err(|error| json_error(file, &error))?;
+            objects_of(raw, None, &mut counted).map_err(|error| json_error(file, &error))?;
+        }
+    }
+    if number == 0 { Err(DumpError::NoObject { file: file.to_owned() }) } else { Ok(()) }
+}
+
+/// What tells a list from an object.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    items: Option<&'a RawValue>,
+}
+
+fn objects_of(text: &RawValue, kind: Option<&str>, each: &mut dyn FnMut(Value)) -> serde_json::Result<()> {
+    if !text.get().starts_with('{') {
+        return Ok(());
+    }
+    let head: Head<'_> = serde_json::from_str(text.get())?;
+    let own = head.kind.as_deref().or(kind);
+    if let Some(items) = head.items.filter(|_| own.is_none_or(|kind| kind.ends_with("List"))) {
+        let of_items = own.and_then(|kind| kind.strip_suffix("List")).filter(|kind| !kind.is_empty());
+        for item in serde_json::from_str::<Option<Vec<&RawValue>>>(items.get())?.into_iter().flatten() {
+            objects_of(item, of_items, each)?;
+        }
+        return Ok(());
+    }
+    let Some(kind) = own else { return Ok(()) };
+    let mut object: Value = serde_json::from_str(text.get())?;
+    object["kind"] = Value::from(kind);
+    each(object);
+    Ok(())
 }
 
 fn unpack(file: &str, bytes: &[u8]) -> Result<Vec<u8>, DumpError> {
@@ -25,7 +99,7 @@ fn unpack(file: &str, bytes: &[u8]) -> Result<Vec<u8>, DumpError> {
     })
 }
 
-fn read_text(file: &str, bytes: &[u8]) -> Result<Collection, DumpError> {
+fn text<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, DumpError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let offset = error.valid_up_to();
@@ -33,15 +107,10 @@ fn read_text(file: &str, bytes: &[u8]) -> Result<Collection, DumpError> {
         let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
         DumpError::NotUtf8 { file: file.to_owned(), offset, line, utf16 }
     })?;
-    let begin = text.trim_start();
-    if begin.is_empty() {
+    if text.trim_start().is_empty() {
         return Err(DumpError::Empty { file: file.to_owned() });
     }
-    let found = if begin.starts_with(['{', '[']) { read_json(file, text)? } else { read_yaml(file, text)? };
-    if found.without_kind > 0 && found.is_empty() {
-        return Err(DumpError::NoObject { file: file.to_owned() });
-    }
-    Ok(found)
+    Ok(text)
 }
 
 /// Documents without any object after which a file is taken for something else.
@@ -70,22 +139,10 @@ fn json_error(file: &str, error: &serde_json::Error) -> DumpError {
     DumpError::Syntax { file, line, column, reason: text.strip_suffix(&place).unwrap_or(&text).to_owned() }
 }
 
-/// YAML documents. The parser's budgets stop small files that unfold into huge ones; what is merely
-/// large is welcome here, so the counts that grow with an honest dump are raised.
+/// YAML documents.
 fn read_yaml(file: &str, text: &str) -> Result<Collection, DumpError> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_events: usize::MAX,
-            max_nodes: usize::MAX,
-            max_documents: usize::MAX,
-            max_total_scalar_bytes: usize::MAX,
-            max_total_comment_bytes: usize::MAX,
-            max_buffered_comment_events: 100_000,
-        },
-        with_snippet: false,
-    };
     let Documents { found, number } =
-        serde_saphyr::from_str_multiple_with_options::<Document, Documents>(text, options)
+        serde_saphyr::from_str_multiple_with_options::<Document, Documents>(text, yaml_options())
             .map_err(|error| yaml_error(file, &error))?;
     let file = file.to_owned();
     match number {
@@ -95,6 +152,22 @@ fn read_yaml(file: &str, text: &str) -> Result<Collection, DumpError> {
             Err(DumpError::Truncated { file, line, column: last.chars().count() as u64 + 1 })
         }
         _ => Ok(found),
+    }
+}
+
+/// The parser's budgets stop small files that unfold into huge ones; what is merely large is welcome here, so the
+/// counts that grow with an honest dump are raised.
+fn yaml_options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_events: usize::MAX,
+            max_nodes: usize::MAX,
+            max_documents: usize::MAX,
+            max_total_scalar_bytes: usize::MAX,
+            max_total_comment_bytes: usize::MAX,
+            max_buffered_comment_events: 100_000,
+        },
+        with_snippet: false,
     }
 }
 

@@ -1,0 +1,100 @@
+//! `migsaw collect`.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use migsaw_kube::collect::{Collected, Collector, Names};
+use migsaw_kube::dump::Source;
+use migsaw_report::{clean, counted};
+
+use super::problem::{MOST_DUMP, listed, stdin_twice, wrong_dump};
+use crate::Answer;
+use crate::args::CollectArgs;
+use crate::cluster::Connection;
+use crate::failure::{Failure, Step};
+use crate::input::{self, is_stdin};
+use crate::io::Io;
+use crate::output::{self, say};
+
+/// What prints the same kinds as are read of a live cluster.
+const KUBECTL: &str =
+    "kubectl get nodes,pods,configmaps,priorityclasses,poddisruptionbudgets -A -o json > cluster.json";
+/// The same of NVIDIA's DRA driver, which not every cluster knows.
+const KUBECTL_DRA: &str =
+    "kubectl get resourceslices,resourceclaims,resourceclaimtemplates,deviceclasses -A -o json > dra.json";
+
+pub(super) fn run(args: &CollectArgs, io: &mut Io<'_>) -> Result<Answer> {
+    if args.print {
+        print_commands(io)?;
+        return Ok(Answer::Yes);
+    }
+    let mut collector = if args.from.is_empty() { from_cluster(args, io)? } else { Collector::default() };
+    let mut inputs = Vec::new();
+    if args.from.iter().filter(|path| is_stdin(path)).count() > 1 {
+        return Err(Failure::from(stdin_twice()).into());
+    }
+    for file in input::files(&args.from, &input::OBJECTS)? {
+        let input = input::read(&file.path, "dump", MOST_DUMP, io)?;
+        collector.add(&Source { name: &input.name, bytes: &input.bytes, optional: !file.itself });
+        inputs.push(input);
+    }
+    let names = match (args.hash_names, &args.key) {
+        (false, _) => Names::Kept,
+        (true, None) => Names::Numbered,
+        (true, Some(key)) => Names::Hashed(key),
+    };
+    let collected = collector.finish(names).map_err(|errors| wrong_dump(&errors.0, &inputs))?;
+    match &args.out {
+        None => output::text(io, &collected.text)?,
+        Some(path) => write(path, &collected)?,
+    }
+    tell(&collected, args.out.as_deref(), io);
+    Ok(Answer::Yes)
+}
+
+/// What is in the live cluster. Where it cannot be read, what would do it elsewhere is printed.
+fn from_cluster(args: &CollectArgs, io: &mut Io<'_>) -> Result<Collector> {
+    let mut collector = Collector::default();
+    let read = Connection::open(&args.access).and_then(|connection| {
+        connection.read_into(&args.access.operator_namespace, |source| collector.add(source), io)
+    });
+    if let Err(error) = read {
+        print_commands(io)?;
+        output::flush(io)?;
+        return Err(error);
+    }
+    Ok(collector)
+}
+
+fn print_commands(io: &mut Io<'_>) -> Result<()> {
+    let last = "migsaw collect --from cluster.json --hash-names -o small.json.gz";
+    let line = |command: &str, remark: &str| format!("{command}  # {remark}\n");
+    output::text(io, &format!("{KUBECTL}\n"))?;
+    output::text(io, &line(KUBECTL_DRA, "only with NVIDIA's DRA driver; then add it: --from cluster.json dra.json"))?;
+    output::text(io, &line(last, "where migsaw is; without --hash-names names stay"))
+}
+
+/// Writes the file, or leaves what is there.
+fn write(path: &Path, collected: &Collected) -> Result<()> {
+    let failed = || Step::new("unwritable", format!("cannot write to `{}`; nothing was written", path.display()));
+    let is_packed = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gz"));
+    let bytes = if is_packed { collected.packed() } else { collected.text.clone().into_bytes() };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    file.write_all(&bytes).with_context(failed)?;
+    file.persist(path).map_err(|error| error.error).with_context(failed)?;
+    Ok(())
+}
+
+/// Says what was kept and what was not.
+fn tell(collected: &Collected, out: Option<&Path>, io: &mut Io<'_>) {
+    let into = out.map_or_else(String::new, |path| format!(" in {}", clean(&path.display().to_string())));
+    say(io, &format!("kept{into}: {}", clean(&listed(&collected.kinds))));
+    if !collected.left_out.is_empty() {
+        say(io, &format!("left out, because nothing of them is read: {}", clean(&listed(&collected.left_out))));
+    }
+    if !collected.names.is_empty() {
+        say(io, &format!("replaced {}", counted(collected.names.len() as u64, "name")));
+    }
+}

@@ -1,0 +1,137 @@
+//! What is collected gives the same problem, and the same plan but for the names.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+
+use migsaw::document::plan::PlanDocument;
+use migsaw::geometry::Catalog;
+use migsaw::plan::{Options, plan};
+use migsaw_kube::collect::{Collected, Collector, Names};
+use migsaw_kube::dump::{Dump, DumpError, DumpOptions, Source, read_dump};
+
+const EXAMPLE: &str = include_str!("../../../examples/dump.json");
+const CLUSTER: &str = include_str!("data/cluster.json");
+const MANIFESTS: &str = include_str!("data/manifests.yaml");
+
+fn collected(texts: &[&str], names: Names<'_>) -> Collected {
+    let mut collector = Collector::default();
+    for text in texts {
+        collector.add(&Source { name: "f", bytes: text.as_bytes(), optional: false });
+    }
+    collector.finish(names).unwrap()
+}
+
+fn read(texts: &[&str], running: bool) -> Dump {
+    let sources: Vec<Source<'_>> =
+        texts.iter().map(|text| Source { name: "f", bytes: text.as_bytes(), optional: false }).collect();
+    read_dump(&sources, &Catalog::builtin(), &DumpOptions { running, ..DumpOptions::default() }).unwrap()
+}
+
+/// A text with the old names again. No old name looks like a new one.
+fn with_old_names(text: &str, names: &BTreeMap<String, String>) -> String {
+    let mut text = text.to_owned();
+    for (old, new) in names {
+        text = text.replace(new.as_str(), old);
+    }
+    text
+}
+
+fn planned(dump: &Dump) -> String {
+    let plan = plan(&dump.problem, &Options::default()).unwrap();
+    serde_json::to_string(&PlanDocument::new(&dump.problem, &plan)).unwrap()
+}
+
+const SETS: [&[&str]; 3] = [&[EXAMPLE], &[CLUSTER], &[CLUSTER, MANIFESTS]];
+
+#[test]
+fn what_is_collected_is_the_same_problem() {
+    for texts in SETS {
+        let less = collected(texts, Names::Kept);
+        assert!(less.names.is_empty());
+        for running in [false, true] {
+            let (all, few) = (read(texts, running), read(&[&less.text], running));
+            assert_eq!(few.problem, all.problem);
+            let of_objects = |dump: &Dump| {
+                let warnings = dump.warnings.iter().map(ToString::to_string);
+                warnings.filter(|warning| !warning.contains("not read")).collect::<Vec<String>>()
+            };
+            assert_eq!(of_objects(&few), of_objects(&all));
+        }
+        assert_eq!(collected(&[&less.text], Names::Kept).text, less.text, "nothing more can be left out");
+    }
+}
+
+#[test]
+fn with_other_names_the_plan_is_the_same() {
+    for texts in SETS {
+        for names in [Names::Numbered, Names::Hashed("a key")] {
+            let hidden = collected(texts, names);
+            let (all, few) = (read(texts, true), read(&[&hidden.text], true));
+            assert_eq!(with_old_names(&planned(&few), &hidden.names), planned(&all));
+            for name in hidden.names.keys().filter(|name| name.len() > 3) {
+                let quoted = format!("\"{name}\"");
+                assert!(!hidden.text.contains(&quoted), "{name} can still be read");
+            }
+            assert_eq!(collected(texts, names), hidden);
+        }
+    }
+    let with = |key| collected(&[EXAMPLE], Names::Hashed(key)).text;
+    assert_ne!(with("one"), with("other"));
+}
+
+#[test]
+fn a_workload_of_the_cluster_is_not_taken_for_a_manifest() {
+    let deployment = |metadata: &str| {
+        format!(
+            r#"{{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {{"name": "web", "namespace": "a"{metadata}}},
+                "spec": {{"replicas": 2, "template": {{"spec": {{"containers": [
+                    {{"resources": {{"limits": {{"nvidia.com/mig-1g.10gb": 1}}}}}}]}}}}}}}}"#
+        )
+    };
+    for metadata in
+        ["", r#", "uid": "u""#, r#", "resourceVersion": "7""#, r#", "creationTimestamp": "2026-01-01T00:00:00Z""#]
+    {
+        let text = deployment(metadata);
+        let (all, few) =
+            (read(&[&text, CLUSTER], false), read(&[&collected(&[&text, CLUSTER], Names::Kept).text], false));
+        assert_eq!(few.problem, all.problem, "{metadata}");
+        let less = collected(&[&text], Names::Kept).text;
+        assert_eq!(less.contains("\"uid\":\"stored\""), !metadata.is_empty());
+        assert!(!less.contains("2026"), "{less}");
+    }
+}
+
+#[test]
+fn what_is_nobodys_business_is_gone() {
+    let pod = r#"{"apiVersion": "v1", "kind": "PodList", "items": [
+        {"metadata": {"name": "p", "namespace": "a", "uid": "u", "managedFields": [{"manager": "SECRET"}],
+            "annotations": {"x": "SECRET", "migsaw.io/together": "gpu"}, "labels": {"note": "SECRET"}},
+         "spec": {"containers": [{"name": "SECRET", "image": "SECRET", "command": ["SECRET"],
+            "env": [{"name": "A", "value": "SECRET"}], "resources": {"limits": {"nvidia.com/mig-1g.10gb": "1", "cpu": "7"}}}],
+            "volumes": [{"name": "SECRET"}], "serviceAccountName": "SECRET"}},
+        {"metadata": {"name": "cpu-only", "namespace": "a"}, "spec": {"containers": [{}]}},
+        {"metadata": {"name": "ended", "namespace": "a"}, "status": {"phase": "Succeeded"},
+         "spec": {"containers": [{"resources": {"limits": {"nvidia.com/mig-1g.10gb": "1"}}}]}}]}
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "SECRET"}}
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other"}, "data": {"config.yaml": "SECRET: 1"}}"#;
+    let found = collected(&[pod], Names::Kept);
+    assert!(!found.text.contains("SECRET") && !found.text.contains("cpu"), "{}", found.text);
+    assert!(found.text.contains("migsaw.io/together"));
+    assert_eq!(found.kinds, BTreeMap::from([("Pod".to_owned(), 1)]));
+    let left_out = [("ConfigMap", 1), ("Pod", 2), ("Secret", 1)];
+    assert_eq!(found.left_out, left_out.map(|(kind, n)| (kind.to_owned(), n)).into());
+}
+
+#[test]
+fn what_cannot_be_read_is_said_as_for_a_dump() {
+    for text in ["{\"kind\": ", "", "just text", "{\"no\": 1}", "a: [", "{\"kind\":\"List\",\"items\":[5]}"] {
+        let source = Source { name: "f", bytes: text.as_bytes(), optional: false };
+        let mut collector = Collector::default();
+        collector.add(&source);
+        let codes = collector.finish(Names::Kept).unwrap_err().0.iter().map(DumpError::code).collect::<Vec<_>>();
+        assert_eq!(codes.len(), 1, "{text}: {codes:?}");
+        let of_dump = read_dump(&[source], &Catalog::builtin(), &DumpOptions::default());
+        assert!(of_dump.is_err() || codes == ["no-kubernetes-object"], "{text}");
+    }
+}
