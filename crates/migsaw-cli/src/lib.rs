@@ -41,6 +41,8 @@ enum Answer {
     Yes,
     /// A valid answer that is "no".
     No,
+    /// None at last, which has been said.
+    Failed,
 }
 
 impl Answer {
@@ -86,6 +88,7 @@ pub fn run<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>, io: &mu
     match outcome {
         Ok(Answer::Yes) => 0,
         Ok(Answer::No) => 1,
+        Ok(Answer::Failed) => FAILURE,
         Err(error) => {
             failure::report(&error, io);
             FAILURE

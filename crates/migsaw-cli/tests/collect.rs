@@ -70,6 +70,9 @@ fn bad_input_is_refused() {
             "{\"kind\":\"Node\",\"metadata\":{\"name\":\"n\",\"labels\":{\"nvidia.com/gpu.count\":\"1\"}}}",
             "unwritable",
         ),
+        (&["plan", "--from", "-", "--watch"], "", "watch-stdin"),
+        (&["capacity", "-f", "-", "-w"], "", "watch-stdin"),
+        (&["plan", "--interval", "1s", "x.yaml"], "", "usage"),
     ] {
         let ran = migsaw_with(args, stdin.as_bytes());
         assert_eq!(ran.code, 2, "{args:?}");

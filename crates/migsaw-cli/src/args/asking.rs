@@ -27,6 +27,13 @@ pub(crate) struct AskingArgs {
     pub(crate) time_limit: Duration,
 }
 
+impl AskingArgs {
+    /// Has what runs in a dump count, unless it shall not.
+    pub(crate) fn settle(&mut self) {
+        self.problem.running |= !self.problem.from.is_empty() && !self.ignore_running;
+    }
+}
+
 /// How to print a report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReportFormat {

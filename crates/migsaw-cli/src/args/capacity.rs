@@ -3,12 +3,15 @@
 use clap::Args;
 
 use super::asking::{AskingArgs, ReportFormat};
+use super::watch::WatchArgs;
 
 #[derive(Debug, Args)]
 #[command(after_help = CAPACITY_EXAMPLES)]
 pub(crate) struct CapacityArgs {
     #[command(flatten)]
     pub(crate) asking: AskingArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
     /// Ask about this profile only (may be repeated)
     #[arg(long, value_name = "PROFILE", help_heading = "Question")]
     pub(crate) profile: Vec<String>,
@@ -31,6 +34,7 @@ Examples:
   migsaw capacity examples/running.yaml
   migsaw capacity examples/running.yaml --profile 3g.40gb --max-evictions 2
   migsaw capacity examples/inference.yaml --with-demand
+  migsaw capacity --live --watch --interval 30s
   migsaw capacity --live --mix 1g.10gb=4,3g.40gb=1
   kubectl get nodes,pods,configmaps -A -o json | migsaw capacity --from - -o csv
 

@@ -19,6 +19,7 @@ mod rollout;
 mod serve;
 mod simulate;
 mod validate;
+mod watch;
 mod whatif;
 
 use std::ffi::OsString;
@@ -47,6 +48,7 @@ pub(crate) use rollout::RolloutArgs;
 pub(crate) use serve::{LogFormat, ServeArgs};
 pub(crate) use simulate::{Cut, Expected, Law, MOST_PODS, SimulateArgs, Wait};
 pub(crate) use validate::ValidateArgs;
+pub(crate) use watch::WatchArgs;
 pub(crate) use whatif::WhatIfArgs;
 
 /// Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.

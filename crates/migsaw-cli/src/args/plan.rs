@@ -6,12 +6,15 @@ use clap::Args;
 
 use super::Format;
 use super::planning::PlanningArgs;
+use super::watch::WatchArgs;
 
 #[derive(Debug, Args)]
 #[command(after_help = PLAN_EXAMPLES)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) planning: PlanningArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
     /// Print what more evictions gain, instead of a plan
     #[arg(long, conflicts_with_all = ["keep_running", "ignore_running", "out"], help_heading = "What runs today")]
     pub(crate) curve: bool,
@@ -19,7 +22,7 @@ pub(crate) struct PlanArgs {
     #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
     /// Also write ConfigMap, node labels and plan into this folder, all of them or none
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    #[arg(long, conflicts_with = "watch", value_name = "DIR", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
 }
 

@@ -14,9 +14,8 @@ use crate::io::Io;
 use crate::output;
 use crate::progress::Progress;
 
-/// The problem of the arguments. What runs counts, unless it shall not.
-pub(super) fn read(args: &mut AskingArgs, io: &mut Io<'_>) -> Result<Problem> {
-    args.problem.running |= !args.problem.from.is_empty() && !args.ignore_running;
+/// The problem of the arguments, once they are settled.
+pub(super) fn read(args: &AskingArgs, io: &mut Io<'_>) -> Result<Problem> {
     let mut problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
     if args.ignore_running {
         problem.forget_running();

@@ -15,7 +15,8 @@ use crate::io::Io;
 pub(super) fn run(mut args: BuyArgs, io: &mut Io<'_>) -> Result<Answer> {
     // Nodes come in weeks: what runs by then is not what runs today.
     args.asking.ignore_running = true;
-    let problem = asking::read(&mut args.asking, io)?;
+    args.asking.settle();
+    let problem = asking::read(&args.asking, io)?;
     let order = Order {
         candidates: candidates(&args, &problem, io)?,
         growth: args.growth.clone(),

@@ -9,14 +9,25 @@ use migsaw::geometry::ProfileName;
 use migsaw::problem::MAX_COUNT;
 
 use super::asking::{self, Report};
+use super::watching::{self, Between, Input};
 use crate::Answer;
-use crate::args::CapacityArgs;
+use crate::args::{CapacityArgs, ReportFormat};
 use crate::failure::{Failure, Problem as Wrong};
 use crate::io::Io;
 
 pub(super) fn run(mut args: CapacityArgs, io: &mut Io<'_>) -> Result<Answer> {
-    let query = query(&args)?;
-    let problem = asking::read(&mut args.asking, io)?;
+    args.asking.settle();
+    if !args.watch.watch {
+        return once(&args, io);
+    }
+    let between = if args.format == ReportFormat::Json { Between::Nothing } else { Between::Line };
+    let input = Input::of(&args.asking.problem, args.asking.positional.as_deref());
+    watching::watch(&args.watch, &input, between, io, |io| once(&args, io))
+}
+
+fn once(args: &CapacityArgs, io: &mut Io<'_>) -> Result<Answer> {
+    let query = query(args)?;
+    let problem = asking::read(&args.asking, io)?;
     let answer =
         asking::within(&args.asking, "asking how much more fits", io, |options| capacity(&problem, &query, options));
     let answer = answer.map_err(|error| match error {

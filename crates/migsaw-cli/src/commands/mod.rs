@@ -20,6 +20,7 @@ mod schema;
 mod serve;
 mod simulate;
 mod validate;
+mod watching;
 mod whatif;
 
 use anyhow::Result;

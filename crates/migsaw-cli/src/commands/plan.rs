@@ -13,6 +13,7 @@ use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config};
 use migsaw_report::counted;
 
 use super::problem;
+use super::watching::{self, Between, Input};
 use crate::Answer;
 use crate::args::{ClusterArgs, Format, MovingArgs, PlanArgs, PlanningArgs};
 use crate::budget::{Deadline, heed_interrupts, interrupted};
@@ -30,6 +31,15 @@ const SCRIPT: &str = "node-labels.sh";
 const PLAN: &str = "plan.json";
 
 pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
+    if !args.watch.watch {
+        return once(args, io);
+    }
+    let between = if args.format == Format::Json { Between::Nothing } else { Between::Line };
+    let input = Input::of(&args.planning.problem, args.planning.positional.as_deref());
+    watching::watch(&args.watch, &input, between, io, |io| once(args, io))
+}
+
+fn once(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
     let problem = read(&args.planning, args.curve, io)?;
     if args.curve {
         return curve(&problem, args, io);

@@ -15,7 +15,7 @@ use crate::output::say;
 pub(super) fn run(mut args: RobustArgs, io: &mut Io<'_>) -> Result<Answer> {
     // Nodes are cut for what may come: what runs by then is not what runs today.
     args.asking.ignore_running = true;
-    let mut problem = asking::read(&mut args.asking, io)?;
+    let mut problem = asking::read(&args.asking, io)?;
     problem.scenarios.append(&mut args.scenarios);
     let aim = if args.worst { Aim::Worst } else { Aim::Average };
     let what = "looking for one layout for all scenarios";

@@ -17,7 +17,8 @@ pub(super) fn run(mut args: WhatIfArgs, io: &mut Io<'_>) -> Result<Answer> {
         let help = "give --add-nodes, --remove-node, --remove-nodes, --scale or --strategy";
         return Err(Failure::from(wrong.help(help)).into());
     }
-    let problem = asking::read(&mut args.asking, io)?;
+    args.asking.settle();
+    let problem = asking::read(&args.asking, io)?;
     let answer =
         asking::within(&args.asking, "planning before and after", io, |options| what_if(&problem, changes, options));
     let answer = answer.map_err(|error| match error {
