@@ -1,9 +1,13 @@
 //! Streams and what is known about the terminal.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write};
+use std::path::Path;
 
 use clap::ValueEnum;
-use migsaw_report::Style;
+use migsaw_report::{Origin, Style};
+
+use crate::shell::word;
 
 /// Where a command reads and writes.
 pub struct Io<'a> {
@@ -15,6 +19,8 @@ pub struct Io<'a> {
     pub stderr: &'a mut dyn Write,
     /// What is at the other end.
     pub terminal: Terminal,
+    /// The command as it was typed.
+    command_line: String,
 }
 
 /// What is at the other end of stdin, stdout and stderr.
@@ -50,12 +56,29 @@ pub(crate) enum ColorChoice {
 impl<'a> Io<'a> {
     /// Streams in memory: no terminal, no colour.
     pub fn captured(stdin: &'a mut dyn Read, stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Io<'a> {
-        Io { stdin, stdout, stderr, terminal: Terminal::NONE }
+        Io { stdin, stdout, stderr, terminal: Terminal::NONE, command_line: String::new() }
     }
 
     /// The process's own streams.
     pub(crate) fn of_process(stdin: &'a mut dyn Read, stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Io<'a> {
-        Io { stdin, stdout, stderr, terminal: Terminal::of_process() }
+        Io { stdin, stdout, stderr, terminal: Terminal::of_process(), command_line: String::new() }
+    }
+
+    /// Takes down what was typed, but for where the program lies.
+    pub(crate) fn note_call(&mut self, args: &[OsString]) {
+        let name = args.first().and_then(|path| Path::new(path).file_stem()).map(|name| name.to_string_lossy());
+        let name = if name.is_some_and(|name| name.starts_with("kubectl-")) { "kubectl migsaw" } else { "migsaw" };
+        let words = args.iter().skip(1).map(|arg| word(&arg.to_string_lossy()));
+        self.command_line = std::iter::once(name.to_owned()).chain(words).collect::<Vec<_>>().join(" ");
+    }
+
+    /// What a page says of where it is from. It tells no time, so that the same input gives the same page.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command_line: self.command_line.clone(),
+            made: String::new(),
+        }
     }
 
     /// How to lay out what goes to stdout.

@@ -26,6 +26,7 @@ mod io;
 mod output;
 mod progress;
 mod publish;
+mod shell;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -68,6 +69,7 @@ pub fn main() -> ExitCode {
 /// Runs one command and gives its exit code: 0 done, 1 a valid "no", 2 failure.
 pub fn run<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>, io: &mut Io<'_>) -> u8 {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    io.note_call(&args);
     let command = match args::from_file(args::command(args.first()), "serve", &args) {
         Ok(command) => command,
         Err(failure) => {

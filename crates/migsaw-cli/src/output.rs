@@ -19,7 +19,7 @@ pub(crate) fn document<T: Serialize>(io: &mut Io<'_>, document: &T, format: Form
     kept(write_document(&mut io.stdout, document, format))
 }
 
-/// Writes a document; as text it is JSON.
+/// Writes a document; in any form but YAML it is JSON.
 pub(crate) fn write_document<T: Serialize>(out: &mut dyn Write, document: &T, format: Format) -> io::Result<()> {
     match format {
         Format::Yaml => {
@@ -27,7 +27,7 @@ pub(crate) fn write_document<T: Serialize>(out: &mut dyn Write, document: &T, fo
             let written = serde_saphyr::to_io_writer(&mut out, document);
             written.map_err(|error| out.failed.take().unwrap_or_else(|| io::Error::other(error)))
         }
-        Format::Text | Format::Json => {
+        _ => {
             serde_json::to_writer_pretty(&mut *out, document)?;
             out.write_all(b"\n")
         }

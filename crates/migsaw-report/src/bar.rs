@@ -51,7 +51,8 @@ impl Part {
         }
     }
 
-    fn meaning(self) -> &'static str {
+    /// What it is, in a few words.
+    pub(crate) fn meaning(self) -> &'static str {
         match self {
             Part::Serving => "serving",
             Part::Running => "running already",

@@ -4,13 +4,14 @@
 //! environment read. [`Style`] carries what the caller found out about its terminal. Nothing here
 //! knows Kubernetes; what to do next with a plan comes in as ready-made lines.
 //!
-//! - [`plan::text`]: what a plan serves, where, on what cuts, and what is left;
+//! - [`plan::text`]: what a plan serves, where, on what cuts, and what is left; [`plan::html()`] as a page,
+//!   [`plan::svg()`] as a picture;
 //! - [`geometry`]: what a board can be cut into, as text, and as documents for programs;
 //! - [`diff::text`]: what a plan changes, node by node;
-//! - [`rollout::text`]: in which order, and who has nowhere to go meanwhile;
+//! - [`rollout::text`]: in which order, and who has nowhere to go meanwhile; [`rollout::html()`] as a page;
 //! - [`simulation::text`]: what would become of pods under several policies; [`simulation::html`] as a page,
 //!   [`simulation::pictures`] as SVG;
-//! - [`capacity`]: how much more fits, as text, CSV and Markdown;
+//! - [`capacity`]: how much more fits, as text, CSV, Markdown and HTML;
 //! - [`whatif`]: the same before and after changes;
 //! - [`robust`]: one layout for several scenarios, with what it serves in each;
 //! - [`buy`]: what is to be bought, model by model;
@@ -42,6 +43,7 @@ mod style;
 mod table;
 
 pub use clean::clean;
+pub use html::Origin;
 pub use names::compress;
 pub use number::{counted, grouped};
 pub use page::Page;

@@ -35,7 +35,7 @@ pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) acting: ActingArgs,
     /// How to print what became of the nodes
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::DOCUMENT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct AbortArgs {
     #[command(flatten)]
     pub(crate) acting: ActingArgs,
     /// How to print what became of the nodes
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::DOCUMENT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 }
 

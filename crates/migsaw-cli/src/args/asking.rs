@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::duration::duration;
 use super::problem::ProblemArgs;
@@ -32,17 +32,4 @@ impl AskingArgs {
     pub(crate) fn settle(&mut self) {
         self.problem.running |= !self.problem.from.is_empty() && !self.ignore_running;
     }
-}
-
-/// How to print a report.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportFormat {
-    // For people; no doc comments, which would make five lines of help out of one.
-    #[default]
-    Text,
-    Json,
-    Yaml,
-    Csv,
-    #[value(alias = "md")]
-    Markdown,
 }

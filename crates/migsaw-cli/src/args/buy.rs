@@ -4,7 +4,8 @@ use clap::Args;
 use migsaw::fleet::Cost;
 use migsaw::whatif::BasisPoints;
 
-use super::asking::{AskingArgs, ReportFormat};
+use super::Format;
+use super::asking::AskingArgs;
 
 #[derive(Debug, Args)]
 #[command(after_help = BUY_EXAMPLES)]
@@ -40,8 +41,8 @@ pub(crate) struct BuyArgs {
     #[arg(long, help_heading = "Target")]
     pub(crate) by_size: bool,
     /// How to print the answer
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
-    pub(crate) format: ReportFormat,
+    #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
 }
 
 const BUY_EXAMPLES: &str = "\

@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::asking::{AskingArgs, ReportFormat};
+use super::Format;
+use super::asking::AskingArgs;
 use super::watch::WatchArgs;
 
 #[derive(Debug, Args)]
@@ -25,8 +26,8 @@ pub(crate) struct CapacityArgs {
     #[arg(long, value_name = "N", help_heading = "What runs today")]
     pub(crate) max_evictions: Option<u64>,
     /// How to print the answer
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
-    pub(crate) format: ReportFormat,
+    #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
 }
 
 const CAPACITY_EXAMPLES: &str = "\

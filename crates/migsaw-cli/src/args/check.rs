@@ -16,7 +16,7 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) problem: ProblemArgs,
     /// How to print the verdict
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::DOCUMENT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 }
 

@@ -11,7 +11,7 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     /// How to print the changes
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::DOCUMENT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 }
 

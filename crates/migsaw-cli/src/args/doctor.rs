@@ -29,7 +29,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) scheduler_config: Option<PathBuf>,
     /// How to print
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::DOCUMENT), default_value = "text", value_name = "FORMAT")]
     pub(crate) format: Format,
 }
 

@@ -12,7 +12,7 @@ pub(crate) enum GeometryCommand {
         #[command(flatten)]
         geometry: GeometryArgs,
         /// How to print the list
-        #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+        #[arg(short = 'o', long, value_parser = Format::among(Format::DOCUMENT), default_value = "text", value_name = "FORMAT")]
         format: Format,
     },
     /// Show everything about a model, with sources
@@ -60,6 +60,6 @@ pub(crate) struct ModelArgs {
     #[command(flatten)]
     pub(crate) geometry: GeometryArgs,
     /// How to print the answer
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::DOCUMENT), default_value = "text", value_name = "FORMAT")]
     pub(crate) format: Format,
 }

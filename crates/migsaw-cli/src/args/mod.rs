@@ -10,6 +10,7 @@ mod defaults;
 mod diff;
 mod doctor;
 mod duration;
+mod format;
 mod geometry;
 mod plan;
 mod planning;
@@ -30,7 +31,7 @@ use clap_complete::Shell;
 
 use crate::io::ColorChoice;
 pub(crate) use apply::{AbortArgs, ActingArgs, ApplyArgs, DryRun};
-pub(crate) use asking::{AskingArgs, ReportFormat};
+pub(crate) use asking::AskingArgs;
 pub(crate) use buy::BuyArgs;
 pub(crate) use capacity::CapacityArgs;
 pub(crate) use check::CheckArgs;
@@ -38,6 +39,7 @@ pub(crate) use collect::CollectArgs;
 pub(crate) use defaults::from_file;
 pub(crate) use diff::DiffArgs;
 pub(crate) use doctor::DoctorArgs;
+pub(crate) use format::Format;
 use geometry::GEOMETRY_EXAMPLES;
 pub(crate) use geometry::{GeometryCommand, ModelArgs};
 pub(crate) use plan::PlanArgs;
@@ -145,16 +147,6 @@ Examples:
   migsaw completions bash > ~/.local/share/bash-completion/completions/migsaw
   migsaw completions zsh > \"${fpath[1]}/_migsaw\"
   migsaw completions fish > ~/.config/fish/completions/migsaw.fish";
-
-/// How to print.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    // For people; no doc comments, which would make three lines of help out of one.
-    #[default]
-    Text,
-    Json,
-    Yaml,
-}
 
 /// Documents with a published schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -19,7 +19,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, conflicts_with_all = ["keep_running", "ignore_running", "out"], help_heading = "What runs today")]
     pub(crate) curve: bool,
     /// How to print the plan
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::PICTURE), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
     /// Also write ConfigMap, node labels and plan into this folder, all of them or none
     #[arg(long, conflicts_with = "watch", value_name = "DIR", help_heading = "Output")]

@@ -19,7 +19,7 @@ pub(crate) struct RolloutArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, help_heading = "Order")]
     pub(crate) recut_seconds: u32,
     /// How to print the steps
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::PAGE), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
     /// Print kubectl commands, as a shell script
     #[arg(long, conflicts_with = "format", help_heading = "Output")]

@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use migsaw::present::RecutUnit;
 use migsaw_sim::Policy;
 
-use super::asking::ReportFormat;
+use super::Format;
 use super::duration::duration;
 use super::problem::ProblemArgs;
 
@@ -92,36 +92,8 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "SEED", default_value_t = 1000, help_heading = "Pods")]
     pub(crate) seed: u64,
     /// How to print the comparison
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
-    pub(crate) format: PageFormat,
-}
-
-/// How to print a comparison.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PageFormat {
-    // For people; no doc comments, which would make six lines of help out of one.
-    #[default]
-    Text,
-    Json,
-    Yaml,
-    Csv,
-    #[value(alias = "md")]
-    Markdown,
-    Html,
-}
-
-impl PageFormat {
-    /// The form that every report has; `None` for a page.
-    pub(crate) fn report(self) -> Option<ReportFormat> {
-        match self {
-            PageFormat::Text => Some(ReportFormat::Text),
-            PageFormat::Json => Some(ReportFormat::Json),
-            PageFormat::Yaml => Some(ReportFormat::Yaml),
-            PageFormat::Csv => Some(ReportFormat::Csv),
-            PageFormat::Markdown => Some(ReportFormat::Markdown),
-            PageFormat::Html => None,
-        }
-    }
+    #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
 }
 
 /// How GPUs are cut.

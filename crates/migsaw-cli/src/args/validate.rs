@@ -19,7 +19,7 @@ pub(crate) struct ValidateArgs {
     #[command(flatten)]
     pub(crate) geometry: GeometryArgs,
     /// How to print the verdict
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::DOCUMENT), default_value = "text", value_name = "FORMAT")]
     pub(crate) format: Format,
 }
 

@@ -4,7 +4,8 @@ use clap::{ArgMatches, Args, FromArgMatches, error::ErrorKind};
 use migsaw::fleet::Strategy;
 use migsaw::whatif::Change;
 
-use super::asking::{AskingArgs, ReportFormat};
+use super::Format;
+use super::asking::AskingArgs;
 
 #[derive(Debug, Args)]
 #[command(after_help = WHATIF_EXAMPLES)]
@@ -14,8 +15,8 @@ pub(crate) struct WhatIfArgs {
     #[command(flatten)]
     pub(crate) changes: Changes,
     /// How to print the answer
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
-    pub(crate) format: ReportFormat,
+    #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
 }
 
 const WHATIF_EXAMPLES: &str = "\

@@ -4,10 +4,11 @@ use anyhow::Result;
 use migsaw::geometry::{Catalog, ProfileName};
 use migsaw::plan::{Options, PlanError};
 use migsaw::problem::{InputProblem, Problem, Subject};
+use migsaw_report::Origin;
 use serde::Serialize;
 
 use super::problem;
-use crate::args::{AskingArgs, Format, ReportFormat};
+use crate::args::{AskingArgs, Format};
 use crate::budget::{Deadline, heed_interrupts};
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::io::Io;
@@ -54,19 +55,23 @@ pub(super) struct Report<'a, D> {
     pub(super) text: &'a dyn Fn(migsaw_report::Style) -> String,
     pub(super) csv: &'a dyn Fn() -> String,
     pub(super) markdown: &'a dyn Fn() -> String,
+    pub(super) html: &'a dyn Fn(&Origin) -> String,
 }
 
 impl<D: Serialize> Report<'_, D> {
-    pub(super) fn print(&self, format: ReportFormat, io: &mut Io<'_>) -> Result<()> {
+    pub(super) fn print(&self, format: Format, io: &mut Io<'_>) -> Result<()> {
         match format {
-            ReportFormat::Text => {
+            Format::Text => {
                 let text = (self.text)(io.style());
                 output::text(io, &text)
             }
-            ReportFormat::Json => output::document(io, self.document, Format::Json),
-            ReportFormat::Yaml => output::document(io, self.document, Format::Yaml),
-            ReportFormat::Csv => output::text(io, &(self.csv)()),
-            ReportFormat::Markdown => output::text(io, &(self.markdown)()),
+            Format::Csv => output::text(io, &(self.csv)()),
+            Format::Markdown => output::text(io, &(self.markdown)()),
+            Format::Html => {
+                let page = (self.html)(&io.origin());
+                output::text(io, &page)
+            }
+            format => output::document(io, self.document, format),
         }
     }
 }

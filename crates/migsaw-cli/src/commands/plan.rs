@@ -6,15 +6,16 @@ use anyhow::Result;
 use migsaw::check::{self, Violation};
 use migsaw::document::curve::CurveDocument;
 use migsaw::document::plan::PlanDocument;
+use migsaw::document::rollout::RolloutDocument;
 use migsaw::geometry::Catalog;
 use migsaw::plan::{Budget as _, Depth, Moving, Options, Plan, PlanError, Prefer, Status, Tier, TierName, plan};
 use migsaw::problem::Problem;
+use migsaw::rollout::{Limits, Rollout, Times};
 use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config};
-use migsaw_report::counted;
+use migsaw_report::{counted, plan as report};
 
 use super::problem;
 use super::watching::{self, Between, Input};
-use crate::Answer;
 use crate::args::{ClusterArgs, Format, MovingArgs, PlanArgs, PlanningArgs};
 use crate::budget::{Deadline, heed_interrupts, interrupted};
 use crate::failure::{Failure, Problem as Wrong, Step};
@@ -23,6 +24,8 @@ use crate::io::Io;
 use crate::output::{self, say};
 use crate::progress::Progress;
 use crate::publish::{Draft, publish};
+use crate::shell::word;
+use crate::{Answer, USAGE};
 
 /// The files of `--out`.
 const CONFIG_MAP: &str = "mig-config.yaml";
@@ -55,14 +58,27 @@ fn once(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
         None => {}
     }
     match args.format {
-        Format::Text => {
+        Format::Text | Format::Html => {
             let gain = if served < asked { gain(&problem, served, &args.planning, io)? } else { None };
             let next = next_steps(&args.planning, was_stopped, useful && args.out.is_none(), gain.as_ref());
-            output::text(io, &migsaw_report::plan::text(&problem, &plan, &next, io.style()))?;
+            if args.format == Format::Text {
+                output::text(io, &report::text(&problem, &plan, &next, io.style()))?;
+            } else {
+                let rollout = problem.is_running_known().then(|| rollout(&problem, &plan));
+                let beside = report::Beside { rollout: rollout.as_ref(), next: &next, origin: io.origin() };
+                output::text(io, &report::html(&problem, &plan, &beside))?;
+            }
         }
+        Format::Svg => output::text(io, &report::svg(&problem, &plan))?,
         format => output::document(io, &PlanDocument::streamed(&problem, &plan), format)?,
     }
     Ok(Answer::yes_if(served == asked))
+}
+
+/// The way to the plan, node by node.
+fn rollout(problem: &Problem, plan: &Plan) -> RolloutDocument {
+    let rollout = Rollout::new(problem, plan, Limits::default());
+    RolloutDocument::new(problem, plan, &rollout, Times::default())
 }
 
 /// The problem of the arguments, without what runs if that does not count.
@@ -162,11 +178,15 @@ fn gain(problem: &Problem, served: u64, args: &PlanningArgs, io: &mut Io<'_>) ->
 
 /// Prints what more evictions gain.
 fn curve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
+    if matches!(args.format, Format::Html | Format::Svg) {
+        let wrong = Wrong::new(USAGE, "--curve is a table, which has neither page nor picture");
+        return Err(Failure::from(wrong.help("give -o text, json or yaml")).into());
+    }
     let deadline = Deadline::after(args.planning.time_limit);
     let points = migsaw::plan::curve(problem, &options(&args.planning, &deadline)).map_err(refused)?;
     let asked: u64 = problem.demands.iter().map(|demand| demand.count).sum();
     match args.format {
-        Format::Text => output::text(io, &migsaw_report::plan::curve(&points, asked, io.style()))?,
+        Format::Text => output::text(io, &report::curve(&points, asked, io.style()))?,
         format => output::document(io, &CurveDocument::new(&points), format)?,
     }
     Ok(Answer::yes_if(points.last().is_some_and(|best| best.served() == asked)))
@@ -285,10 +305,4 @@ fn moving(args: &PlanningArgs) -> String {
     let most = max_evictions.map(|most| format!(" --max-evictions {most}"));
     let priority = keep_priority.map(|priority| format!(" --keep-priority {priority}"));
     given.chain(most).chain(priority).collect()
-}
-
-/// A word of a shell command, quoted where it has to be.
-fn word(text: &str) -> String {
-    let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/=:,+".contains(c));
-    if plain { text.to_owned() } else { format!("'{}'", migsaw_report::clean(text).replace('\'', "'\\''")) }
 }

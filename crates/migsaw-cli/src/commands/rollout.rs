@@ -19,6 +19,10 @@ pub(super) fn run(args: &RolloutArgs, io: &mut Io<'_>) -> Result<Answer> {
     match args.format {
         _ if args.commands => output::text(io, &runbook(&document))?,
         Format::Text => output::text(io, &migsaw_report::rollout::text(&document, io.style()))?,
+        Format::Html => {
+            let page = migsaw_report::rollout::html(&document, &io.origin());
+            output::text(io, &page)?;
+        }
         format => output::document(io, &document, format)?,
     }
     Ok(Answer::yes_if(rollout.homeless() == 0))

@@ -1,5 +1,6 @@
-//! How much more fits, as text, as a table in Markdown, and for spreadsheets.
+//! How much more fits, as text, as a page, as a table in Markdown, and for spreadsheets.
 
+mod html;
 mod sheets;
 mod text;
 
@@ -7,6 +8,7 @@ use migsaw::document::capacity::{BesideForm, CapacityDocument, CopiesForm, FitFo
 
 use crate::number::{counted, grouped};
 
+pub use html::html;
 pub use sheets::{csv, markdown};
 pub use text::text;
 

@@ -31,7 +31,7 @@ pub fn text(document: &CapacityDocument, style: Style) -> String {
     let mut page = Page::new(style);
     page.wrapped(&answer(document), 0, 2);
     page.wrapped(&style.paint(Tone::Faint, footing(document)), 0, 2);
-    notes(document, &mut page);
+    notes(document).iter().for_each(|note| page.wrapped(note, 0, 2));
     let columns = columns(document);
     if document.profiles.is_empty() || columns.is_empty() {
         page.line("no profile was asked about");
@@ -48,13 +48,14 @@ pub fn text(document: &CapacityDocument, style: Style) -> String {
 }
 
 /// What is not proven, and what is not counted.
-fn notes(document: &CapacityDocument, page: &mut Page) {
+pub(super) fn notes(document: &CapacityDocument) -> Vec<String> {
+    let mut notes = Vec::new();
     let has = |freedom| document.profiles.iter().flat_map(|p| &p.fits).any(|fit| fit.freedom == freedom);
     if document.unknown_nodes > 0 && has(FreedomForm::AsCut) {
         let nodes = counted(document.unknown_nodes, "node");
-        page.wrapped(&format!("`now` counts nothing on {nodes} of which it is not known how they are cut"), 0, 2);
+        notes.push(format!("`now` counts nothing on {nodes} of which it is not known how they are cut"));
     } else if document.unknown_nodes > 0 {
-        page.wrapped("it is not known how the GPUs are cut today, so all that is not pinned counts as idle", 0, 2);
+        notes.push("it is not known how the GPUs are cut today, so all that is not pinned counts as idle".to_owned());
     }
     let of_profiles = document.profiles.iter().flat_map(|profile| &profile.fits).map(|fit| (fit.least, fit.most));
     let of_mix = document.mix.iter().flat_map(|mix| &mix.fits).map(|fit| (fit.least, fit.most));
@@ -65,29 +66,25 @@ fn notes(document: &CapacityDocument, page: &mut Page) {
             "{open} of {} not proven: so many fit, and more than the second one do not",
             counted(all.len() as u64, "number")
         );
-        page.wrapped(&line, 0, 2);
+        notes.push(line);
     }
     let tainted = document.pools.iter().filter(|pool| !pool.taints.is_empty()).count();
     if tainted > 0 {
-        page.wrapped(
-            &format!(
-                "{} tainted: what is added is taken to tolerate that",
-                if tainted == 1 { "1 pool is".to_owned() } else { format!("{tainted} pools are") }
-            ),
-            0,
-            2,
-        );
+        let pools = if tainted == 1 { "1 pool is".to_owned() } else { format!("{tainted} pools are") };
+        notes.push(format!("{pools} tainted: what is added is taken to tolerate that"));
     }
+    notes
 }
 
-type Column = (FreedomForm, Option<u64>);
+pub(super) type Column = (FreedomForm, Option<u64>);
 
-fn columns(document: &CapacityDocument) -> Vec<Column> {
+pub(super) fn columns(document: &CapacityDocument) -> Vec<Column> {
     let first = document.profiles.first().map(|profile| &profile.fits);
     first.into_iter().flatten().map(|fit| (fit.freedom, fit.max_evictions)).collect()
 }
 
-fn titles(columns: &[Column], mark: &str) -> Vec<String> {
+/// What may be done, as titles of columns, each behind a mark.
+pub(super) fn titles(columns: &[Column], mark: &str) -> Vec<String> {
     let only = columns.len() == 1;
     let one = |(freedom, evictions): &Column| if only { "fit".to_owned() } else { title(*freedom, *evictions) };
     columns.iter().map(|column| format!("{mark}{}", one(column))).collect()
@@ -128,7 +125,7 @@ fn binding(document: &CapacityDocument, columns: &[Column], style: Style) -> Str
 }
 
 /// `3 memory, 1 running pods`, most GPUs first.
-fn limits(fit: &FitForm) -> String {
+pub(super) fn limits(fit: &FitForm) -> String {
     let mut limits: Vec<(&String, u64)> = fit.limits.iter().map(|(code, gpus)| (code, *gpus)).collect();
     limits.sort_by_key(|&(code, gpus)| (std::cmp::Reverse(gpus), code.clone()));
     let parts = limits.iter().map(|(code, gpus)| format!("{} {}", grouped(*gpus), words(code)));

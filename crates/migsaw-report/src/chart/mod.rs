@@ -11,18 +11,26 @@
 //! a wide picture is shrunk to a narrow screen.
 
 mod bars;
+mod board;
 mod ink;
 mod interval;
 mod lines;
+mod patterns;
 mod scale;
+mod stack;
+mod waves;
 
 use maud::{Markup, html};
 
 pub(crate) use bars::{Bar, Bars, Panel};
+pub(crate) use board::{Board, Boards, HEIGHT as BOARD_HEIGHT, Piece, Tint, WIDTH as BOARD_WIDTH};
 pub(crate) use ink::Ink;
 pub(crate) use interval::{Interval, Intervals};
 pub(crate) use lines::{Line, Lines};
+pub(crate) use patterns::patterns;
 pub(crate) use scale::Scale;
+pub(crate) use stack::{Stack, Stacks};
+pub(crate) use waves::{Waves, WavesRow};
 
 use crate::clean::clean;
 
@@ -30,8 +38,17 @@ use crate::clean::clean;
 pub(crate) const WIDE: f64 = 960.0;
 /// Width of a picture on a telephone.
 pub(crate) const NARROW: f64 = 440.0;
-/// The rules that pictures need.
-pub(crate) const STYLE: &str = include_str!("chart.css");
+/// The rules that pictures need. Dark is what the reader's system or the page's switch says; paper is light.
+pub(crate) const STYLE: &str = concat!(
+    include_str!("chart.css"),
+    "@media screen and (prefers-color-scheme: dark) { :root:not([data-theme=light]) {\n",
+    include_str!("dark.css"),
+    "} }\n@media screen { :root[data-theme=dark] {\n",
+    include_str!("dark.css"),
+    "} }\n@media (forced-colors: active) { :root {\n",
+    "  --paper: Canvas; --raised: Canvas; --ink: CanvasText; --faint: CanvasText; --rule: CanvasText; --grid: GrayText;\n",
+    "} }\n",
+);
 
 /// Height of the title of a stand-alone picture.
 const TITLE: f64 = 36.0;
@@ -84,7 +101,7 @@ impl Picture<'_> {
 }
 
 /// A coordinate: a tenth of a pixel is finer than anybody sees.
-fn px(value: f64) -> String {
+pub(crate) fn px(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
 }
@@ -103,8 +120,18 @@ fn width_of(text: &str) -> f64 {
     count(text.chars().count()) * 7.3
 }
 
-fn count(number: usize) -> f64 {
+pub(crate) fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::MAX, f64::from)
+}
+
+/// A part of a whole, as a length from 0 to 1.
+pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 0.0;
+    }
+    // A ten thousandth is finer than anybody sees.
+    let share = u128::from(part) * 10_000 / u128::from(whole);
+    count(usize::try_from(share).unwrap_or(0)).min(10_000.0) / 10_000.0
 }
 
 #[cfg(test)]

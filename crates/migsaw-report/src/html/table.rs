@@ -1,4 +1,4 @@
-//! Tables that scroll within the page, and are read out with their headings.
+//! Tables that scroll within the page, are sorted by their headings, and are read out with them.
 
 use maud::{Markup, html};
 
@@ -10,29 +10,71 @@ pub(crate) struct Column {
     pub(crate) is_number: bool,
 }
 
+impl Column {
+    pub(crate) fn text(title: &str) -> Column {
+        Column { title: title.to_owned(), is_number: false }
+    }
+
+    pub(crate) fn number(title: &str) -> Column {
+        Column { title: title.to_owned(), is_number: true }
+    }
+}
+
+/// What a row is besides its cells.
+#[derive(Default)]
+pub(crate) struct Row {
+    /// Names it in links.
+    pub(crate) id: Option<String>,
+    /// A class for its looks.
+    pub(crate) looks: &'static str,
+}
+
 /// Rows under headings.
 pub(crate) struct Table {
     caption: String,
     columns: Vec<Column>,
-    rows: Vec<(Markup, &'static str, Vec<String>)>,
+    rows: Vec<(Row, Markup, Vec<Markup>)>,
+    /// Row below all others, which is not sorted.
+    sum: Option<(String, Vec<String>)>,
+    is_list: bool,
 }
 
 impl Table {
     pub(crate) fn new(caption: &str, columns: Vec<Column>) -> Table {
-        Table { caption: clean(caption).into_owned(), columns, rows: Vec::new() }
+        Table { caption: clean(caption).into_owned(), columns, rows: Vec::new(), sum: None, is_list: false }
+    }
+
+    /// A table of many things, each in its row: it can be sorted, and the search goes through it.
+    pub(crate) fn list(caption: &str, columns: Vec<Column>) -> Table {
+        Table { is_list: true, ..Table::new(caption, columns) }
     }
 
     /// Adds a row under its name, with a class for its looks.
-    pub(crate) fn row(&mut self, name: Markup, class: &'static str, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, name: Markup, looks: &'static str, cells: Vec<String>) {
+        self.add(Row { looks, ..Row::default() }, name, cells.iter().map(|cell| html! { (clean(cell)) }).collect());
+    }
+
+    /// Adds a row whose cells are more than text.
+    pub(crate) fn add(&mut self, row: Row, name: Markup, cells: Vec<Markup>) {
         debug_assert_eq!(cells.len() + 1, self.columns.len());
-        self.rows.push((name, class, cells));
+        self.rows.push((row, name, cells));
+    }
+
+    /// Ends the table with a row about all others.
+    pub(crate) fn sum(&mut self, name: &str, cells: Vec<String>) {
+        debug_assert_eq!(cells.len() + 1, self.columns.len());
+        self.sum = Some((name.to_owned(), cells));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     pub(crate) fn show(&self) -> Markup {
         html! {
             // Whoever has no mouse scrolls what has the focus.
-            div class="scroll" role="region" tabindex="0" aria-label=(self.caption) {
-                table {
+            div class="scroll" role="group" tabindex="0" aria-label=(self.caption) {
+                table class=[(self.is_list && self.rows.len() > 1).then_some("sortable")] {
                     caption { (self.caption) }
                     thead {
                         tr {
@@ -42,9 +84,20 @@ impl Table {
                         }
                     }
                     tbody {
-                        @for (name, looks, cells) in &self.rows {
-                            tr class=[(!looks.is_empty()).then_some(looks)] {
+                        @for (row, name, cells) in &self.rows {
+                            tr id=[row.id.as_deref().map(clean)] class=[(!row.looks.is_empty()).then_some(row.looks)]
+                                data-find=[self.is_list.then_some("")] {
                                 th scope="row" { (name) }
+                                @for (cell, column) in cells.iter().zip(self.columns.iter().skip(1)) {
+                                    td class=[class(column)] { (cell) }
+                                }
+                            }
+                        }
+                    }
+                    @if let Some((name, cells)) = &self.sum {
+                        tfoot {
+                            tr {
+                                th scope="row" { (clean(name)) }
                                 @for (cell, column) in cells.iter().zip(self.columns.iter().skip(1)) {
                                     td class=[class(column)] { (clean(cell)) }
                                 }

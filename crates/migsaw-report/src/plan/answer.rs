@@ -67,7 +67,7 @@ fn quality(tiers: &[Tier]) -> String {
 
 /// The tiers that are not proven and worth a line: what follows an open tier that matters more says
 /// little.
-fn open_tiers(tiers: &[Tier]) -> impl Iterator<Item = &Tier> {
+pub(super) fn open_tiers(tiers: &[Tier]) -> impl Iterator<Item = &Tier> {
     let minor = |tier: &Tier| matches!(tier.name, TierName::Configurations | TierName::Leftover);
     let open = move |tier: &&Tier| tier.value != tier.bound;
     let major_open = tiers.iter().filter(open).any(|tier| !minor(tier));
@@ -75,13 +75,14 @@ fn open_tiers(tiers: &[Tier]) -> impl Iterator<Item = &Tier> {
 }
 
 /// The gap in percent of the better value, rounded up so that it is never understated.
-fn percent(tier: &Tier) -> String {
+pub(super) fn percent(tier: &Tier) -> String {
     let best = u128::from(tier.value.unsigned_abs().max(tier.bound.unsigned_abs())).max(1);
     let hundredths = (u128::from(tier.value.abs_diff(tier.bound)) * 10_000).div_ceil(best);
     format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }
 
-fn gap(tier: &Tier) -> String {
+/// Value and bound of a tier, in words.
+pub(super) fn gap(tier: &Tier) -> String {
     let number = |n: i64| grouped(n.unsigned_abs());
     let (value, bound) = (number(tier.value), number(tier.bound));
     match tier.name {
@@ -103,7 +104,7 @@ fn gap(tier: &Tier) -> String {
 }
 
 /// Nodes in use, configurations, cost.
-fn footing(problem: &Problem, plan: &Plan) -> String {
+pub(super) fn footing(problem: &Problem, plan: &Plan) -> String {
     let nodes: u64 = problem.fleet.pools.iter().map(|pool| u64::from(pool.node_count())).sum();
     let used: u64 = plan.nodes.iter().filter(|group| in_use(group)).map(|group| u64::from(group.node_count())).sum();
     let of_nodes = plan.configurations(problem).of_nodes;
@@ -120,7 +121,7 @@ fn footing(problem: &Problem, plan: &Plan) -> String {
 }
 
 /// Units served and asked for.
-fn totals(problem: &Problem, plan: &Plan) -> (u64, u64) {
+pub(super) fn totals(problem: &Problem, plan: &Plan) -> (u64, u64) {
     let served = plan.served(problem.demands.len()).iter().sum();
     (served, problem.demands.iter().map(|demand| demand.count).sum())
 }

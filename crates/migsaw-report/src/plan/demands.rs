@@ -18,7 +18,7 @@ const MOST_ROWS: usize = 50;
 const MOST_PLACES: usize = 2;
 
 /// Where one demand is served: units by pool and by what serves it.
-type Places = BTreeMap<usize, (u64, BTreeMap<String, u64>)>;
+pub(super) type Places = BTreeMap<usize, (u64, BTreeMap<String, u64>)>;
 
 /// The table of demands.
 pub(super) fn text(problem: &Problem, plan: &Plan, style: Style) -> String {
@@ -98,7 +98,8 @@ pub(super) fn asks(demand: &Demand, style: Style) -> String {
     format!("{what}{place}{most}")
 }
 
-fn places(problem: &Problem, plan: &Plan) -> BTreeMap<usize, Places> {
+/// Where each demand is served, by its index.
+pub(super) fn places(problem: &Problem, plan: &Plan) -> BTreeMap<usize, Places> {
     let mut found: BTreeMap<usize, Places> = BTreeMap::new();
     for group in &plan.nodes {
         let models: Vec<_> = problem.fleet.pools[group.pool].gpu_models().collect();
@@ -118,7 +119,7 @@ fn places(problem: &Problem, plan: &Plan) -> BTreeMap<usize, Places> {
 }
 
 /// `inference 120, batch 4`; for flexible demands in one pool also on what.
-fn place_names(problem: &Problem, demand: &Demand, places: Option<&Places>) -> String {
+pub(super) fn place_names(problem: &Problem, demand: &Demand, places: Option<&Places>) -> String {
     let Some(places) = places else { return "nowhere".to_owned() };
     let flexible = matches!(demand.request, Request::AtLeast { .. }) && places.len() == 1;
     let name = |pool: &usize| clean(&problem.fleet.pools[*pool].name).into_owned();

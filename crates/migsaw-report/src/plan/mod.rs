@@ -1,13 +1,15 @@
-//! A plan as text: the answer in line one, then what is behind it.
+//! A plan as text, as a page, and as a picture: the answer in line one, then what is behind it.
 
 mod answer;
 mod configurations;
 mod curve;
 mod demands;
+mod html;
 mod nodes;
 mod pools;
 mod running;
 mod stranded;
+mod svg;
 mod unserved;
 mod usage;
 
@@ -16,7 +18,9 @@ use migsaw::problem::Problem;
 
 use crate::page::Page;
 use crate::style::Style;
+pub use html::{Beside, html};
 use nodes::NodeIndex;
+pub use svg::svg;
 use usage::Usage;
 
 /// A plan for people.

@@ -72,3 +72,18 @@ impl<'a> NodeIndex<'a> {
         if told < all { format!("{text} and {} more", grouped(all - told)) } else { text }
     }
 }
+
+/// The names of all nodes of some parts of the fleet, folded.
+pub(super) fn folded(parts: &[(Range<u32>, &NodeGroup)]) -> String {
+    let mut folds = Folds::default();
+    for (within, group) in parts {
+        match &group.names {
+            NodeNames::Numbered { prefix, first, .. } => {
+                let number = |index: u32| u64::from(*first) + u64::from(index);
+                folds.add_numbered(prefix, number(within.start), number(within.end - 1));
+            }
+            NodeNames::Listed(_) => within.clone().for_each(|index| folds.add(&group.names.get(index))),
+        }
+    }
+    folds.print().into_iter().map(|(text, _)| text).collect::<Vec<_>>().join(", ")
+}

@@ -74,7 +74,7 @@ pub(super) fn text(problem: &Problem, usage: &Usage, style: Style) -> String {
 }
 
 /// The models of a pool's nodes: `H100-80GB`, or `2 H100-80GB + 1 A30-24GB` where they are mixed.
-fn model_names(pool: &Pool) -> String {
+pub(super) fn model_names(pool: &Pool) -> String {
     let one = pool.gpus.len() == 1;
     let name = |group: &GpuGroup| {
         if one { clean(&group.model.id).into_owned() } else { format!("{} {}", group.count, clean(&group.model.id)) }

@@ -27,7 +27,28 @@ struct Row<'a> {
 
 /// A sentence, and a table of what is evicted; nothing if nothing is known to run.
 pub(super) fn text(problem: &Problem, plan: &Plan, index: &NodeIndex<'_>, style: Style) -> String {
-    let mut rows: BTreeMap<usize, Row<'_>> = BTreeMap::new();
+    let Some(rows) = rows(plan, index) else { return String::new() };
+    let mut page = Page::titled("Running today", style);
+    page.line(format!("  {}", sentence(problem, plan, &rows)));
+    let evicted: Vec<(usize, Row<'_>)> = rows.into_iter().filter(|(_, row)| row.evicted > 0).collect();
+    let mut table = Table::new(&["  Evicted", ">units", "from"]);
+    for (demand, row) in evicted.iter().take(MOST_ROWS) {
+        let name = clean(&problem.demands[*demand].full_name()).into_owned();
+        let units = style.paint(Tone::Warn, format!("{} of {}", grouped(row.evicted), grouped(row.running)));
+        table.row(vec![format!("  {name}"), units, index.names(&row.from, 48)]);
+    }
+    if !evicted.is_empty() {
+        page.push(&table.print(style));
+    }
+    if evicted.len() > MOST_ROWS {
+        page.line(format!("  and {} (see -o json)", counted((evicted.len() - MOST_ROWS) as u64, "more demand")));
+    }
+    page.finish()
+}
+
+/// What runs of each demand; `None` if nothing is known of that.
+fn rows<'a>(plan: &'a Plan, index: &NodeIndex<'_>) -> Option<BTreeMap<usize, Row<'a>>> {
+    let mut rows: BTreeMap<usize, Row<'a>> = BTreeMap::new();
     let mut is_known = false;
     for group in &plan.nodes {
         for (within, nodes) in index.parts(group) {
@@ -46,25 +67,12 @@ pub(super) fn text(problem: &Problem, plan: &Plan, index: &NodeIndex<'_>, style:
             }
         }
     }
-    if !is_known {
-        return String::new();
-    }
-    let mut page = Page::titled("Running today", style);
-    page.line(format!("  {}", sentence(problem, plan, &rows)));
-    let evicted: Vec<(usize, Row<'_>)> = rows.into_iter().filter(|(_, row)| row.evicted > 0).collect();
-    let mut table = Table::new(&["  Evicted", ">units", "from"]);
-    for (demand, row) in evicted.iter().take(MOST_ROWS) {
-        let name = clean(&problem.demands[*demand].full_name()).into_owned();
-        let units = style.paint(Tone::Warn, format!("{} of {}", grouped(row.evicted), grouped(row.running)));
-        table.row(vec![format!("  {name}"), units, index.names(&row.from, 48)]);
-    }
-    if !evicted.is_empty() {
-        page.push(&table.print(style));
-    }
-    if evicted.len() > MOST_ROWS {
-        page.line(format!("  and {} (see -o json)", counted((evicted.len() - MOST_ROWS) as u64, "more demand")));
-    }
-    page.finish()
+    is_known.then_some(rows)
+}
+
+/// One line about what runs today; `None` if nothing is known of that.
+pub(super) fn line(problem: &Problem, plan: &Plan, index: &NodeIndex<'_>) -> Option<String> {
+    rows(plan, index).map(|rows| sentence(problem, plan, &rows))
 }
 
 fn sentence(problem: &Problem, plan: &Plan, rows: &BTreeMap<usize, Row<'_>>) -> String {

@@ -34,7 +34,7 @@ pub(super) fn text(usage: &Usage, style: Style) -> String {
 }
 
 /// `1 compute slice and 1 memory slice`.
-fn lost(kind: &StrandedKind) -> String {
+pub(super) fn lost(kind: &StrandedKind) -> String {
     let stranded = &kind.stranded;
     // On most boards a placement unit is a memory slice.
     let memory = if kind.model.units == kind.model.memory_slices { "memory slice" } else { "memory unit" };
@@ -43,7 +43,8 @@ fn lost(kind: &StrandedKind) -> String {
     named.collect::<Vec<_>>().join(" and ")
 }
 
-fn why(kind: &StrandedKind) -> String {
+/// What keeps the slices from being used.
+pub(super) fn why(kind: &StrandedKind) -> String {
     let mut reasons: Vec<String> = kind.stranded.units.iter().map(|unit| unit_reason(kind, unit)).collect();
     let heavy: Vec<String> = kind.stranded.memory_heavy.iter().map(ToString::to_string).collect();
     match heavy.len() {

@@ -17,14 +17,7 @@ pub(super) fn text(problem: &Problem, plan: &Plan, style: Style) -> String {
     if plan.unserved.is_empty() {
         return String::new();
     }
-    let mut reasons: Vec<(&Unserved, Vec<&Unserved>)> = Vec::new();
-    let same = |a: &Unserved, b: &Unserved| (a.code, &a.reason, &a.remedy) == (b.code, &b.reason, &b.remedy);
-    for unserved in &plan.unserved {
-        match reasons.iter_mut().find(|(first, _)| same(first, unserved)) {
-            Some((_, all)) => all.push(unserved),
-            None => reasons.push((unserved, vec![unserved])),
-        }
-    }
+    let reasons = reasons(plan);
     let mut page = Page::titled("Not served", style);
     for (first, all) in reasons.iter().take(MOST) {
         let names: Vec<String> =
@@ -46,4 +39,17 @@ pub(super) fn text(problem: &Problem, plan: &Plan, style: Style) -> String {
         page.line(format!("  and {} (see -o json)", counted(left as u64, "more demand")));
     }
     page.finish()
+}
+
+/// What is not served, together what is short for the same reason.
+pub(super) fn reasons(plan: &Plan) -> Vec<(&Unserved, Vec<&Unserved>)> {
+    let mut reasons: Vec<(&Unserved, Vec<&Unserved>)> = Vec::new();
+    let same = |a: &Unserved, b: &Unserved| (a.code, &a.reason, &a.remedy) == (b.code, &b.reason, &b.remedy);
+    for unserved in &plan.unserved {
+        match reasons.iter_mut().find(|(first, _)| same(first, unserved)) {
+            Some((_, all)) => all.push(unserved),
+            None => reasons.push((unserved, vec![unserved])),
+        }
+    }
+    reasons
 }

@@ -95,7 +95,8 @@ impl Usage {
     }
 }
 
-fn serves_whole(group: &PlannedNodes, gpu: usize) -> bool {
+/// Whether a GPU serves as a whole.
+pub(super) fn serves_whole(group: &PlannedNodes, gpu: usize) -> bool {
     let mut shares = group.serves.iter().flat_map(|serving| &serving.shares);
     shares.any(|share| share.profile.is_none() && usize::from(share.gpu) == gpu)
 }

@@ -10,7 +10,7 @@ use super::grid::time;
 use super::grid::{Column as Said, columns};
 use super::{BOUND, answer, estimated, is_bound, placed, points, ranked, setting};
 use crate::clean::clean;
-use crate::html::{Column, Frame, Table, details, facts, section};
+use crate::html::{Column, Frame, Origin, Section, Table, details, facts};
 use crate::number::grouped;
 
 /// Rows of a table over time.
@@ -18,47 +18,37 @@ const MOMENTS: usize = 13;
 
 /// The comparison as one HTML file that needs no network: who places most, each policy with its figures,
 /// pictures, and tables by profile, priority and namespace. It has the document in it, for programs.
-pub fn html(simulation: &SimulationDocument) -> String {
+pub fn html(simulation: &SimulationDocument, origin: &Origin) -> String {
     let none = markup! {};
-    let content = markup! {
-        (facts(&most_important(simulation)))
-        (section("policies", "Policies", &markup! {
-            (policies(simulation))
-            (details("What the columns mean", &meanings(simulation)))
-            @if let Some(figure) = slices_placed(simulation) { (figure.show(&none)) }
-        }))
-        @if by_profile(simulation).is_some() {
-            (section("profiles", "By profile", &markup! {
-                @if let Some(figure) = by_profile(simulation) {
-                    (figure.show(&details("In figures", &shares(simulation, "profile", |policy| &policy.by_profile))))
-                }
-            }))
-        }
-        @for (title, what, of) in PARTS {
-            @if simulation.policies.iter().any(|policy| of(policy).len() > 1) {
-                (section(&format!("{what}-table"), title, &shares(simulation, what, of)))
-            }
-        }
-        @if !courses(simulation).is_empty() {
-            (section("over-time", "Over time", &markup! {
-                @for (figure, course) in over_time(simulation).flatten().zip(courses(simulation)) {
-                    (figure.show(&details("In figures", &moments(simulation, course.title, |moment| course.figure(moment)))))
-                }
-            }))
-        }
+    let table_and_picture = markup! {
+        (policies(simulation))
+        (details("What the columns mean", &meanings(simulation)))
+        @if let Some(figure) = slices_placed(simulation) { (figure.show(&none)) }
     };
-    let origin = format!(
-        "Made by migsaw simulate. The whole result, as {} {} in JSON, is in this file, in the element with the id \
-         “document”.",
-        simulation.api_version, simulation.kind
-    );
+    let mut sections = vec![Section::new("policies", "Policies", table_and_picture)];
+    if let Some(figure) = by_profile(simulation) {
+        let figures = details("In figures", &shares(simulation, "profile", |policy| &policy.by_profile));
+        sections.push(Section::new("profiles", "By profile", figure.show(&figures)));
+    }
+    for (title, what, of) in PARTS {
+        if simulation.policies.iter().any(|policy| of(policy).len() > 1) {
+            sections.push(Section::new(&format!("{what}-table"), title, shares(simulation, what, of)));
+        }
+    }
+    if !courses(simulation).is_empty() {
+        let courses = over_time(simulation).flatten().zip(courses(simulation)).map(|(figure, course)| {
+            figure.show(&details("In figures", &moments(simulation, course.title, |moment| course.figure(moment))))
+        });
+        sections.push(Section::new("over-time", "Over time", markup! { @for course in courses { (course) } }));
+    }
     let frame = Frame {
         command: "migsaw simulate",
         answer: &answer(simulation),
         setting: &format!("{}.", setting(simulation)),
-        origin: &origin,
+        origin,
+        document: [&simulation.api_version, &simulation.kind],
     };
-    frame.page(&content, simulation)
+    frame.page(&facts(&most_important(simulation)), &sections, simulation)
 }
 
 type Shares = fn(&PolicyForm) -> &[ShareForm];
@@ -95,7 +85,7 @@ fn most_important(simulation: &SimulationDocument) -> Vec<(String, String)> {
 fn policies(simulation: &SimulationDocument) -> Markup {
     let columns = columns(simulation);
     let titles = columns.iter().map(|column| Column { title: column.title.to_owned(), is_number: column.is_number });
-    let mut table = Table::new("Policies", titles.collect());
+    let mut table = Table::list("Policies", titles.collect());
     let best = ranked(simulation).first().copied();
     for policy in &simulation.policies {
         let (looks, tag) = if is_bound(policy) {
@@ -127,9 +117,9 @@ fn meanings(simulation: &SimulationDocument) -> Markup {
 
 /// What each policy placed, by something that pods have in common.
 fn shares(simulation: &SimulationDocument, what: &str, of: impl Fn(&PolicyForm) -> &[ShareForm]) -> Markup {
-    let number = |title: &str| Column { title: title.to_owned(), is_number: true };
+    let number = |title: &str| Column::number(title);
     let policies = simulation.policies.iter().map(|policy| number(&policy.name));
-    let titles = [Column { title: what.to_owned(), is_number: false }, number("pods")].into_iter().chain(policies);
+    let titles = [Column::text(what), number("pods")].into_iter().chain(policies);
     let mut table = Table::new(&super::placed_by(simulation, what, &of), titles.collect());
     let Some(first) = simulation.policies.first() else { return markup! {} };
     for part in of(first) {
@@ -154,7 +144,7 @@ fn moments(
     let times: Vec<u64> = times.into_iter().collect();
     let stride = times.len().saturating_sub(1).div_ceil(MOMENTS - 1).max(1);
     let policies = simulation.policies.iter().map(|policy| Column { title: policy.name.clone(), is_number: true });
-    let titles = std::iter::once(Column { title: "hours".to_owned(), is_number: false }).chain(policies);
+    let titles = std::iter::once(Column::text("hours")).chain(policies);
     let mut table = Table::new(&format!("{title} over time"), titles.collect());
     for time in times.iter().step_by(stride) {
         let figures = simulation

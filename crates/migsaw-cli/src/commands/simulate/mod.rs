@@ -26,7 +26,7 @@ use crate::budget::Deadline;
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::input;
 use crate::io::Io;
-use crate::output::{self, say};
+use crate::output::say;
 use crate::progress::Progress;
 
 /// Largest trace.
@@ -95,11 +95,9 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
         text: &|style| report::text(&document, style),
         csv: &|| report::csv(&document),
         markdown: &|| report::markdown(&document),
+        html: &|origin| report::html(&document, origin),
     };
-    match args.format.report() {
-        Some(format) => report.print(format, io)?,
-        None => output::text(io, &report::html(&document))?,
-    }
+    report.print(args.format, io)?;
     Ok(Answer::Yes)
 }
 

@@ -1,4 +1,6 @@
-//! A rollout as text.
+//! A rollout as text, and as a page.
+
+mod html;
 
 use std::fmt::Write as _;
 
@@ -10,28 +12,57 @@ use crate::number::{counted, grouped};
 use crate::page::Page;
 use crate::style::{Style, Tone};
 
+pub(crate) use html::content;
+pub use html::html;
+
 /// The runbook for people: a sentence, then each wave with its nodes and what happens to them.
 pub fn text(rollout: &RolloutDocument, style: Style) -> String {
     let mut page = Page::new(style);
+    page.line(answer(rollout));
+    let notes = notes(rollout);
+    notes.iter().for_each(|note| page.wrapped(note, 2, 2));
+    for (wave, number) in rollout.waves.iter().zip(1..) {
+        page.line("");
+        page.line(style.paint(Tone::Strong, format!("Wave {number}")));
+        for step in &wave.steps {
+            self::step(step, &mut page, style);
+        }
+    }
+    page.finish()
+}
+
+/// One line about the whole of it: without newline.
+///
+/// ```text
+/// 3 nodes in 2 waves, 4 pods evicted, about 5 min
+/// ```
+pub fn answer(rollout: &RolloutDocument) -> String {
     let steps = || rollout.waves.iter().flat_map(|wave| &wave.steps);
     let nodes = steps().count() as u64;
     if nodes == 0 {
-        page.line("nothing is to be done");
-        return page.finish();
+        return "nothing is to be done".to_owned();
     }
     let evicted: u64 = steps().map(|step| step.evicts.len() as u64).sum();
-    let again = |is_it: fn(&AgainForm) -> bool| {
-        steps().map(|step| step.again.iter().filter(|pod| is_it(pod)).count() as u64).sum::<u64>()
-    };
-    let homeless = steps().map(|step| step.homeless.len() as u64).sum::<u64>() + again(|pod| pod.homeless);
-    let hops = steps().map(|step| step.hops.len() as u64).sum::<u64>() + again(|pod| pod.waits_on.is_some());
-    page.line(format!(
+    format!(
         "{} in {}, {} evicted, about {}",
         counted(nodes, "node"),
         counted(rollout.waves.len() as u64, "wave"),
         counted(evicted, "pod"),
         duration(rollout.seconds),
-    ));
+    )
+}
+
+/// How kind it is to pods, and how short.
+fn notes(rollout: &RolloutDocument) -> Vec<String> {
+    let steps = || rollout.waves.iter().flat_map(|wave| &wave.steps);
+    if steps().next().is_none() {
+        return Vec::new();
+    }
+    let again = |is_it: fn(&AgainForm) -> bool| {
+        steps().map(|step| step.again.iter().filter(|pod| is_it(pod)).count() as u64).sum::<u64>()
+    };
+    let homeless = steps().map(|step| step.homeless.len() as u64).sum::<u64>() + again(|pod| pod.homeless);
+    let hops = steps().map(|step| step.hops.len() as u64).sum::<u64>() + again(|pod| pod.waits_on.is_some());
     let fewest = if rollout.waves.len() == rollout.fewest_waves {
         "no order has fewer waves".to_owned()
     } else {
@@ -47,20 +78,13 @@ pub fn text(rollout: &RolloutDocument, style: Style) -> String {
         1 => places.push_str(", for 1 pod not the one it is planned on"),
         n => write!(places, ", for {} pods not the one they are planned on", grouped(n)).expect("a string grows"),
     }
-    page.wrapped(&format!("{places}; {fewest}"), 2, 2);
+    let mut notes = vec![format!("{places}; {fewest}")];
     if steps().any(|step| !step.over_budget.is_empty()) {
         let reason = "where a step goes beyond a disruption budget, its pods can be evicted only one after the other, \
                       as those that replace the ones before become ready";
-        page.wrapped(reason, 2, 2);
+        notes.push(reason.to_owned());
     }
-    for (wave, number) in rollout.waves.iter().zip(1..) {
-        page.line("");
-        page.line(style.paint(Tone::Strong, format!("Wave {number}")));
-        for step in &wave.steps {
-            self::step(step, &mut page, style);
-        }
-    }
-    page.finish()
+    notes
 }
 
 fn have(n: u64) -> String {

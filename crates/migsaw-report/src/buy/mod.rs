@@ -1,5 +1,7 @@
 //! What is to be bought, model by model.
 
+mod html;
+
 use std::fmt::Write as _;
 
 use migsaw::document::buy::{BuyDocument, CaseForm, NeedForm, OfferForm};
@@ -11,6 +13,8 @@ use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell};
 use crate::style::{Style, Tone};
 use crate::table::Table;
+
+pub use html::html;
 
 /// Most demands shown one by one.
 const MOST_DEMANDS: usize = 40;

@@ -1,5 +1,7 @@
 //! A scenario before and after changes, side by side.
 
+mod html;
+
 use std::fmt::Write as _;
 
 use migsaw::document::plan::{TierNameForm, UnservedForm};
@@ -12,6 +14,8 @@ use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell};
 use crate::style::{Style, Tone};
 use crate::table::Table;
+
+pub use html::html;
 
 /// Most demands shown one by one.
 const MOST_DEMANDS: usize = 40;

@@ -1,0 +1,143 @@
+//! A GPU as its slices.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use super::{count, px, short};
+
+/// Size of a picture of a GPU, in pixels.
+pub(crate) const WIDTH: f64 = 280.0;
+pub(crate) const HEIGHT: f64 = 36.0;
+
+/// What one GPU looks like: GPUs that look alike are drawn once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Board {
+    /// Placement units there are.
+    pub(crate) units: u8,
+    /// What is on them, from left to right.
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// Some neighbouring units.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Piece {
+    pub(crate) start: u8,
+    pub(crate) size: u8,
+    pub(crate) tint: Tint,
+    /// What it is: a profile.
+    pub(crate) what: String,
+    /// What it is for: a demand.
+    pub(crate) whom: String,
+    /// Whether it is made anew, or taken away.
+    pub(crate) changes: bool,
+}
+
+/// How a piece is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Tint {
+    /// In use, with so many compute slices.
+    Used(u8),
+    /// Cut and not asked for, with so many compute slices.
+    Spare(u8),
+    /// Not cut.
+    Free,
+    /// Not cut, and no instance can be there.
+    Stranded,
+}
+
+impl Board {
+    /// The shapes, from 0 to [`WIDTH`] and [`HEIGHT`].
+    pub(crate) fn shapes(&self) -> Markup {
+        let unit = (WIDTH - 2.0) / f64::from(self.units.max(1));
+        html! {
+            rect class="board" x="0.5" y="0.5" width=(px(WIDTH - 1.0)) height=(px(HEIGHT - 1.0)) rx="4" {}
+            @for piece in &self.pieces {
+                (piece.draw(1.0 + unit * f64::from(piece.start), unit * f64::from(piece.size)))
+            }
+        }
+    }
+}
+
+impl Piece {
+    fn draw(&self, x: f64, width: f64) -> Markup {
+        let (class, on_pattern) = match self.tint {
+            Tint::Used(compute) => (format!("slice slice{}", compute.clamp(1, 8)), false),
+            Tint::Spare(compute) => (format!("slice is-spare slice{}", compute.clamp(1, 8)), false),
+            Tint::Free => ("free".to_owned(), true),
+            Tint::Stranded => ("stranded".to_owned(), true),
+        };
+        let text = if on_pattern || self.changes { "on-pattern" } else { "" };
+        let (left, wide) = (px(x + 1.5), px(width - 3.0));
+        let middle = px(x + width / 2.0);
+        let (what, whom) = (fitting(&self.what, width, 6.6), fitting(&self.whom, width, 5.9));
+        let y = if whom.is_empty() { "22" } else { "15" };
+        html! {
+            rect class=(class) x=(left) y="3" width=(wide) height=(px(HEIGHT - 6.0)) rx="2.5" {}
+            @if self.changes {
+                rect class="change" x=(left) y="3" width=(wide) height=(px(HEIGHT - 6.0)) rx="2.5" {}
+            }
+            @if !what.is_empty() { text class={ "what " (text) } x=(middle) y=(y) { (what) } }
+            @if !whom.is_empty() { text class=(text) x=(middle) y="28" { (whom) } }
+        }
+    }
+}
+
+/// As much of a text as there is room for: a profile without its memory before it is cut.
+fn fitting(text: &str, width: f64, letter: f64) -> String {
+    let most = (0..60).take_while(|&letters| count(letters + 1) * letter < width - 3.0).count();
+    let shorter = text.split_once('.').filter(|(head, _)| head.ends_with('g') && head.len() < 4);
+    match shorter {
+        Some((head, tail)) if text.chars().count() > most => {
+            let extra = if tail.contains('+') || tail.contains('-') { "+" } else { "" };
+            format!("{head}{extra}")
+        }
+        _ => short(text, most),
+    }
+}
+
+/// Different boards, each drawn once and shown wherever it is met.
+#[derive(Default)]
+pub(crate) struct Boards(BTreeMap<Board, usize>);
+
+impl Boards {
+    /// The picture of a board, of which the text beside it says all.
+    pub(crate) fn show(&mut self, board: &Board) -> Markup {
+        let next = self.0.len();
+        let number = *self.0.entry(board.clone()).or_insert(next);
+        html! {
+            svg class="gpu" width=(px(WIDTH)) height=(px(HEIGHT)) aria-hidden="true" { use href={ "#g" (number) } {} }
+        }
+    }
+
+    /// What the pictures refer to.
+    pub(crate) fn symbols(&self) -> Markup {
+        html! {
+            svg class="gpu symbols" width="0" height="0" aria-hidden="true" {
+                defs { (super::patterns()) }
+                @for (board, number) in &self.0 {
+                    symbol id={ "g" (number) } viewBox={ "0 0 " (px(WIDTH)) " " (px(HEIGHT)) } { (board.shapes()) }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_as_long_as_there_is_room() {
+        for (text, width, shown) in [
+            ("1g.10gb", 70.0, "1g.10gb"),
+            ("1g.10gb", 34.0, "1g"),
+            ("1g.10gb+me", 34.0, "1g+"),
+            ("chat", 34.0, "chat"),
+            ("notebooks", 34.0, "not…"),
+            ("", 34.0, ""),
+        ] {
+            assert_eq!(fitting(text, width, 6.6), shown, "{text} in {width}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Pools, and within them nodes, and within them GPUs, slices and units.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use migsaw::fleet::{Pool, Strategy};
+use migsaw::present::Held;
+use migsaw::problem::Problem;
+
+use super::super::pools::model_names;
+use super::changes::demands;
+use super::looks::Look;
+use super::nodes::{Gpu, Nodes};
+use crate::chart::Boards;
+use crate::clean::clean;
+use crate::html::{Column, Row, Table};
+use crate::number::{counted, grouped};
+
+/// Most kinds of GPUs of a pool, and most units of some nodes, in a table.
+const MOST_ROWS: usize = 300;
+/// Up to so many groups of nodes are shown open.
+const MOST_OPEN: usize = 6;
+
+/// Names a pool in links: `pool=inference`.
+pub(super) fn id(pool: &Pool) -> String {
+    clean(&format!("pool={}", pool.name)).into_owned()
+}
+
+/// Each pool with its kinds of GPUs and its nodes.
+pub(super) fn show(problem: &Problem, nodes: &[Nodes<'_>], boards: &mut Boards) -> Markup {
+    let is_open = nodes.len() <= MOST_OPEN;
+    html! {
+        @for (at, pool) in problem.fleet.pools.iter().enumerate() {
+            @let here: Vec<&Nodes<'_>> = nodes.iter().filter(|nodes| nodes.alike.pool == at).collect();
+            div class="pool" id=(id(pool)) data-scope="" {
+                h3 { "Pool " (clean(&pool.name)) }
+                p class="about-section" { (about(pool)) }
+                (kinds(pool, &here, boards))
+                h4 { "Nodes" }
+                @for nodes in here {
+                    (group(problem, pool, nodes, is_open, boards))
+                }
+            }
+        }
+    }
+}
+
+/// `8 nodes with 8 H100-80GB each, strategy single, tainted gpu:NoSchedule`.
+fn about(pool: &Pool) -> String {
+    let mut parts =
+        vec![format!("{} with {} GPUs each", counted(pool.node_count().into(), "node"), pool.gpus_per_node())];
+    parts.push(model_names(pool));
+    if pool.strategy == Strategy::Single {
+        parts.push("strategy single".to_owned());
+    }
+    if let Some(price) = pool.cost_per_gpu {
+        parts.push(format!("{price} per GPU"));
+    }
+    if !pool.taints.is_empty() {
+        let taints: Vec<String> = pool.taints.iter().map(ToString::to_string).collect();
+        parts.push(format!("tainted {}", taints.join(" ")));
+    }
+    if !pool.labels.is_empty() {
+        let labels: Vec<String> = pool.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        parts.push(labels.join(" "));
+    }
+    clean(&parts.join(" · ")).into_owned()
+}
+
+/// GPUs of some nodes that look alike, with how many there are and their nodes; the most first.
+pub(in crate::plan) fn classes<'a>(here: &[&'a Nodes<'a>]) -> Vec<(&'a Look, u64, Vec<&'a Nodes<'a>>)> {
+    let mut found: BTreeMap<&Look, (u64, Vec<&Nodes<'_>>)> = BTreeMap::new();
+    for nodes in here {
+        for gpu in &nodes.alike.gpus {
+            let class = found.entry(&gpu.after).or_default();
+            class.0 += nodes.count();
+            if class.1.last().is_none_or(|last| !std::ptr::eq(*last, *nodes)) {
+                class.1.push(nodes);
+            }
+        }
+    }
+    let mut classes: Vec<_> = found.into_iter().map(|(look, (count, nodes))| (look, count, nodes)).collect();
+    classes.sort_by_key(|&(look, count, _)| (Reverse(count), look));
+    classes
+}
+
+fn kinds(pool: &Pool, here: &[&Nodes<'_>], boards: &mut Boards) -> Markup {
+    let classes = classes(here);
+    let columns =
+        vec![Column::text("slices"), Column::text("picture"), Column::number("GPUs"), Column::number("on nodes")];
+    let mut table = Table::list(&format!("GPUs of pool {} that become alike", pool.name), columns);
+    for (look, count, nodes) in classes.iter().take(MOST_ROWS) {
+        let on: u64 = nodes.iter().map(|nodes| nodes.count()).sum();
+        let cells = vec![boards.show(&look.board), html! { (grouped(*count)) }, html! { (grouped(on)) }];
+        table.add(Row::default(), html! { span class="words" { (look.words) } }, cells);
+    }
+    let rest = classes.get(MOST_ROWS..).unwrap_or_default();
+    html! {
+        (table.show())
+        @if !rest.is_empty() {
+            p class="about-section" {
+                "and " (counted(rest.len() as u64, "more kind")) " of "
+                (counted(rest.iter().map(|(_, count, _)| count).sum(), "GPU")) ", at their nodes below"
+            }
+        }
+    }
+}
+
+/// Nodes that are alike, to be opened.
+fn group(problem: &Problem, pool: &Pool, nodes: &Nodes<'_>, is_open: bool, boards: &mut Boards) -> Markup {
+    let count = nodes.count();
+    let first = clean(&nodes.first()).into_owned();
+    html! {
+        details class="nodes" id={ "node=" (first) } open[is_open] data-find=(clean(&pool.name)) {
+            summary {
+                span class="names" data-names { (nodes.names()) }
+                @if count > 1 { span class="note" { (counted(count, "node")) } }
+                span class="note" { code { (nodes.alike.config) } }
+                @if !nodes.alike.evicts.is_empty() {
+                    span class="note is-warning" { "evicts " (demands(problem, &nodes.alike.evicts)) }
+                }
+                @if nodes.alike.gpus.iter().any(|gpu| gpu.before.is_some()) { span class="note" { "cut anew" } }
+            }
+            (gpus(nodes, boards))
+            (units(problem, nodes))
+        }
+    }
+}
+
+/// `GPU 3`, `GPU 0–7`.
+pub(super) fn gpu_names(first: usize, last: usize) -> String {
+    if first == last { format!("GPU {first}") } else { format!("GPU {first}–{last}") }
+}
+
+fn gpus(nodes: &Nodes<'_>, boards: &mut Boards) -> Markup {
+    let columns = vec![Column::text("GPU"), Column::text("picture"), Column::text("slices")];
+    let mut table = Table::new(&format!("GPUs of {}", nodes.first()), columns);
+    let gpus = &nodes.alike.gpus;
+    let mut first = 0;
+    for (at, Gpu { after, .. }) in gpus.iter().enumerate() {
+        if gpus.get(at + 1).is_some_and(|next| next.after == *after) {
+            continue;
+        }
+        let cells = vec![boards.show(&after.board), html! { span class="words" { (after.words) } }];
+        table.add(Row::default(), html! { (gpu_names(first, at)) }, cells);
+        first = at + 1;
+    }
+    table.show()
+}
+
+/// What runs there today, unit by unit, and whether it stays.
+fn units(problem: &Problem, nodes: &Nodes<'_>) -> Markup {
+    let columns = vec![
+        Column::text("running unit"),
+        Column::text("demand"),
+        Column::text("node"),
+        Column::text("on"),
+        Column::text("then"),
+    ];
+    let mut table = Table::new(&format!("What runs on {}", nodes.first()), columns);
+    let mut all = 0;
+    let models: Vec<_> = problem.fleet.pools[nodes.alike.pool].gpu_models().collect();
+    let place = |held: &Held| match held.instance {
+        Some(instance) => {
+            let model = models[usize::from(held.gpu)];
+            format!("GPU {}: {}@{}", held.gpu, model.get(instance.profile).name, instance.start)
+        }
+        None => format!("GPU {}: whole", held.gpu),
+    };
+    for ((within, group), planned) in nodes.parts.iter().zip(&nodes.planned) {
+        let Some(present) = &group.present else { continue };
+        for node in within.clone() {
+            for (index, unit) in present.running.iter().enumerate() {
+                all += 1;
+                if all > MOST_ROWS {
+                    continue;
+                }
+                let demand = &problem.demands[unit.demand];
+                let then = if planned.evicts.contains(&index) { "evicted" } else { "stays" };
+                let on: Vec<String> = unit.holds.iter().map(place).collect();
+                let cells =
+                    [clean(&demand.full_name()).into_owned(), group.names.get(node), on.join(", "), then.to_owned()];
+                let name = unit.name.as_deref().map_or_else(|| format!("one of {}", demand.name), str::to_owned);
+                let looks = if then == "evicted" { "is-short" } else { "" };
+                table.row(html! { (clean(&name)) }, looks, cells.to_vec());
+            }
+        }
+    }
+    html! {
+        @if all > 0 {
+            details {
+                summary { (counted(all as u64, "running unit")) }
+                (table.show())
+                @if all > MOST_ROWS {
+                    p class="about-section" { "and " (grouped((all - MOST_ROWS) as u64)) " more" }
+                }
+            }
+        }
+    }
+}
