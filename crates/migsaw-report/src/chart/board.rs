@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::{count, px, short};
 
 /// Size of a picture of a GPU, in pixels.
-pub(crate) const WIDTH: f64 = 280.0;
+pub(crate) const WIDTH: f64 = 304.0;
 pub(crate) const HEIGHT: f64 = 36.0;
 
 /// What one GPU looks like: GPUs that look alike are drawn once.
@@ -70,7 +70,7 @@ impl Piece {
         let text = if on_pattern || self.changes { "on-pattern" } else { "" };
         let (left, wide) = (px(x + 1.5), px(width - 3.0));
         let middle = px(x + width / 2.0);
-        let (what, whom) = (fitting(&self.what, width, 6.6), fitting(&self.whom, width, 5.9));
+        let (what, whom) = (fitting(&self.what, width, 7.3), fitting(&self.whom, width, 6.7));
         let y = if whom.is_empty() { "22" } else { "15" };
         html! {
             rect class=(class) x=(left) y="3" width=(wide) height=(px(HEIGHT - 6.0)) rx="2.5" {}
@@ -106,17 +106,17 @@ impl Boards {
         let next = self.0.len();
         let number = *self.0.entry(board.clone()).or_insert(next);
         html! {
-            svg class="gpu" width=(px(WIDTH)) height=(px(HEIGHT)) aria-hidden="true" { use href={ "#g" (number) } {} }
+            svg class="picture" aria-hidden="true" { use href={ "#g" (number) } {} }
         }
     }
 
     /// What the pictures refer to.
     pub(crate) fn symbols(&self) -> Markup {
         html! {
-            svg class="gpu symbols" width="0" height="0" aria-hidden="true" {
+            svg class="symbols" width="0" height="0" aria-hidden="true" {
                 defs { (super::patterns()) }
                 @for (board, number) in &self.0 {
-                    symbol id={ "g" (number) } viewBox={ "0 0 " (px(WIDTH)) " " (px(HEIGHT)) } { (board.shapes()) }
+                    symbol id={ "g" (number) } class="gpu" viewBox={ "0 0 " (px(WIDTH)) " " (px(HEIGHT)) } { (board.shapes()) }
                 }
             }
         }
@@ -130,14 +130,14 @@ mod tests {
     #[test]
     fn labels_are_as_long_as_there_is_room() {
         for (text, width, shown) in [
-            ("1g.10gb", 70.0, "1g.10gb"),
+            ("1g.10gb", 74.0, "1g.10gb"),
             ("1g.10gb", 34.0, "1g"),
             ("1g.10gb+me", 34.0, "1g+"),
-            ("chat", 34.0, "chat"),
-            ("notebooks", 34.0, "not…"),
+            ("chat", 37.0, "chat"),
+            ("notebooks", 37.0, "not…"),
             ("", 34.0, ""),
         ] {
-            assert_eq!(fitting(text, width, 6.6), shown, "{text} in {width}");
+            assert_eq!(fitting(text, width, 7.3), shown, "{text} in {width}");
         }
     }
 }

@@ -26,6 +26,8 @@ use crate::clean::clean;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
+/// Closed as XML has it, which HTML takes too.
+const INPUT: &str = r#"<input type="search" id="filter" autocomplete="off" spellcheck="false"/>"#;
 /// Largest page, in bytes; the document within is left out if it would make it larger.
 const MOST_BYTES: usize = 19_000_000;
 
@@ -105,8 +107,8 @@ impl Frame<'_> {
     /// Search and theme, which need the script and are hidden without, and the contents.
     fn tools(&self, sections: &[Section]) -> Markup {
         html! {
-            div id="tools" role="search" hidden {
-                label { span { "Search" } input type="search" id="filter" autocomplete="off" spellcheck="false"; }
+            div id="tools" role="search" hidden="" {
+                label { span { "Search" } (PreEscaped(INPUT)) }
                 p id="found" role="status" {}
                 button type="button" id="theme" { "Theme" }
             }

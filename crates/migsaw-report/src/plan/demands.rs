@@ -55,7 +55,7 @@ pub(super) fn text(problem: &Problem, plan: &Plan, style: Style) -> String {
         } else {
             style.paint(Tone::Good, "all")
         });
-        row.push(place_names(problem, demand, places.get(&i)));
+        row.push(place_names(problem, demand, places.get(&i), MOST_PLACES));
         table.row(row);
     }
     let mut page = Page::new(style);
@@ -118,15 +118,15 @@ pub(super) fn places(problem: &Problem, plan: &Plan) -> BTreeMap<usize, Places> 
     found
 }
 
-/// `inference 120, batch 4`; for flexible demands in one pool also on what.
-pub(super) fn place_names(problem: &Problem, demand: &Demand, places: Option<&Places>) -> String {
+/// `inference 120, batch 4`, at most so many pools; for flexible demands in one pool also on what.
+pub(super) fn place_names(problem: &Problem, demand: &Demand, places: Option<&Places>, most: usize) -> String {
     let Some(places) = places else { return "nowhere".to_owned() };
     let flexible = matches!(demand.request, Request::AtLeast { .. }) && places.len() == 1;
     let name = |pool: &usize| clean(&problem.fleet.pools[*pool].name).into_owned();
     let mut largest: Vec<_> = places.iter().collect();
     largest.sort_by_key(|&(pool, (units, _))| (std::cmp::Reverse(*units), *pool));
     let mut shown: Vec<String> = Vec::new();
-    for (pool, (units, profiles)) in largest.iter().take(MOST_PLACES) {
+    for (pool, (units, profiles)) in largest.iter().take(most) {
         let units = if places.len() == 1 { String::new() } else { format!(" {}", grouped(*units)) };
         let on = if flexible {
             let names: Vec<String> = match profiles.len() {
@@ -139,8 +139,8 @@ pub(super) fn place_names(problem: &Problem, demand: &Demand, places: Option<&Pl
         };
         shown.push(format!("{}{units}{on}", name(pool)));
     }
-    if largest.len() > MOST_PLACES {
-        shown.push(counted((largest.len() - MOST_PLACES) as u64, "more pool"));
+    if largest.len() > most {
+        shown.push(counted((largest.len() - most) as u64, "more pool"));
     }
     shown.join(", ")
 }

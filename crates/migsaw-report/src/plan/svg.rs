@@ -5,7 +5,7 @@ use migsaw::plan::Plan;
 use migsaw::problem::Problem;
 
 use super::answer;
-use super::html::{Nodes, classes, nodes, stacks};
+use super::html::{Looks, Nodes, classes, nodes, stacks};
 use super::nodes::NodeIndex;
 use super::usage::Usage;
 use crate::chart::{BOARD_HEIGHT, BOARD_WIDTH, Drawing, Picture, Stacks, WIDE, count, patterns, px};
@@ -30,7 +30,7 @@ const HEAD: f64 = 30.0;
 /// If the plan is not one for the problem, as [`migsaw::check::check`] judges.
 pub fn svg(problem: &Problem, plan: &Plan) -> String {
     let index = NodeIndex::of(problem);
-    let nodes = nodes(problem, plan, &index);
+    let nodes = nodes(problem, plan, &index, &mut Looks::of(problem));
     let bars = Stacks { rows: &stacks(problem, &Usage::of(problem, plan, &index)) }.draw(WIDE);
     let column = WIDE / count(COLUMNS);
     let mut top = bars.height + 24.0;

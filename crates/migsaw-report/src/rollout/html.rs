@@ -31,7 +31,7 @@ pub fn html(rollout: &RolloutDocument, origin: &Origin) -> String {
     let frame = Frame {
         command: "migsaw rollout",
         answer: &answer(rollout),
-        setting: &notes(rollout).first().map_or_else(String::new, |note| format!("{note}.")),
+        setting: &notes(rollout).iter().map(|note| format!("{note}.")).collect::<Vec<_>>().join(" "),
         origin,
         document: [&rollout.api_version, &rollout.kind],
     };
@@ -39,8 +39,17 @@ pub fn html(rollout: &RolloutDocument, origin: &Origin) -> String {
     frame.page(&facts(&figures), sections, rollout)
 }
 
+/// The rollout as a part of another page.
+pub(crate) fn part(rollout: &RolloutDocument) -> Markup {
+    markup! {
+        p class="about-section" { (answer(rollout)) "." }
+        @for note in notes(rollout) { p class="about-section" { (note) "." } }
+        (content(rollout))
+    }
+}
+
 /// The waves as a picture and as a table.
-pub(crate) fn content(rollout: &RolloutDocument) -> Markup {
+fn content(rollout: &RolloutDocument) -> Markup {
     let steps = rollout.waves.iter().enumerate().flat_map(|(wave, of)| of.steps.iter().map(move |step| (wave, step)));
     let rows: Vec<WavesRow> = steps
         .clone()
@@ -89,13 +98,10 @@ pub(crate) fn content(rollout: &RolloutDocument) -> Markup {
             markup! { @if let Some(config) = config { code { (config) } } @else { "cut as it is" } },
         ];
         let looks = if homeless(step) > 0 { "is-short" } else { "" };
-        let name = markup! { span data-names { (clean(&step.node)) } };
+        let name = markup! { span data-names="" { (clean(&step.node)) } };
         table.add(Row { looks, ..Row::default() }, name, cells);
     }
-    markup! {
-        @for note in notes(rollout) { p class="about-section" { (note) "." } }
-        (figure.show(&table.show()))
-    }
+    figure.show(&table.show())
 }
 
 /// `evict 2, cut`.

@@ -12,8 +12,8 @@ use crate::number::{counted, grouped};
 use crate::page::Page;
 use crate::style::{Style, Tone};
 
-pub(crate) use html::content;
 pub use html::html;
+pub(crate) use html::part;
 
 /// The runbook for people: a sentence, then each wave with its nodes and what happens to them.
 pub fn text(rollout: &RolloutDocument, style: Style) -> String {

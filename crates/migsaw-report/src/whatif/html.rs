@@ -9,7 +9,7 @@ use crate::capacity::range;
 use crate::chart::{Bar, Bars, Ink, Panel, ratio};
 use crate::clean::clean;
 use crate::html::{Column, Figure, Frame, Origin, Row, Section, Table, facts};
-use crate::number::grouped;
+use crate::number::{counted, grouped};
 
 /// The comparison as one HTML file that needs no network: both sides in pictures and tables, and what is not
 /// served and why. It has the document in it, for programs.
@@ -54,7 +54,13 @@ pub fn html(document: &WhatIfDocument, origin: &Origin) -> String {
     let frame = Frame {
         command: "migsaw whatif",
         answer: &answer(document),
-        setting: &document.changes.join(", "),
+        setting: &format!(
+            "before: {} with {}; after: {} with {}.",
+            counted(before.nodes, "node"),
+            counted(before.gpus, "GPU"),
+            counted(after.nodes, "node"),
+            counted(after.gpus, "GPU"),
+        ),
         origin,
         document: [&document.api_version, &document.kind],
     };
@@ -136,7 +142,11 @@ fn comparison(what: &str, caption: &str, lines: Vec<Line>) -> Markup {
     let mut table = Table::list(caption, columns);
     for [what, before, after] in lines {
         let looks = if before == after { "" } else { "is-changed" };
-        let tidy = |cell: &str| cell.split_whitespace().collect::<Vec<_>>().join(" ");
+        // What stands under each other on a terminal stands in brackets here.
+        let tidy = |cell: &str| match cell.rsplit_once(' ').filter(|(_, share)| share.ends_with('%')) {
+            Some((number, share)) => format!("{} ({share})", number.trim_end()),
+            None => cell.to_owned(),
+        };
         let cells = [&before, &after].map(|cell| markup! { (clean(&tidy(cell))) });
         table.add(Row { looks, ..Row::default() }, markup! { (what) }, cells.to_vec());
     }

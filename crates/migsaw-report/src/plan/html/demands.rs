@@ -30,7 +30,7 @@ pub(super) fn show(problem: &Problem, plan: &Plan) -> Markup {
             grouped(served[at]),
             missing,
             percent(served[at].into(), demand.count.into()),
-            place_names(problem, demand, places.get(&at)),
+            place_names(problem, demand, places.get(&at), usize::MAX),
         ];
         let name = html! {
             (clean(&demand.full_name()))

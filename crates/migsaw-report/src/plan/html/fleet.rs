@@ -12,7 +12,7 @@ use super::super::nodes::{NodeIndex, folded};
 use super::super::pools::model_names;
 use super::super::stranded::{lost, why};
 use super::super::usage::Usage;
-use super::looks::bare;
+use super::looks::Looks;
 use crate::bar::Part;
 use crate::chart::{Boards, Stack, Stacks};
 use crate::clean::clean;
@@ -124,7 +124,7 @@ pub(super) fn configurations(problem: &Problem, plan: &Plan, index: &NodeIndex<'
         let cells = vec![
             html! { (grouped(count(groups))) },
             gpus,
-            html! { span class="names" data-names { (folded(&parts)) } },
+            html! { span class="names" data-names="" { (folded(&parts)) } },
         ];
         table.add(Row::default(), html! { code { (configuration.name) } }, cells);
     }
@@ -156,25 +156,17 @@ fn shown(counts: &migsaw::geometry::Counts, model: &Model) -> String {
 }
 
 /// Layouts with slices that nobody can use, and what keeps them so.
-pub(super) fn stranded(usage: &Usage, boards: &mut Boards) -> Markup {
+pub(super) fn stranded(usage: &Usage, looks: &mut Looks<'_>, boards: &mut Boards) -> Markup {
     let mut kinds: Vec<_> = usage.stranded.iter().collect();
     kinds.sort_by_key(|(key, kind)| (std::cmp::Reverse(kind.gpus), (*key).clone()));
-    let columns = vec![
-        Column::text("layout"),
-        Column::text("picture"),
-        Column::number("GPUs"),
-        Column::text("lost on each"),
-        Column::text("why"),
-    ];
+    let columns =
+        vec![Column::text("layout"), Column::number("GPUs"), Column::text("lost on each"), Column::text("why")];
     let mut table = Table::list("Layouts that strand slices", columns);
     for ((model, layout), kind) in kinds {
-        let name = html! { (shown(&layout.counts(), &kind.model)) span class="about" { (clean(model)) } };
-        let cells = vec![
-            boards.show(&bare(&kind.model, layout)),
-            html! { (grouped(kind.gpus)) },
-            html! { (lost(kind)) },
-            html! { (clean(&why(kind))) },
-        ];
+        let name = html! {
+        (boards.show(&looks.bare(&kind.model, layout)))
+        (shown(&layout.counts(), &kind.model)) span class="about" { (clean(model)) } };
+        let cells = vec![html! { (grouped(kind.gpus)) }, html! { (lost(kind)) }, html! { (clean(&why(kind))) }];
         table.add(Row::default(), name, cells);
     }
     let gpus = usage.stranded.values().map(|kind| kind.gpus).sum();

@@ -25,6 +25,7 @@ use crate::number::{counted, grouped, percent};
 use crate::rollout;
 
 pub(super) use fleet::stacks;
+pub(super) use looks::Looks;
 pub(super) use nodes::{Nodes, nodes};
 pub(super) use pools::classes;
 
@@ -51,25 +52,27 @@ pub struct Beside<'a> {
 pub fn html(problem: &Problem, plan: &Plan, beside: &Beside<'_>) -> String {
     let index = NodeIndex::of(problem);
     let usage = Usage::of(problem, plan, &index);
-    let nodes = nodes(problem, plan, &index);
+    let mut looks = Looks::of(problem);
+    let nodes = nodes(problem, plan, &index, &mut looks);
     let mut boards = Boards::default();
-    let mut sections = vec![Section::new("fleet", "Fleet", fleet::show(problem, &usage))];
-    if !problem.demands.is_empty() {
-        sections.push(Section::new("demand", "Demand", demands::show(problem, plan)));
-    }
+    let mut sections = Vec::new();
     if !plan.unserved.is_empty() {
         sections.push(Section::new("unserved", "Not served", demands::unserved(problem, plan)));
+    }
+    sections.push(Section::new("fleet", "Fleet", fleet::show(problem, &usage)));
+    if !problem.demands.is_empty() {
+        sections.push(Section::new("demand", "Demand", demands::show(problem, plan)));
     }
     if let Some(line) = running::line(problem, plan, &index) {
         sections.push(Section::new("changes", "What changes", changes::show(problem, &nodes, &line, &mut boards)));
     }
     if let Some(rollout) = beside.rollout.filter(|rollout| !rollout.waves.is_empty()) {
-        sections.push(Section::new("rollout", "Rollout", rollout::content(rollout)));
+        sections.push(Section::new("rollout", "Rollout", rollout::part(rollout)));
     }
     sections.push(Section::new("pools", "Pools and nodes", pools::show(problem, &nodes, &mut boards)));
     sections.push(Section::new("configurations", "Configurations", fleet::configurations(problem, plan, &index)));
     if !usage.stranded.is_empty() {
-        sections.push(Section::new("stranded", "Stranded", fleet::stranded(&usage, &mut boards)));
+        sections.push(Section::new("stranded", "Stranded", fleet::stranded(&usage, &mut looks, &mut boards)));
     }
     if !beside.next.is_empty() {
         sections.push(Section::new("next", "Next", steps(beside.next)));
@@ -110,7 +113,9 @@ fn most_important(problem: &Problem, plan: &Plan, usage: &Usage) -> Vec<(String,
     }
     if let Some(evicted) = sum(|name| matches!(name, TierName::Evicted { .. })) {
         let recut = sum(|name| *name == TierName::Recut).unwrap_or(0).unsigned_abs();
-        found.push((grouped(evicted.unsigned_abs()), format!("units evicted; {} cut anew", grouped(recut))));
+        let evicted = evicted.unsigned_abs();
+        let units = if evicted == 1 { "unit" } else { "units" };
+        found.push((grouped(evicted), format!("{units} evicted; {} cut anew", grouped(recut))));
     }
     let (lost, whole) = usage.pools.iter().fold((0, 0), |(lost, whole), pool| {
         (lost + pool.parts[Part::Stranded.index()], whole + pool.parts.iter().sum::<u128>())

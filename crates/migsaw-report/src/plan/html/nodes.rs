@@ -8,7 +8,7 @@ use migsaw::plan::{NodeChange, Plan, PlannedNodes};
 use migsaw::problem::Problem;
 
 use super::super::nodes::{NodeIndex, folded};
-use super::looks::{Look, after, before};
+use super::looks::{Look, Looks};
 
 /// What some nodes of a pool become.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +59,12 @@ impl Nodes<'_> {
 }
 
 /// The nodes of the fleet, those that look alike together, in the fleet's order.
-pub(in crate::plan) fn nodes<'a>(problem: &'a Problem, plan: &'a Plan, index: &NodeIndex<'a>) -> Vec<Nodes<'a>> {
+pub(in crate::plan) fn nodes<'a>(
+    problem: &'a Problem,
+    plan: &'a Plan,
+    index: &NodeIndex<'a>,
+    looks: &mut Looks<'_>,
+) -> Vec<Nodes<'a>> {
     let configurations = plan.configurations(problem);
     let mut changes = plan.changes(problem).into_iter();
     let mut known: BTreeMap<Alike, usize> = BTreeMap::new();
@@ -67,7 +72,7 @@ pub(in crate::plan) fn nodes<'a>(problem: &'a Problem, plan: &'a Plan, index: &N
     for (planned, &config) in plan.nodes.iter().zip(&configurations.of_nodes) {
         for (within, group) in index.parts(planned).filter(|(within, _)| !within.is_empty()) {
             let change = changes.next().expect("a change for each part of a planned group");
-            let alike = alike(problem, planned, group, &change, &configurations.distinct[config].name);
+            let alike = alike(problem, planned, group, &change, &configurations.distinct[config].name, looks);
             let at = *known.entry(alike).or_insert_with_key(|alike| {
                 found.push(Nodes { alike: alike.clone(), parts: Vec::new(), planned: Vec::new() });
                 found.len() - 1
@@ -79,12 +84,19 @@ pub(in crate::plan) fn nodes<'a>(problem: &'a Problem, plan: &'a Plan, index: &N
     found
 }
 
-fn alike(problem: &Problem, planned: &PlannedNodes, group: &NodeGroup, change: &NodeChange, config: &str) -> Alike {
+fn alike(
+    problem: &Problem,
+    planned: &PlannedNodes,
+    group: &NodeGroup,
+    change: &NodeChange,
+    config: &str,
+    looks: &mut Looks<'_>,
+) -> Alike {
     let models = problem.fleet.pools[planned.pool].gpu_models();
     let gpu = |(gpu, model): (usize, &std::sync::Arc<migsaw::geometry::Model>)| {
         let is_recut = change.gpus.iter().any(|change| change.gpu == gpu);
-        let before = is_recut.then(|| before(problem, planned, gpu, model, group)).flatten();
-        Gpu { after: after(problem, planned, gpu, model, group), before }
+        let before = is_recut.then(|| looks.before(planned, gpu, model, group)).flatten();
+        Gpu { after: looks.after(planned, gpu, model, group), before }
     };
     Alike {
         pool: planned.pool,

@@ -31,6 +31,11 @@ pub(super) fn id(pool: &Pool) -> String {
 pub(super) fn show(problem: &Problem, nodes: &[Nodes<'_>], boards: &mut Boards) -> Markup {
     let is_open = nodes.len() <= MOST_OPEN;
     html! {
+        p class="about-section" {
+            "Slices with a broken edge are spare, dotted parts are free, crossed ones are free and of no use; striped \
+             slices are made anew. What is at each place stands in words beside each picture: " code { "1g.10gb@0,2" }
+            " are two instances, at units 0 and 2."
+        }
         @for (at, pool) in problem.fleet.pools.iter().enumerate() {
             @let here: Vec<&Nodes<'_>> = nodes.iter().filter(|nodes| nodes.alike.pool == at).collect();
             div class="pool" id=(id(pool)) data-scope="" {
@@ -87,13 +92,12 @@ pub(in crate::plan) fn classes<'a>(here: &[&'a Nodes<'a>]) -> Vec<(&'a Look, u64
 
 fn kinds(pool: &Pool, here: &[&Nodes<'_>], boards: &mut Boards) -> Markup {
     let classes = classes(here);
-    let columns =
-        vec![Column::text("slices"), Column::text("picture"), Column::number("GPUs"), Column::number("on nodes")];
+    let columns = vec![Column::text("what they become"), Column::number("GPUs"), Column::number("on nodes")];
     let mut table = Table::list(&format!("GPUs of pool {} that become alike", pool.name), columns);
     for (look, count, nodes) in classes.iter().take(MOST_ROWS) {
         let on: u64 = nodes.iter().map(|nodes| nodes.count()).sum();
-        let cells = vec![boards.show(&look.board), html! { (grouped(*count)) }, html! { (grouped(on)) }];
-        table.add(Row::default(), html! { span class="words" { (look.words) } }, cells);
+        let name = html! { (boards.show(&look.board)) span class="words" { (look.words) } };
+        table.add(Row::default(), name, vec![html! { (grouped(*count)) }, html! { (grouped(on)) }]);
     }
     let rest = classes.get(MOST_ROWS..).unwrap_or_default();
     html! {
@@ -112,9 +116,9 @@ fn group(problem: &Problem, pool: &Pool, nodes: &Nodes<'_>, is_open: bool, board
     let count = nodes.count();
     let first = clean(&nodes.first()).into_owned();
     html! {
-        details class="nodes" id={ "node=" (first) } open[is_open] data-find=(clean(&pool.name)) {
+        details class="nodes" id={ "node=" (first) } open=[is_open.then_some("")] data-find=(clean(&pool.name)) {
             summary {
-                span class="names" data-names { (nodes.names()) }
+                span class="names" data-names="" { (nodes.names()) }
                 @if count > 1 { span class="note" { (counted(count, "node")) } }
                 span class="note" { code { (nodes.alike.config) } }
                 @if !nodes.alike.evicts.is_empty() {
@@ -149,51 +153,51 @@ fn gpus(nodes: &Nodes<'_>, boards: &mut Boards) -> Markup {
     table.show()
 }
 
-/// What runs there today, unit by unit, and whether it stays.
+/// What runs there today, unit by unit, GPU by GPU, and whether it stays.
 fn units(problem: &Problem, nodes: &Nodes<'_>) -> Markup {
-    let columns = vec![
-        Column::text("running unit"),
-        Column::text("demand"),
-        Column::text("node"),
-        Column::text("on"),
-        Column::text("then"),
-    ];
-    let mut table = Table::new(&format!("What runs on {}", nodes.first()), columns);
-    let mut all = 0;
     let models: Vec<_> = problem.fleet.pools[nodes.alike.pool].gpu_models().collect();
     let place = |held: &Held| match held.instance {
         Some(instance) => {
-            let model = models[usize::from(held.gpu)];
-            format!("GPU {}: {}@{}", held.gpu, model.get(instance.profile).name, instance.start)
+            format!("{}@{}", models[usize::from(held.gpu)].get(instance.profile).name, instance.start)
         }
-        None => format!("GPU {}: whole", held.gpu),
+        None => "whole GPU".to_owned(),
     };
+    let is_one = nodes.count() == 1;
+    let mut lines = Vec::new();
+    let (mut running, mut left) = (0, 0);
     for ((within, group), planned) in nodes.parts.iter().zip(&nodes.planned) {
         let Some(present) = &group.present else { continue };
         for node in within.clone() {
-            for (index, unit) in present.running.iter().enumerate() {
-                all += 1;
-                if all > MOST_ROWS {
+            running += present.running.len();
+            for gpu in 0..models.len() {
+                let held = present.on_gpu(gpu).map(|index| {
+                    let unit = &present.running[index];
+                    let demand = &problem.demands[unit.demand];
+                    let name = unit.name.as_deref().map_or_else(|| format!("one of {}", demand.name), str::to_owned);
+                    let here = unit.holds.iter().filter(|held| usize::from(held.gpu) == gpu);
+                    let evicted = if planned.evicts.contains(&index) { " evicted" } else { "" };
+                    format!("{} {}{evicted}", clean(&name), here.map(place).collect::<Vec<_>>().join("+"))
+                });
+                let held: Vec<String> = held.collect();
+                if held.is_empty() {
                     continue;
                 }
-                let demand = &problem.demands[unit.demand];
-                let then = if planned.evicts.contains(&index) { "evicted" } else { "stays" };
-                let on: Vec<String> = unit.holds.iter().map(place).collect();
-                let cells =
-                    [clean(&demand.full_name()).into_owned(), group.names.get(node), on.join(", "), then.to_owned()];
-                let name = unit.name.as_deref().map_or_else(|| format!("one of {}", demand.name), str::to_owned);
-                let looks = if then == "evicted" { "is-short" } else { "" };
-                table.row(html! { (clean(&name)) }, looks, cells.to_vec());
+                if lines.len() == MOST_ROWS {
+                    left += held.len();
+                    continue;
+                }
+                let node = if is_one { String::new() } else { format!("{} ", clean(&group.names.get(node))) };
+                lines.push(format!("{node}GPU {gpu}: {}", held.join(", ")));
             }
         }
     }
     html! {
-        @if all > 0 {
+        @if running > 0 {
             details {
-                summary { (counted(all as u64, "running unit")) }
-                (table.show())
-                @if all > MOST_ROWS {
-                    p class="about-section" { "and " (grouped((all - MOST_ROWS) as u64)) " more" }
+                summary { (counted(running as u64, "running unit")) }
+                ul class="units" {
+                    @for line in lines { li { (line) } }
+                    @if left > 0 { li { "and " (grouped(left as u64)) " more" } }
                 }
             }
         }
