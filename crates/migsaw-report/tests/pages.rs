@@ -464,6 +464,10 @@ demand: [{name: chat, namespace: team, profile: 1g.10gb, count: 5000}]
     let page = page_of(&small, &plan);
     assert!(page.len() < 20_000_000, "{} bytes", page.len());
     assert!(page.matches("<symbol").count() <= 2 * layouts.len());
+    // Every node in words, and what pictures are drawn of when it is opened.
+    assert_eq!(page.matches("<details class=\"nodes\"").count(), 5000);
+    assert_eq!(page.matches("<symbol id=\"g0\"").count(), 1);
+    assert!(page.matches("data-board=\"g").count() > 5000);
     assert!(page.contains("id=\"document\"") || page.contains("would make this file too large"));
     let svg = report::svg(&small, &plan);
     assert!(svg.len() < 200_000, "{} bytes", svg.len());

@@ -34,6 +34,7 @@ Examples:
   migsaw plan --from nodes.json manifests/
   migsaw plan examples/running.yaml --keep-running
   migsaw plan examples/running.yaml --compact --curve
+  migsaw plan examples/running.yaml -o html > plan.html
 
 A scenario file:
   apiVersion: migsaw.io/v1alpha1

@@ -103,11 +103,14 @@ pub(crate) struct Boards(BTreeMap<Board, usize>);
 impl Boards {
     /// The picture of a board, of which the text beside it says all.
     pub(crate) fn show(&mut self, board: &Board) -> Markup {
+        let name = self.name(board);
+        html! { svg class="picture" aria-hidden="true" { use href={ "#" (name) } {} } }
+    }
+
+    /// The name of a board's picture, for a page that draws it when somebody looks.
+    pub(crate) fn name(&mut self, board: &Board) -> String {
         let next = self.0.len();
-        let number = *self.0.entry(board.clone()).or_insert(next);
-        html! {
-            svg class="picture" aria-hidden="true" { use href={ "#g" (number) } {} }
-        }
+        format!("g{}", self.0.entry(board.clone()).or_insert(next))
     }
 
     /// What the pictures refer to.

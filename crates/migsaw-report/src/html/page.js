@@ -126,9 +126,27 @@
   addEventListener("hashchange", go);
   go();
 
+  // Where there are very many GPUs, each is drawn when somebody looks.
+  // The namespace is that of the pictures that are there.
+  const SVG = theme.ownerDocument.querySelector("svg")?.namespaceURI;
+  const draw = (within) => {
+    for (const item of within.querySelectorAll("[data-board]")) {
+      const picture = document.createElementNS(SVG, "svg");
+      const use = document.createElementNS(SVG, "use");
+      use.setAttribute("href", "#" + item.dataset.board);
+      picture.setAttribute("class", "picture");
+      picture.setAttribute("aria-hidden", "true");
+      picture.append(use);
+      item.prepend(picture);
+      item.removeAttribute("data-board");
+    }
+  };
+  document.addEventListener("toggle", (event) => draw(event.target), true);
+
   // On paper nothing can be opened.
   let opened = [];
   addEventListener("beforeprint", () => {
+    draw(document);
     opened = Array.from(document.querySelectorAll("details:not([open])"));
     for (const each of opened) each.open = true;
   });

@@ -21,15 +21,30 @@ use crate::number::{counted, grouped};
 const MOST_ROWS: usize = 300;
 /// Up to so many groups of nodes are shown open.
 const MOST_OPEN: usize = 6;
+/// With more groups of nodes than that, the script draws their GPUs when they are opened; without it they stand in
+/// words, and the pictures of each pool's kinds are above.
+const MOST_DRAWN: usize = 200;
 
 /// Names a pool in links: `pool=inference`.
 pub(super) fn id(pool: &Pool) -> String {
     clean(&format!("pool={}", pool.name)).into_owned()
 }
 
+/// How the GPUs of nodes are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    Open,
+    Closed,
+    Words,
+}
+
 /// Each pool with its kinds of GPUs and its nodes.
 pub(super) fn show(problem: &Problem, nodes: &[Nodes<'_>], boards: &mut Boards) -> Markup {
-    let is_open = nodes.len() <= MOST_OPEN;
+    let view = match nodes.len() {
+        0..=MOST_OPEN => View::Open,
+        0..=MOST_DRAWN => View::Closed,
+        _ => View::Words,
+    };
     html! {
         p class="about-section" {
             "Slices with a broken edge are spare, dotted parts are free, crossed ones are free and of no use; striped \
@@ -44,7 +59,7 @@ pub(super) fn show(problem: &Problem, nodes: &[Nodes<'_>], boards: &mut Boards) 
                 (kinds(pool, &here, boards))
                 h4 { "Nodes" }
                 @for nodes in here {
-                    (group(problem, pool, nodes, is_open, boards))
+                    (group(problem, pool, nodes, view, boards))
                 }
             }
         }
@@ -112,11 +127,11 @@ fn kinds(pool: &Pool, here: &[&Nodes<'_>], boards: &mut Boards) -> Markup {
 }
 
 /// Nodes that are alike, to be opened.
-fn group(problem: &Problem, pool: &Pool, nodes: &Nodes<'_>, is_open: bool, boards: &mut Boards) -> Markup {
+fn group(problem: &Problem, pool: &Pool, nodes: &Nodes<'_>, view: View, boards: &mut Boards) -> Markup {
     let count = nodes.count();
     let first = clean(&nodes.first()).into_owned();
     html! {
-        details class="nodes" id={ "node=" (first) } open=[is_open.then_some("")] data-find=(clean(&pool.name)) {
+        details class="nodes" id={ "node=" (first) } open=[(view == View::Open).then_some("")] data-find=(clean(&pool.name)) {
             summary {
                 span class="names" data-names="" { (nodes.names()) }
                 @if count > 1 { span class="note" { (counted(count, "node")) } }
@@ -126,7 +141,7 @@ fn group(problem: &Problem, pool: &Pool, nodes: &Nodes<'_>, is_open: bool, board
                 }
                 @if nodes.alike.gpus.iter().any(|gpu| gpu.before.is_some()) { span class="note" { "cut anew" } }
             }
-            (gpus(nodes, boards))
+            (gpus(nodes, view, boards))
             (units(problem, nodes))
         }
     }
@@ -137,18 +152,29 @@ pub(super) fn gpu_names(first: usize, last: usize) -> String {
     if first == last { format!("GPU {first}") } else { format!("GPU {first}–{last}") }
 }
 
-fn gpus(nodes: &Nodes<'_>, boards: &mut Boards) -> Markup {
+fn gpus(nodes: &Nodes<'_>, view: View, boards: &mut Boards) -> Markup {
+    let gpus = &nodes.alike.gpus;
+    let mut runs: Vec<(usize, usize, &Look)> = Vec::new();
+    for (at, Gpu { after, .. }) in gpus.iter().enumerate() {
+        match runs.last_mut() {
+            Some((_, last, look)) if *look == after => *last = at,
+            _ => runs.push((at, at, after)),
+        }
+    }
+    if view == View::Words {
+        return html! {
+            ul class="units" {
+                @for (first, last, look) in runs {
+                    li data-board=(boards.name(&look.board)) { (gpu_names(first, last)) ": " (look.words) }
+                }
+            }
+        };
+    }
     let columns = vec![Column::text("GPU"), Column::text("picture"), Column::text("slices")];
     let mut table = Table::new(&format!("GPUs of {}", nodes.first()), columns);
-    let gpus = &nodes.alike.gpus;
-    let mut first = 0;
-    for (at, Gpu { after, .. }) in gpus.iter().enumerate() {
-        if gpus.get(at + 1).is_some_and(|next| next.after == *after) {
-            continue;
-        }
-        let cells = vec![boards.show(&after.board), html! { span class="words" { (after.words) } }];
-        table.add(Row::default(), html! { (gpu_names(first, at)) }, cells);
-        first = at + 1;
+    for (first, last, look) in runs {
+        let cells = vec![boards.show(&look.board), html! { span class="words" { (look.words) } }];
+        table.add(Row::default(), html! { (gpu_names(first, last)) }, cells);
     }
     table.show()
 }
