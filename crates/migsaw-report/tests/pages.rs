@@ -272,9 +272,9 @@ fn slices_on_the_page_are_the_slices_of_the_plan() {
         for pool in pools {
             for cells in rows(find(pool, "table")[0]) {
                 all_gpus += number(&cells[1]);
-                instances(&cells[0]).into_iter().for_each(|(key, n)| {
+                for (key, n) in instances(&cells[0]) {
                     *kinds.entry(key).or_default() += n * number(&cells[1]);
-                });
+                }
             }
             for nodes in pool.children().filter(|node| node.has_tag_name("details")) {
                 let said = text(find(nodes, "summary")[0]);
@@ -286,14 +286,18 @@ fn slices_on_the_page_are_the_slices_of_the_plan() {
                     let gpus = cells[0].trim_start_matches("GPU ");
                     let (first, last) = gpus.split_once('–').unwrap_or((gpus, gpus));
                     let gpus = (number(last) - number(first) + 1) * count;
-                    instances(&cells[2]).into_iter().for_each(|(key, n)| *at_nodes.entry(key).or_default() += n * gpus);
+                    for (key, n) in instances(&cells[2]) {
+                        *at_nodes.entry(key).or_default() += n * gpus;
+                    }
                 }
             }
         }
         assert_eq!(all_gpus, problem.fleet.pools.iter().map(migsaw::fleet::Pool::gpu_count).sum::<u64>());
         assert_eq!(kinds, at_nodes, "{name}");
         let mut of_profile: BTreeMap<String, u64> = BTreeMap::new();
-        kinds.iter().for_each(|((_, profile), n)| *of_profile.entry(profile.clone()).or_default() += n);
+        for ((_, profile), n) in &kinds {
+            *of_profile.entry(profile.clone()).or_default() += n;
+        }
         assert_eq!(of_profile, cut, "{name}");
         let nobody = ["spare", "pinned", "left as it is"];
         kinds.retain(|(whom, _), _| !nobody.contains(&whom.as_str()));
@@ -474,7 +478,9 @@ demand: [{name: chat, namespace: team, profile: 1g.10gb, count: 5000}]
     // Alike nodes stand together, wherever they are.
     let first = plan.nodes[0].clone();
     let mut alike = plan.nodes.clone();
-    alike.iter_mut().for_each(|group| group.gpus.clone_from(&first.gpus));
+    for group in &mut alike {
+        group.gpus.clone_from(&first.gpus);
+    }
     let page = page_of(&small, &Plan { nodes: alike, ..plan });
     assert_eq!(page.matches("<details class=\"nodes\"").count(), 1);
     assert!(page.contains("p-[0-4999]"));

@@ -31,7 +31,9 @@ pub fn text(document: &CapacityDocument, style: Style) -> String {
     let mut page = Page::new(style);
     page.wrapped(&answer(document), 0, 2);
     page.wrapped(&style.paint(Tone::Faint, footing(document)), 0, 2);
-    notes(document).iter().for_each(|note| page.wrapped(note, 0, 2));
+    for note in notes(document) {
+        page.wrapped(&note, 0, 2);
+    }
     let columns = columns(document);
     if document.profiles.is_empty() || columns.is_empty() {
         page.line("no profile was asked about");
@@ -49,13 +51,13 @@ pub fn text(document: &CapacityDocument, style: Style) -> String {
 
 /// What is not proven, and what is not counted.
 pub(super) fn notes(document: &CapacityDocument) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut found = Vec::new();
     let has = |freedom| document.profiles.iter().flat_map(|p| &p.fits).any(|fit| fit.freedom == freedom);
     if document.unknown_nodes > 0 && has(FreedomForm::AsCut) {
         let nodes = counted(document.unknown_nodes, "node");
-        notes.push(format!("`now` counts nothing on {nodes} of which it is not known how they are cut"));
+        found.push(format!("`now` counts nothing on {nodes} of which it is not known how they are cut"));
     } else if document.unknown_nodes > 0 {
-        notes.push("it is not known how the GPUs are cut today, so all that is not pinned counts as idle".to_owned());
+        found.push("it is not known how the GPUs are cut today, so all that is not pinned counts as idle".to_owned());
     }
     let of_profiles = document.profiles.iter().flat_map(|profile| &profile.fits).map(|fit| (fit.least, fit.most));
     let of_mix = document.mix.iter().flat_map(|mix| &mix.fits).map(|fit| (fit.least, fit.most));
@@ -66,14 +68,14 @@ pub(super) fn notes(document: &CapacityDocument) -> Vec<String> {
             "{open} of {} not proven: so many fit, and more than the second one do not",
             counted(all.len() as u64, "number")
         );
-        notes.push(line);
+        found.push(line);
     }
     let tainted = document.pools.iter().filter(|pool| !pool.taints.is_empty()).count();
     if tainted > 0 {
         let pools = if tainted == 1 { "1 pool is".to_owned() } else { format!("{tainted} pools are") };
-        notes.push(format!("{pools} tainted: what is added is taken to tolerate that"));
+        found.push(format!("{pools} tainted: what is added is taken to tolerate that"));
     }
-    notes
+    found
 }
 
 pub(super) type Column = (FreedomForm, Option<u64>);

@@ -33,7 +33,7 @@ impl Waves<'_> {
         let column = (width - left) / count(self.waves.max(1));
         let height = HEAD + ROW * count(self.rows.len());
         // Every wave has a line, as many have a number as there is room for.
-        let step = (0..).map(|power| 1_usize << power).find(|&step| column * count(step) >= 58.0).unwrap_or(1);
+        let step = (0..20).map(|power| 1_usize << power).find(|&step| column * count(step) >= 58.0).unwrap_or(1);
         let shapes = html! {
             @for wave in 0..self.waves {
                 @let x = px(left + column * count(wave));

@@ -83,7 +83,7 @@ impl Frame<'_> {
                         h1 { (answer) }
                         p class="setting" { (clean(self.setting)) }
                     }
-                    (self.tools(sections))
+                    (Self::tools(sections))
                     main id="content" tabindex="-1" {
                         (first)
                         @for Section { id, title, content } in sections {
@@ -105,7 +105,7 @@ impl Frame<'_> {
     }
 
     /// Search and theme, which need the script and are hidden without, and the contents.
-    fn tools(&self, sections: &[Section]) -> Markup {
+    fn tools(sections: &[Section]) -> Markup {
         html! {
             div id="tools" role="search" hidden="" {
                 label { span { "Search" } (PreEscaped(INPUT)) }

@@ -50,7 +50,7 @@ impl Table {
     }
 
     /// Adds a row under its name, with a class for its looks.
-    pub(crate) fn row(&mut self, name: Markup, looks: &'static str, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, name: Markup, looks: &'static str, cells: &[String]) {
         self.add(Row { looks, ..Row::default() }, name, cells.iter().map(|cell| html! { (clean(cell)) }).collect());
     }
 

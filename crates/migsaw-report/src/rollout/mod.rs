@@ -19,8 +19,9 @@ pub(crate) use html::part;
 pub fn text(rollout: &RolloutDocument, style: Style) -> String {
     let mut page = Page::new(style);
     page.line(answer(rollout));
-    let notes = notes(rollout);
-    notes.iter().for_each(|note| page.wrapped(note, 2, 2));
+    for note in notes(rollout) {
+        page.wrapped(&note, 2, 2);
+    }
     for (wave, number) in rollout.waves.iter().zip(1..) {
         page.line("");
         page.line(style.paint(Tone::Strong, format!("Wave {number}")));

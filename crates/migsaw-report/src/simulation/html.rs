@@ -100,7 +100,8 @@ fn policies(simulation: &SimulationDocument) -> Markup {
             @if let Some(tag) = tag { " " span class="tag" { (tag) } }
             @if !policy.about.is_empty() { span class="about" { (clean(&policy.about)) } }
         };
-        table.row(name, looks, columns.iter().skip(1).map(|column| (column.cell)(policy)).collect());
+        let cells: Vec<String> = columns.iter().skip(1).map(|column| (column.cell)(policy)).collect();
+        table.row(name, looks, &cells);
     }
     table.show()
 }
@@ -128,7 +129,8 @@ fn shares(simulation: &SimulationDocument, what: &str, of: impl Fn(&PolicyForm) 
             same.map_or_else(String::new, placed)
         });
         let name = markup! { (clean(&part.name)) };
-        table.row(name, "", std::iter::once(grouped(part.pods)).chain(placed).collect());
+        let cells: Vec<String> = std::iter::once(grouped(part.pods)).chain(placed).collect();
+        table.row(name, "", &cells);
     }
     table.show()
 }
@@ -151,7 +153,8 @@ fn moments(
             .policies
             .iter()
             .map(|policy| policy.series.iter().find(|moment| moment.at == *time).map_or_else(String::new, &figure));
-        table.row(markup! { (hours(*time)) }, "", figures.collect());
+        let cells: Vec<String> = figures.collect();
+        table.row(markup! { (hours(*time)) }, "", &cells);
     }
     table.show()
 }

@@ -159,7 +159,7 @@ impl<'a> Looks<'a> {
             let (start, size) = (placement.start, profile.size);
             pieces.push(Piece { start, size, tint, what: profile.name.to_string(), whom, changes: *changes });
         }
-        let lost = self.lost(model, layout);
+        let unusable = self.lost(model, layout);
         let mut parts: Vec<String> = Vec::new();
         for (is_for, profiles) in &words {
             let whom = match is_for {
@@ -170,7 +170,7 @@ impl<'a> Looks<'a> {
             parts.push(format!("{whom}: {}", each.collect::<Vec<_>>().join(" ")));
         }
         for (tint, what, label) in [(Tint::Free, "free", "free"), (Tint::Stranded, "stranded", "lost")] {
-            let here = |unit: &u8| !taken.contains(unit) && lost.contains(unit) == (tint == Tint::Stranded);
+            let here = |unit: &u8| !taken.contains(unit) && unusable.contains(unit) == (tint == Tint::Stranded);
             let units: Vec<u8> = (0..model.units).filter(here).collect();
             let mut runs: Vec<(u8, u8)> = Vec::new();
             for unit in units {

@@ -106,7 +106,7 @@ fn most_important(problem: &Problem, plan: &Plan, usage: &Usage) -> Vec<(String,
     ];
     let sum = |is_it: fn(&TierName) -> bool| {
         let tiers = plan.tiers.iter().filter(|tier| is_it(&tier.name));
-        tiers.map(|tier| tier.value).reduce(|sum, more| sum.saturating_add(more))
+        tiers.map(|tier| tier.value).reduce(i64::saturating_add)
     };
     if let Some(micros) = sum(|name| *name == TierName::Cost) {
         found.push((Cost { micros }.to_string(), "what the GPUs in use cost".to_owned()));

@@ -42,7 +42,7 @@ enum View {
 pub(super) fn show(problem: &Problem, nodes: &[Nodes<'_>], boards: &mut Boards) -> Markup {
     let view = match nodes.len() {
         0..=MOST_OPEN => View::Open,
-        0..=MOST_DRAWN => View::Closed,
+        _ if nodes.len() <= MOST_DRAWN => View::Closed,
         _ => View::Words,
     };
     html! {
