@@ -54,6 +54,9 @@ fn models(document: &BuyDocument) -> Markup {
         let looks = if row.is_best { "is-best" } else { "" };
         table.add(Row { looks, ..Row::default() }, name, cells.iter().map(|cell| markup! { (cell) }).collect());
     }
+    if document.offers.iter().all(|offer| offer.nodes.most.is_none()) {
+        return table.show();
+    }
     let panels = [panel(document)];
     let said: Vec<String> = panels[0].bars.iter().map(|bar| format!("{} {}", bar.name, bar.figure)).collect();
     let figure = Figure {
@@ -104,7 +107,7 @@ fn targets(document: &BuyDocument) -> Markup {
 /// What each loss takes of a model, and what one node less would lack.
 fn why(offer: &OfferForm) -> Markup {
     let columns =
-        vec![Column::text("lost"), Column::number("new nodes left"), Column::text("one less would not serve")];
+        vec![Column::text("lost"), Column::number("new nodes left"), Column::text("not served with one less")];
     let mut table = Table::list(&format!("What each loss takes of {}", offer.model), columns);
     for case in &offer.cases {
         let lacks = markup! {
@@ -122,7 +125,8 @@ fn why(offer: &OfferForm) -> Markup {
     markup! {
         h3 class="spaced" { (clean(&offer.model)) }
         p class="about-section" {
-            (nodes(&offer.nodes)) " new nodes with " (counted(offer.gpus_per_node.into(), "GPU")) " each, " (like)
+            @if offer.nodes.possible { (nodes(&offer.nodes)) " new nodes" } @else { "No number of nodes suffices" }
+            "; each with " (counted(offer.gpus_per_node.into(), "GPU")) ", " (like)
         }
         (table.show())
     }

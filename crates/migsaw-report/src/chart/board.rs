@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::{count, px, short};
+use super::{px, short};
 
 /// Size of a picture of a GPU, in pixels.
 pub(crate) const WIDTH: f64 = 304.0;
@@ -70,7 +70,7 @@ impl Piece {
         let text = if on_pattern || self.changes { "on-pattern" } else { "" };
         let (left, wide) = (px(x + 1.5), px(width - 3.0));
         let middle = px(x + width / 2.0);
-        let (what, whom) = (fitting(&self.what, width, 7.3), fitting(&self.whom, width, 6.7));
+        let (what, whom) = (fitting(&self.what, width, 1.1), fitting(&self.whom, width, 1.0));
         let y = if whom.is_empty() { "22" } else { "15" };
         html! {
             rect class=(class) x=(left) y="3" width=(wide) height=(px(HEIGHT - 6.0)) rx="2.5" {}
@@ -84,16 +84,30 @@ impl Piece {
 }
 
 /// As much of a text as there is room for: a profile without its memory before it is cut.
-fn fitting(text: &str, width: f64, letter: f64) -> String {
-    let most = (0..60).take_while(|&letters| count(letters + 1) * letter < width - 3.0).count();
-    let shorter = text.split_once('.').filter(|(head, _)| head.ends_with('g') && head.len() < 4);
-    match shorter {
-        Some((head, tail)) if text.chars().count() > most => {
-            let extra = if tail.contains('+') || tail.contains('-') { "+" } else { "" };
-            format!("{head}{extra}")
-        }
-        _ => short(text, most),
+fn fitting(text: &str, width: f64, scale: f64) -> String {
+    let fits = |text: &String| length(text) * scale <= width - 3.0;
+    let whole = text.to_owned();
+    if fits(&whole) {
+        return whole;
     }
+    let profile = text.split_once('.').filter(|(head, _)| head.ends_with('g') && head.len() < 4);
+    if let Some((head, tail)) = profile {
+        return format!("{head}{}", if tail.contains(['+', '-']) { "+" } else { "" });
+    }
+    (1..text.chars().count()).rev().map(|letters| short(text, letters)).find(fits).unwrap_or_default()
+}
+
+/// About how long a text is, in letters of 11 pixels; without the reader's font nobody knows.
+fn length(text: &str) -> f64 {
+    let letter = |c: char| match c {
+        'i' | 'j' | 'l' | '.' | ',' | ':' | '\'' | '|' | '!' => 3.5,
+        't' | 'f' | 'r' | '-' | '(' | ')' | '/' => 4.8,
+        'm' | 'w' | 'M' | 'W' | '@' | '…' => 10.5,
+        'A'..='Z' => 8.0,
+        c if c.is_ascii() => 6.9,
+        _ => 11.0,
+    };
+    text.chars().map(letter).sum()
 }
 
 /// Different boards, each drawn once and shown wherever it is met.
@@ -140,7 +154,7 @@ mod tests {
             ("notebooks", 37.0, "not…"),
             ("", 34.0, ""),
         ] {
-            assert_eq!(fitting(text, width, 7.3), shown, "{text} in {width}");
+            assert_eq!(fitting(text, width, 1.0), shown, "{text} in {width}");
         }
     }
 }
