@@ -21,17 +21,13 @@ pub(crate) fn document<T: Serialize>(io: &mut Io<'_>, document: &T, format: Form
 
 /// Writes a document; in any form but YAML it is JSON.
 pub(crate) fn write_document<T: Serialize>(out: &mut dyn Write, document: &T, format: Format) -> io::Result<()> {
-    match format {
-        Format::Yaml => {
-            let mut out = Noting { out, failed: None };
-            let written = serde_saphyr::to_io_writer(&mut out, document);
-            written.map_err(|error| out.failed.take().unwrap_or_else(|| io::Error::other(error)))
-        }
-        _ => {
-            serde_json::to_writer_pretty(&mut *out, document)?;
-            out.write_all(b"\n")
-        }
+    if format == Format::Yaml {
+        let mut out = Noting { out, failed: None };
+        let written = serde_saphyr::to_io_writer(&mut out, document);
+        return written.map_err(|error| out.failed.take().unwrap_or_else(|| io::Error::other(error)));
     }
+    serde_json::to_writer_pretty(&mut *out, document)?;
+    out.write_all(b"\n")
 }
 
 /// Empties the buffer of stdout.
