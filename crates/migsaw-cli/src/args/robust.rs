@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use migsaw::robust::Scenario;
 
-use super::asking::{AskingArgs, ReportFormat};
+use super::Format;
+use super::asking::AskingArgs;
 
 #[derive(Debug, Args)]
 #[command(after_help = ROBUST_EXAMPLES)]
@@ -25,8 +26,8 @@ pub(crate) struct RobustArgs {
     #[arg(long, help_heading = "Scenarios")]
     pub(crate) worst: bool,
     /// How to print the answer
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
-    pub(crate) format: ReportFormat,
+    #[arg(short = 'o', long, value_parser = Format::among(Format::TABLE), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
     /// Also write ConfigMap, node labels and plan of the layout into this folder, all of them or none
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,

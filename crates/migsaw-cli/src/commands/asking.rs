@@ -49,29 +49,33 @@ pub(super) fn refused(error: PlanError) -> anyhow::Error {
     }
 }
 
+/// Writes a page that says where it is from.
+pub(super) type Page<'a> = &'a dyn Fn(&Origin) -> String;
+
 /// How a report is written in each form.
 pub(super) struct Report<'a, D> {
     pub(super) document: &'a D,
     pub(super) text: &'a dyn Fn(migsaw_report::Style) -> String,
     pub(super) csv: &'a dyn Fn() -> String,
     pub(super) markdown: &'a dyn Fn() -> String,
-    pub(super) html: &'a dyn Fn(&Origin) -> String,
+    /// `None` where no page is offered.
+    pub(super) html: Option<Page<'a>>,
 }
 
 impl<D: Serialize> Report<'_, D> {
     pub(super) fn print(&self, format: Format, io: &mut Io<'_>) -> Result<()> {
-        match format {
-            Format::Text => {
+        match (format, self.html) {
+            (Format::Text, _) => {
                 let text = (self.text)(io.style());
                 output::text(io, &text)
             }
-            Format::Csv => output::text(io, &(self.csv)()),
-            Format::Markdown => output::text(io, &(self.markdown)()),
-            Format::Html => {
-                let page = (self.html)(&io.origin());
+            (Format::Csv, _) => output::text(io, &(self.csv)()),
+            (Format::Markdown, _) => output::text(io, &(self.markdown)()),
+            (Format::Html, Some(html)) => {
+                let page = html(&io.origin());
                 output::text(io, &page)
             }
-            format => output::document(io, self.document, format),
+            (format, _) => output::document(io, self.document, format),
         }
     }
 }
