@@ -64,6 +64,12 @@ impl<'a> Io<'a> {
         Io { stdin, stdout, stderr, terminal: Terminal::of_process(), command_line: String::new() }
     }
 
+    /// The same, writing its data elsewhere.
+    pub(crate) fn writing_to<'b>(&'b mut self, stdout: &'b mut dyn Write) -> Io<'b> {
+        let command_line = self.command_line.clone();
+        Io { stdin: &mut *self.stdin, stdout, stderr: &mut *self.stderr, terminal: self.terminal, command_line }
+    }
+
     /// Takes down what was typed, but for where the program lies.
     pub(crate) fn note_call(&mut self, args: &[OsString]) {
         let name = args.first().and_then(|path| Path::new(path).file_stem()).map(|name| name.to_string_lossy());

@@ -11,7 +11,7 @@ use migsaw::problem::MAX_COUNT;
 use super::asking::{self, Report};
 use super::watching::{self, Between, Input};
 use crate::Answer;
-use crate::args::{CapacityArgs, ReportFormat};
+use crate::args::{CapacityArgs, Format};
 use crate::failure::{Failure, Problem as Wrong};
 use crate::io::Io;
 
@@ -20,7 +20,7 @@ pub(super) fn run(mut args: CapacityArgs, io: &mut Io<'_>) -> Result<Answer> {
     if !args.watch.watch {
         return once(&args, io);
     }
-    let between = if args.format == ReportFormat::Json { Between::Nothing } else { Between::Line };
+    let between = if args.format == Format::Json { Between::Nothing } else { Between::Line };
     let input = Input::of(&args.asking.problem, args.asking.positional.as_deref());
     watching::watch(&args.watch, &input, between, io, |io| once(&args, io))
 }

@@ -110,7 +110,7 @@ fn again(
         if input.is_live || before != Some(print) {
             before = Some(print);
             let mut text = Vec::new();
-            let mut inner = Io { stdin: io.stdin, stdout: &mut text, stderr: io.stderr, terminal: io.terminal };
+            let mut inner = io.writing_to(&mut text);
             let answered = once(&mut inner);
             if answered.is_err() && last.is_none() {
                 return answered;

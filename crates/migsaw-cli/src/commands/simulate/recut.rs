@@ -71,7 +71,7 @@ impl Recut for Replanning {
             pods[pod.node].push(pod.pod);
         }
         let fleet = self.with_running(standing, &running);
-        let problem = Problem { fleet, demands: demands.all, budgets: Vec::new() };
+        let problem = Problem { fleet, demands: demands.all, ..Problem::default() };
         let deadline = Deadline::after(PLANNING);
         let moving = Moving { max_evictions: Some(standing.max_evictions.into()), ..Moving::default() };
         let options = Options { budget: &deadline, depth: Depth::ServedAndCost, moving, ..Options::default() };
