@@ -26,6 +26,10 @@ docs:
 test:
     cargo test --workspace
 
+# Each kind of page in Chromium: console, axe, filter, theme, three widths (needs Node.js and Chromium).
+pages *SCREENSHOTS:
+    tests/browser/run {{SCREENSHOTS}}
+
 # The chart, and the scheduler's configurations (needs the control plane's binaries).
 deploy:
     HELM=${KUBEBUILDER_ASSETS:-~/.cache/migsaw/control-plane}/helm deploy/chart/check

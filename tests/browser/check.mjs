@@ -1,0 +1,144 @@
+// Opens pages in a browser, at three widths and in both themes: node check.mjs [--screenshots FOLDER] PAGE...
+//
+// A page must ask for nothing, say nothing on the console, fit its window, be usable by keyboard and screen reader as
+// far as axe can tell, and hide what its filter does not name. One line for each page; exit 1 if anything is wrong.
+
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { chromium } from "playwright-core";
+
+const WIDTHS = [400, 800, 1400];
+const THEMES = ["light", "dark"];
+const SERIOUS = ["serious", "critical"];
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const { values, positionals } = parseArgs({ options: { screenshots: { type: "string" } }, allowPositionals: true });
+if (positionals.length === 0) {
+  console.error("no page is named (expected like: node check.mjs plan.html)");
+  process.exit(2);
+}
+if (values.screenshots) mkdirSync(values.screenshots, { recursive: true });
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+});
+let failures = 0;
+for (const file of positionals) {
+  const wrong = await checked(file);
+  failures += wrong.length;
+  console.log(`${wrong.length === 0 ? "ok   " : "WRONG"} ${file}`);
+  for (const text of wrong) console.log(`      ${text}`);
+}
+await browser.close();
+process.exit(failures === 0 ? 0 : 1);
+
+/** What is wrong with a page. */
+async function checked(file) {
+  const wrong = new Set();
+  for (const theme of THEMES) {
+    for (const width of WIDTHS) {
+      const context = await browser.newContext({
+        viewport: { width, height: 1000 },
+        colorScheme: theme,
+        // axe comes in from outside, which the page's policy rightly forbids.
+        bypassCSP: true,
+      });
+      const page = await context.newPage();
+      const at = (text) => `${text} (${theme}, ${width} px)`;
+      page.on("console", (message) => wrong.add(at(`the console says: ${message.text()}`)));
+      page.on("pageerror", (error) => wrong.add(at(`the script fails: ${error.message}`)));
+      page.on("request", (request) => {
+        if (request.url() !== url) wrong.add(at(`it asks for ${request.url()}`));
+      });
+      const url = pathToFileURL(resolve(file)).href;
+      await page.goto(url);
+      for (const text of await faults(page)) wrong.add(at(text));
+      if (values.screenshots) {
+        const name = `${basename(file, ".html")}-${theme}-${width}.png`;
+        await page.screenshot({ path: join(values.screenshots, name), fullPage: true });
+      }
+      if (width === 800) for (const text of await behaviour(page, theme)) wrong.add(at(text));
+      await context.close();
+    }
+  }
+  for (const text of await withoutScript(file)) wrong.add(text);
+  return [...wrong];
+}
+
+/** What can be seen of a page at one width. */
+async function faults(page) {
+  const found = [];
+  const policy = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute("content");
+  if (!/default-src 'none'/.test(policy ?? "")) found.push(`its policy lets connections through: ${policy}`);
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  if (over > 0) found.push(`it is ${over} px wider than the window`);
+  const title = await page.title();
+  if (!title.trim()) found.push("it has no title");
+  const data = await page.locator('script[type="application/json"]').allTextContents();
+  for (const text of data) {
+    try {
+      JSON.parse(text);
+    } catch (error) {
+      found.push(`its data is no JSON: ${error.message}`);
+    }
+  }
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  for (const { id, impact, help, nodes } of violations.filter(({ impact }) => SERIOUS.includes(impact))) {
+    found.push(`axe, ${impact}: ${help} [${id}], ${nodes.length} times, first ${nodes[0].target.join(" ")}`);
+  }
+  return found;
+}
+
+/** What a page does when it is used: its theme switch, its filter, and the keyboard. */
+async function behaviour(page, theme) {
+  const found = [];
+  const button = page.locator("#theme");
+  if (await button.count()) {
+    const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const before = await background();
+    await button.click();
+    if ((await background()) === before) found.push(`the theme switch leaves the ${theme} theme`);
+    await button.click();
+  }
+  const filter = page.locator("#filter");
+  if (await filter.count()) {
+    const shown = () => page.locator("[data-filter]:not([hidden])").count();
+    const all = await shown();
+    if (all === 0) found.push("there is nothing to filter");
+    await filter.fill("nothing is called like this");
+    if ((await shown()) !== 0) found.push("the filter leaves what it does not name");
+    const word = await page.evaluate(() => document.querySelector("[data-filter]").dataset.filter.split(/\s+/)[0]);
+    await filter.fill(word);
+    const some = await shown();
+    if (some === 0 || some > all) found.push(`the filter finds ${some} of ${all} for ${word}`);
+    await filter.fill("");
+    if ((await shown()) !== all) found.push("the filter does not bring back what it hid");
+  }
+  // Whatever can be used is reached by Tab, and it shows.
+  const focusable = await page.locator("a[href], button, input, select, summary").count();
+  if (focusable > 0) {
+    await page.keyboard.press("Tab");
+    const focus = await page.evaluate(() => {
+      const style = getComputedStyle(document.activeElement);
+      return { tag: document.activeElement.tagName, outline: style.outlineStyle, shadow: style.boxShadow };
+    });
+    if (focus.tag === "BODY") found.push("Tab reaches nothing");
+    else if (focus.outline === "none" && focus.shadow === "none") found.push(`focus on ${focus.tag} does not show`);
+  }
+  return found;
+}
+
+/** Whether everything is there with scripts off. */
+async function withoutScript(file) {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(pathToFileURL(resolve(file)).href);
+  const [tables, pictures] = [await page.locator("table").count(), await page.locator("svg").count()];
+  await context.close();
+  return tables === 0 || pictures === 0 ? [`without script there are ${tables} tables and ${pictures} pictures`] : [];
+}
