@@ -106,18 +106,31 @@ async function behaviour(page, theme) {
     await button.click();
   }
   const filter = page.locator("#filter");
-  if (await filter.count()) {
-    const shown = () => page.locator("[data-filter]:not([hidden])").count();
-    const all = await shown();
-    if (all === 0) found.push("there is nothing to filter");
+  if (await filter.isVisible()) {
+    const items = page.locator("[data-find]");
+    const shown = () => page.locator("[data-find]:not([hidden])").count();
+    const all = await items.count();
     await filter.fill("nothing is called like this");
     if ((await shown()) !== 0) found.push("the filter leaves what it does not name");
-    const word = await page.evaluate(() => document.querySelector("[data-filter]").dataset.filter.split(/\s+/)[0]);
+    const word = (await items.last().textContent()).trim().split(/\s+/)[0];
     await filter.fill(word);
     const some = await shown();
     if (some === 0 || some > all) found.push(`the filter finds ${some} of ${all} for ${word}`);
     await filter.fill("");
     if ((await shown()) !== all) found.push("the filter does not bring back what it hid");
+  }
+  const table = page.locator("table.sortable").first();
+  if (await table.count()) {
+    // Pictures of tables may be folded away; a click by script sorts all the same.
+    const first = () => table.locator("tbody tr > :first-child").allTextContents();
+    const before = await first();
+    const head = table.locator("thead button").first();
+    await head.evaluate((button) => button.click());
+    const up = await first();
+    await head.evaluate((button) => button.click());
+    const down = await first();
+    if (JSON.stringify([...up].sort()) !== JSON.stringify([...before].sort())) found.push("sorting loses rows");
+    if (new Set(before).size > 1 && JSON.stringify(up) === JSON.stringify(down)) found.push("sorting does nothing");
   }
   // Whatever can be used is reached by Tab, and it shows.
   const focusable = await page.locator("a[href], button, input, select, summary").count();
