@@ -2,6 +2,7 @@
 pub mod budget;
 pub mod buy;
 pub mod capacity;
+pub mod chargeback;
 pub mod check;
 pub mod demand;
 pub mod document;

@@ -99,3 +99,13 @@ fn everything_is_described() {
         }
     }
 }
+
+#[test]
+fn chargeback_schema_is_current() {
+    check("chargeback.json", schema::chargeback());
+}
+
+#[test]
+fn rightsize_schema_is_current() {
+    check("rightsize.json", schema::rightsize());
+}

@@ -29,6 +29,7 @@
 pub mod applied;
 pub mod buy;
 pub mod capacity;
+pub mod chargeback;
 pub mod code;
 pub mod curve;
 mod decimal;
@@ -42,6 +43,7 @@ mod path;
 pub mod plan;
 mod quantity;
 pub mod robust;
+pub mod rightsize;
 pub mod rollout;
 pub mod scenario;
 pub mod schema;

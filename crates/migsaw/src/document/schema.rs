@@ -9,10 +9,12 @@ use serde_json::Value as Json;
 use super::applied::AppliedDocument;
 use super::buy::BuyDocument;
 use super::capacity::CapacityDocument;
+use super::chargeback::ChargebackDocument;
 use super::curve::CurveDocument;
 use super::diff::DiffDocument;
 use super::plan::PlanDocument;
 use super::robust::RobustDocument;
+use super::rightsize::RightSizeDocument;
 use super::rollout::RolloutDocument;
 use super::scenario::ScenarioDocument;
 use super::simulation::SimulationDocument;
@@ -52,6 +54,10 @@ schemas! {
     buy: BuyDocument;
     /// The JSON schema of one layout for several scenarios.
     robust: RobustDocument;
+    /// The JSON schema of who is billed for what.
+    chargeback: ChargebackDocument;
+    /// The JSON schema of what could be smaller.
+    rightsize: RightSizeDocument;
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {
