@@ -1,27 +1,78 @@
-//! What Prometheus' HTTP API answers to an instant query, as JSON.
+//! What Prometheus' HTTP API answers to a query, as JSON.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::MetricsError;
 use super::sighting::{self, LabelProblem, Sighting};
 
 /// An answer, a good one or a bad one.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(default, rename_all = "camelCase", expecting = "an answer of Prometheus' HTTP API")]
-pub(super) struct Answer {
-    pub(super) status: String,
-    pub(super) error_type: String,
-    pub(super) error: String,
-    pub(super) data: Option<Data>,
+struct Answer<S> {
+    status: String,
+    error_type: String,
+    error: String,
+    data: Option<Data<S>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", expecting = "the data of an instant query")]
-pub(super) struct Data {
-    pub(super) result_type: String,
-    pub(super) result: Vec<Series>,
+impl<S> Default for Answer<S> {
+    fn default() -> Answer<S> {
+        Answer { status: String::new(), error_type: String::new(), error: String::new(), data: None }
+    }
+}
+
+/// What an answer has, series being read as `S`.
+#[derive(Debug, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "the data of a query")]
+pub(super) struct Data<S> {
+    result_type: String,
+    pub(super) result: Vec<S>,
+}
+
+impl<S> Default for Data<S> {
+    fn default() -> Data<S> {
+        Data { result_type: String::new(), result: Vec::new() }
+    }
+}
+
+/// The data of a good answer of one of the expected types.
+pub(super) fn read<S: for<'de> Deserialize<'de>>(text: &str, expected: &[&str]) -> Result<Data<S>, MetricsError> {
+    let answer: Answer<S> = serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let place = format!(" at line {line} column {column}");
+        let reason = error.to_string();
+        MetricsError::Syntax { line, column, reason: reason.strip_suffix(&place).unwrap_or(&reason).to_owned() }
+    })?;
+    let shortened = |text: &str| text.chars().take(200).collect::<String>();
+    if answer.status != "success" && !answer.error.is_empty() {
+        let (error_type, error) = (shortened(&answer.error_type), shortened(&answer.error));
+        return Err(MetricsError::Answer { error_type, error });
+    }
+    let data = answer.data.unwrap_or_default();
+    if !expected.contains(&data.result_type.as_str()) {
+        let found = shortened(&data.result_type);
+        return Err(match expected {
+            ["vector"] => MetricsError::ResultType { found },
+            _ => MetricsError::NoSamples { found },
+        });
+    }
+    Ok(data)
+}
+
+/// A series of a query over a range, or of an instant query, with its labels.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a series of a query, like {\"metric\": {…}, \"values\": […]}")]
+pub(super) struct RangeSeries {
+    #[serde(default)]
+    pub(super) metric: BTreeMap<String, String>,
+    /// Times, in seconds since 1970, and values.
+    #[serde(default)]
+    pub(super) values: Vec<(f64, String)>,
+    #[serde(default)]
+    pub(super) value: Option<(f64, String)>,
 }
 
 /// A series, judged as soon as it is read so that no label is kept longer than that.

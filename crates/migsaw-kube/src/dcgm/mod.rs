@@ -6,6 +6,8 @@
 //! been. Any metric that is reported per instance will do; a series without data counts for nothing (a value of at
 //! least 2^63 − 16, which is how DCGM writes "blank", or none at all).
 //!
+//! [`Metrics`] is one moment, [`history`] a time.
+//!
 //! Read are a scrape ([`text`]) and what Prometheus' HTTP API answers to an instant query, as
 //! `curl -G …/api/v1/query --data-urlencode 'query={__name__=~"DCGM_.*"}'` saves it. Both may be packed with gzip.
 //!
@@ -15,14 +17,17 @@
 //! What is not here: fetching anything. [`Metrics::read`] takes bytes, wherever they are from.
 
 mod api;
+mod frame;
+pub mod history;
 mod sighting;
 pub mod text;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use migsaw::geometry::ProfileName;
 
-use api::Answer;
+use api::Series;
 pub(crate) use sighting::PodName;
 use sighting::{LabelProblem, Sighting};
 
@@ -117,6 +122,18 @@ pub enum MetricsError {
         /// The answer's type.
         found: String,
     },
+    /// The answer has no samples over time.
+    #[error("the answer is of type `{found}` (expected `matrix`, that of a query over a range, or `vector`)")]
+    NoSamples {
+        /// The answer's type.
+        found: String,
+    },
+    /// A scrape does not say when it was made.
+    #[error("line {line} has no timestamp, and nobody says when the scrape was made")]
+    NoTime {
+        /// The first such line of a GPU, from 1.
+        line: u64,
+    },
     /// No series of a GPU is in it.
     #[error("no series of a GPU in it (expected labels gpu, UUID and Hostname, as DCGM exporter writes them){}", first.as_ref().map(|first| format!("; the first problem: {first}")).unwrap_or_default())]
     NoSeries {
@@ -135,6 +152,8 @@ impl MetricsError {
             MetricsError::Syntax { .. } => "metrics-syntax",
             MetricsError::Answer { .. } => "prometheus-error",
             MetricsError::ResultType { .. } => "not-instant",
+            MetricsError::NoSamples { .. } => "no-samples",
+            MetricsError::NoTime { .. } => "no-timestamp",
             MetricsError::NoSeries { .. } => "no-gpu-series",
         }
     }
@@ -152,21 +171,8 @@ impl Metrics {
     /// # Errors
     /// [`MetricsError`] if it is neither, or no series of a GPU is in it.
     pub fn read(&mut self, name: &str, bytes: &[u8]) -> Result<(), MetricsError> {
-        let unpacked;
-        let bytes = if crate::text::is_packed(bytes) {
-            unpacked = crate::text::unpacked(bytes, MOST_BYTES).map_err(|problem| match problem {
-                Unpack::Gzip(reason) => MetricsError::Gzip { reason },
-                Unpack::TooLarge => MetricsError::TooLarge { most: MOST_BYTES },
-            })?;
-            &unpacked
-        } else {
-            bytes
-        };
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let offset = error.valid_up_to();
-            MetricsError::NotUtf8 { offset, line: 1 + crate::text::line_breaks(&bytes[..offset]) }
-        })?;
+        let content = content(bytes)?;
+        let text = content.as_ref();
         let mut found = Metrics::default();
         let first = if is_json(text) { found.read_answer(name, text)? } else { found.read_scrape(name, text) };
         if found.hosts.is_empty() {
@@ -198,21 +204,7 @@ impl Metrics {
 
     /// Reads an answer; gives the first problem.
     fn read_answer(&mut self, name: &str, text: &str) -> Result<Option<String>, MetricsError> {
-        let answer: Answer = serde_json::from_str(text).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            let place = format!(" at line {line} column {column}");
-            let reason = error.to_string();
-            MetricsError::Syntax { line, column, reason: reason.strip_suffix(&place).unwrap_or(&reason).to_owned() }
-        })?;
-        let shortened = |text: &str| text.chars().take(200).collect::<String>();
-        if answer.status != "success" && !answer.error.is_empty() {
-            let (error_type, error) = (shortened(&answer.error_type), shortened(&answer.error));
-            return Err(MetricsError::Answer { error_type, error });
-        }
-        let data = answer.data.unwrap_or_default();
-        if data.result_type != "vector" {
-            return Err(MetricsError::ResultType { found: shortened(&data.result_type) });
-        }
+        let data = api::read::<Series>(text, &["vector"])?;
         let mut first = None;
         for (number, series) in (1u64..).zip(data.result) {
             let place = || format!("{name} series {number}");
@@ -284,6 +276,38 @@ impl Metrics {
         }
         for (message, places) in other.unread {
             self.unread.entry(message).or_default().extend(places);
+        }
+    }
+}
+
+/// A mark that some programs begin a file with.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The text of a file that may be packed.
+fn content(bytes: &[u8]) -> Result<Cow<'_, str>, MetricsError> {
+    let bytes = if crate::text::is_packed(bytes) {
+        Cow::Owned(crate::text::unpacked(bytes, MOST_BYTES).map_err(|problem| match problem {
+            Unpack::Gzip(reason) => MetricsError::Gzip { reason },
+            Unpack::TooLarge => MetricsError::TooLarge { most: MOST_BYTES },
+        })?)
+    } else {
+        Cow::Borrowed(bytes)
+    };
+    let not_utf8 = |error: std::str::Utf8Error, bytes: &[u8]| {
+        let offset = error.valid_up_to();
+        MetricsError::NotUtf8 { offset, line: 1 + crate::text::line_breaks(&bytes[..offset]) }
+    };
+    match bytes {
+        Cow::Borrowed(bytes) => {
+            let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
+            std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|error| not_utf8(error, bytes))
+        }
+        Cow::Owned(mut bytes) => {
+            if bytes.starts_with(MARK) {
+                bytes.drain(..MARK.len());
+            }
+            let text = String::from_utf8(bytes);
+            text.map(Cow::Owned).map_err(|error| not_utf8(error.utf8_error(), error.as_bytes()))
         }
     }
 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// One line of a scrape. Its timestamp is read and not kept.
+/// One line of a scrape.
 ///
 /// It prints as the line it was read from, up to spaces, the order of labels and the form of the number.
 ///
@@ -17,7 +17,7 @@ use std::fmt;
 /// use migsaw_kube::dcgm::text;
 /// let line = r#"DCGM_FI_DEV_FB_FREE{gpu="0",GPU_I_PROFILE="1g.6gb",pod="a, \"b\""} 2207 1700000000000"#;
 /// let sample = text::sample(line)?.unwrap();
-/// assert_eq!(sample.labels["pod"], "a, \"b\"");
+/// assert_eq!((sample.labels["pod"].as_str(), sample.timestamp), ("a, \"b\"", Some(1_700_000_000_000.0)));
 /// assert_eq!(text::sample(&sample.to_string())?.unwrap(), sample);
 /// assert!(text::sample("# HELP of nothing")?.is_none());
 /// assert!(text::sample("DCGM_FI_DEV_FB_FREE{gpu=0} 2207").is_err());
@@ -31,6 +31,8 @@ pub struct Sample {
     pub labels: BTreeMap<String, String>,
     /// The value.
     pub value: f64,
+    /// When it was measured, as it is written: milliseconds since 1970 in a scrape, seconds in `OpenMetrics`.
+    pub timestamp: Option<f64>,
 }
 
 /// Why a line is no sample.
@@ -103,8 +105,8 @@ pub fn sample(line: &str) -> Result<Option<Sample>, LineReason> {
         return Err(LineReason::Name { found: shortened(line) });
     }
     rest.skip_spaces();
-    let value = read_numbers(&mut rest)?;
-    Ok(Some(Sample { name, labels, value }))
+    let (value, timestamp) = read_numbers(&mut rest)?;
+    Ok(Some(Sample { name, labels, value, timestamp }))
 }
 
 /// The labels up to the closing brace; a name in quotes without a value is the metric's.
@@ -153,20 +155,21 @@ fn read_labels(
     }
 }
 
-/// The value; what may stand behind it is read and not kept.
-fn read_numbers(rest: &mut Rest<'_>) -> Result<f64, LineReason> {
+/// The value and the timestamp; what may stand behind them is read and not kept.
+fn read_numbers(rest: &mut Rest<'_>) -> Result<(f64, Option<f64>), LineReason> {
     let found = rest.token();
     let value = found.parse().map_err(|_| LineReason::Value { found: shortened(found) })?;
-    let timestamp = rest.token();
-    if !timestamp.is_empty() && timestamp != "#" {
-        timestamp.parse::<f64>().map_err(|_| LineReason::Timestamp { found: shortened(timestamp) })?;
-        // Behind a `#` `OpenMetrics` gives an example of what was counted.
-        let found = rest.token();
-        if !found.is_empty() && found != "#" {
-            return Err(LineReason::Rest { found: shortened(found) });
-        }
+    let found = rest.token();
+    if found.is_empty() || found == "#" {
+        return Ok((value, None));
     }
-    Ok(value)
+    let timestamp = found.parse().map_err(|_| LineReason::Timestamp { found: shortened(found) })?;
+    // Behind a `#` `OpenMetrics` gives an example of what was counted.
+    let found = rest.token();
+    if !found.is_empty() && found != "#" {
+        return Err(LineReason::Rest { found: shortened(found) });
+    }
+    Ok((value, Some(timestamp)))
 }
 
 /// What is left of a line.
@@ -255,7 +258,8 @@ impl fmt::Display for Sample {
             }
             write!(f, "{{{}}}", parts.join(","))?;
         }
-        write!(f, " {}", self.value)
+        write!(f, " {}", self.value)?;
+        self.timestamp.map_or(Ok(()), |timestamp| write!(f, " {timestamp}"))
     }
 }
 
@@ -285,11 +289,11 @@ mod tests {
             ("bare", "up 1", "up 1"),
             ("labels", r#"a{b="c",d="e"} 0.5"#, r#"a{b="c",d="e"} 0.5"#),
             ("no labels in braces", "a{} 2", "a 2"),
-            ("spaces and tabs", "a \t{ b = \"c\" , d=\"e\" , }\t2\t17 \r", r#"a{b="c",d="e"} 2"#),
-            ("a timestamp", "a 1 1700000000000", "a 1"),
-            ("a timestamp in seconds", "a 1 1700000000.123", "a 1"),
+            ("spaces and tabs", "a \t{ b = \"c\" , d=\"e\" , }\t2\t17 \r", r#"a{b="c",d="e"} 2 17"#),
+            ("a timestamp", "a 1 1700000000000", "a 1 1700000000000"),
+            ("a timestamp in seconds", "a 1 1700000000.123", "a 1 1700000000.123"),
             ("an exemplar", r#"a 1 # {trace="x"} 0.5 17"#, "a 1"),
-            ("an exemplar behind a timestamp", r#"a 1 17 # {trace="x"} 0.5"#, "a 1"),
+            ("an exemplar behind a timestamp", r#"a 1 17 # {trace="x"} 0.5"#, "a 1 17"),
             ("escapes", r#"a{b="c\\d\"e\nf"} 1"#, r#"a{b="c\\d\"e\nf"} 1"#),
             ("another escape", r#"a{b="C:\x"} 1"#, r#"a{b="C:\\x"} 1"#),
             ("commas and braces in a value", r#"a{b="x, {y} z=1",c=""} 1"#, r#"a{b="x, {y} z=1",c=""} 1"#),

@@ -15,6 +15,7 @@ use super::identity::DUPLICATE;
 use super::object::{Object, Parts};
 use super::quantity::whole;
 use super::requests;
+use super::tenures::Tenure;
 use super::warning::{WarningCode, Warnings};
 use crate::mig_parted::Config;
 use crate::stays::why_it_stays;
@@ -44,6 +45,8 @@ pub(super) struct Collection {
     pub(super) budgets: Vec<Budget>,
     /// Pods that ask for no GPU, by namespace and name: disruption budgets count them too.
     pub(super) passers: BTreeMap<(String, String), Passer>,
+    /// Pods that are or were on a node, those too that have ended.
+    pub(super) tenures: Vec<Tenure>,
     /// What priority classes mean, as pods tell that have both.
     pub(super) class_values: BTreeMap<String, i32>,
     pub(super) skipped: Skipped,
@@ -282,6 +285,7 @@ impl Collection {
             passer.labels = shared(&mut self.labels, Arc::unwrap_or_clone(passer.labels));
             self.passers.insert(key, passer);
         }
+        self.tenures.extend(other.tenures);
         self.budgets.extend(other.budgets);
         self.workloads.extend(other.workloads);
         self.met.extend(other.met);
@@ -341,6 +345,7 @@ impl Collection {
     }
 
     fn add_pod(&mut self, mut metadata: Metadata, spec: &PodSpec, status: &Status) {
+        self.tenures.extend(Tenure::of(&metadata, spec, status));
         if metadata.deletion_timestamp.is_some() {
             self.skipped.pods_terminating += 1;
             return;

@@ -59,6 +59,7 @@ mod release;
 mod requests;
 pub mod scheduling;
 mod state;
+mod tenures;
 mod warning;
 mod wire;
 mod workload;
@@ -72,6 +73,7 @@ use migsaw::problem::Problem;
 use crate::dcgm::Metrics;
 use collect::Collection;
 pub use error::{DumpError, DumpErrors};
+pub use tenures::{TenureOptions, Tenures};
 pub use warning::{Warning, WarningCode};
 
 /// A file of a dump.
@@ -234,11 +236,18 @@ impl Reader {
     /// # Errors
     /// [`DumpErrors`], as [`read_dump`] does.
     pub fn finish(mut self, catalog: &Catalog, options: &DumpOptions<'_>) -> Result<Dump, DumpErrors> {
+        self.settle_errors();
+        if self.errors.is_empty() { Ok(translate(self.found, catalog, options)) } else { Err(DumpErrors(self.errors)) }
+    }
+}
+
+impl Reader {
+    /// Optional files without an object are an error only if no other file has one.
+    fn settle_errors(&mut self) {
         self.found.skipped.files = self.foreign.len() as u64;
         if self.foreign.len() == self.files {
             self.errors.append(&mut self.foreign);
         }
-        if self.errors.is_empty() { Ok(translate(self.found, catalog, options)) } else { Err(DumpErrors(self.errors)) }
     }
 }
 

@@ -71,6 +71,10 @@ codes! {
     SlicesDisagree = "slices-disagree",
     /// On which GPU a pod runs is not known, so its node is what is cut anew.
     PodGpuUnknown = "pod-gpu-unknown",
+    /// How long a pod held what is not known; it was left out.
+    TenureUnknown = "tenure-unknown",
+    /// Pods held more than their node has; some were left out.
+    TenureOverfull = "tenure-overfull",
     /// A running pod is not where its demand could be served; it counts as not running.
     RunningMisplaced = "running-misplaced",
     /// A disruption budget covers some of a demand's pods only; it is taken to cover all.

@@ -170,6 +170,10 @@ pub(super) struct Status {
     /// Of a pod: the node on which others were evicted for it.
     #[serde(deserialize_with = "nullable")]
     pub(super) nominated_node_name: String,
+    /// Of a pod: when the kubelet saw it, in RFC 3339.
+    pub(super) start_time: Option<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) container_statuses: Vec<ContainerStatus>,
     #[serde(rename = "extendedResourceClaimStatus")]
     pub(super) extended_resource_claim: Option<ExtendedClaimStatus>,
     observed_generation: Option<IgnoredAny>,
@@ -188,6 +192,30 @@ pub(super) struct Condition {
     #[serde(rename = "type")]
     pub(super) kind: String,
     pub(super) status: String,
+    /// Since when, in RFC 3339.
+    #[serde(rename = "lastTransitionTime")]
+    pub(super) since: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "the status of a container")]
+pub(super) struct ContainerStatus {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) state: ContainerState,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "the state of a container")]
+pub(super) struct ContainerState {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) terminated: Terminated,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "how a container ended")]
+pub(super) struct Terminated {
+    /// In RFC 3339.
+    pub(super) finished_at: Option<String>,
 }
 
 impl Status {
