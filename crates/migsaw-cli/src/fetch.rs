@@ -27,38 +27,121 @@ pub(crate) fn url_of(path: &Path) -> Option<Url> {
 /// What is at a URL: as it is if it ends with `/metrics`, else the answer of the Prometheus server there to a query
 /// for one series of each instance. At most `most` bytes.
 pub(crate) fn metrics(url: &Url, most: u64) -> Result<Input> {
-    install_tls();
     let mut asked = url.clone();
     if !url.path().ends_with("/metrics") {
         let path = format!("{}/api/v1/query", url.path().trim_end_matches('/'));
         asked.set_path(&path);
         asked.query_pairs_mut().append_pair("query", QUERY);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context(Step::new("internal", "cannot start a thread"))?;
     let name = url.to_string();
-    runtime.block_on(async {
-        let client = Client::builder().timeout(PATIENCE).build();
-        let client = client.context(Step::new("internal", "cannot set up HTTP"))?;
-        let failed = || Step::new("metrics-unreachable", format!("cannot read metrics from {name}"));
-        let mut answer = client.get(asked).send().await.with_context(failed)?;
-        let status = answer.status();
-        // Prometheus says in the body what it does not like.
-        let is_api =
-            answer.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-        if !status.is_success() && !is_api {
-            let problem = Problem::new("metrics-unreachable", format!("{name} answers {status}"));
-            let help = "give the address of a Prometheus server, or that of an exporter with /metrics";
-            return Err(Failure::from(problem.help(help)).into());
+    on_runtime(get(&client()?, asked, &name, most))
+}
+
+/// A query over a range.
+pub(crate) struct Range<'a> {
+    /// The first point, in seconds since 1970.
+    pub(crate) from: i64,
+    /// No point is behind it.
+    pub(crate) to: i64,
+    /// Seconds between points.
+    pub(crate) step: u32,
+    /// Further labels that series must have, as queries have them.
+    pub(crate) matchers: &'a [String],
+}
+
+/// Most points of a series that Prometheus answers with.
+const MOST_POINTS: i64 = 11_000;
+/// What is asked for over a range: who is on which instance, and what was seen of it.
+const METRICS: &str = r#"__name__=~"DCGM_FI_DEV_FB_USED|DCGM_FI_PROF_GR_ENGINE_ACTIVE|DCGM_FI_PROF_SM_ACTIVE""#;
+
+impl Range<'_> {
+    /// The first and the last point of each request it takes.
+    fn requests(&self) -> Vec<(i64, i64)> {
+        let step = i64::from(self.step.max(1));
+        let mut requests = Vec::new();
+        let mut from = self.from;
+        while from <= self.to {
+            let last = from + step * ((self.to - from) / step).min(MOST_POINTS - 1);
+            requests.push((from, last));
+            from = last + step;
         }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await.with_context(failed)? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() as u64 > most {
-                let message = format!("{name} has more than {} MiB, the most that is read", most >> 20);
-                return Err(Failure::from(Problem::new("file-too-large", message)).into());
-            }
+        requests
+    }
+}
+
+/// What the Prometheus server at a URL answers to a query over a range, one request after the other, each handed to
+/// `take`. At most `most` bytes each.
+pub(crate) fn range(url: &Url, range: &Range<'_>, most: u64, mut take: impl FnMut(&Input)) -> Result<()> {
+    let client = client()?;
+    let matchers: Vec<&str> = [METRICS].into_iter().chain(range.matchers.iter().map(String::as_str)).collect();
+    let query = format!("{{{}}}", matchers.join(","));
+    let path = format!("{}/api/v1/query_range", url.path().trim_end_matches('/'));
+    let name = url.to_string();
+    on_runtime(async {
+        for (from, to) in range.requests() {
+            let mut asked = url.clone();
+            asked.set_path(&path);
+            let step = range.step.to_string();
+            let (from, to) = (from.to_string(), to.to_string());
+            let pairs = [("query", query.as_str()), ("start", &from), ("end", &to), ("step", &step)];
+            asked.query_pairs_mut().extend_pairs(pairs);
+            take(&get(&client, asked, &name, most).await?);
         }
-        Ok(Input { name: name.clone(), bytes })
+        Ok(())
     })
+}
+
+fn client() -> Result<Client> {
+    install_tls();
+    let client = Client::builder().timeout(PATIENCE).build();
+    client.context(Step::new("internal", "cannot set up HTTP"))
+}
+
+fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context(Step::new("internal", "cannot start a thread"))?.block_on(work)
+}
+
+/// What is at a URL, which is called `name` in errors.
+async fn get(client: &Client, asked: Url, name: &str, most: u64) -> Result<Input> {
+    let failed = || Step::new("metrics-unreachable", format!("cannot read metrics from {name}"));
+    let mut answer = client.get(asked).send().await.with_context(failed)?;
+    let status = answer.status();
+    // Prometheus says in the body what it does not like.
+    let is_api =
+        answer.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if !status.is_success() && !is_api {
+        let problem = Problem::new("metrics-unreachable", format!("{name} answers {status}"));
+        let help = "give the address of a Prometheus server, or that of an exporter with /metrics";
+        return Err(Failure::from(problem.help(help)).into());
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.with_context(failed)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() as u64 > most {
+            let message = format!("{name} has more than {} MiB, the most that is read", most >> 20);
+            return Err(Failure::from(Problem::new("file-too-large", message)).into());
+        }
+    }
+    Ok(Input { name: name.to_owned(), bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_range_takes_several_requests_without_a_point_twice() {
+        for (from, to, step) in [(0, 0, 60), (5, 4, 60), (0, 11_000 * 60, 60), (7, 2_678_407, 30), (0, 1_000_000, 7)] {
+            let requests = Range { from, to, step, matchers: &[] }.requests();
+            let mut points = Vec::new();
+            for (first, last) in requests {
+                let of_request: Vec<i64> = (first..=last).step_by(step as usize).collect();
+                assert!(of_request.len() <= 11_000 && of_request.last() == Some(&last), "{from} {to} {step}");
+                points.extend(of_request);
+            }
+            let expected: Vec<i64> = (from..=to).step_by(step as usize).collect();
+            assert_eq!(points, expected, "{from} {to} {step}");
+        }
+    }
 }

@@ -15,6 +15,7 @@
 //! - [`whatif`]: the same before and after changes;
 //! - [`robust`]: one layout for several scenarios, with what it serves in each;
 //! - [`buy`]: what is to be bought, model by model;
+//! - [`chargeback`]: who used which slices, and what that costs; [`rightsize`]: what could be smaller;
 //! - [`violations::text`]: what the checker found.
 //!
 //! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal or a page.
@@ -22,10 +23,12 @@
 pub mod applied;
 pub mod buy;
 pub mod capacity;
+pub mod chargeback;
 pub mod diff;
 pub mod geometry;
 pub mod plan;
 pub mod robust;
+pub mod rightsize;
 pub mod rollout;
 pub mod simulation;
 pub mod violations;

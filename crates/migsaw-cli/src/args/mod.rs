@@ -4,6 +4,7 @@ mod apply;
 mod asking;
 mod buy;
 mod capacity;
+mod chargeback;
 mod check;
 mod collect;
 mod defaults;
@@ -34,6 +35,7 @@ pub(crate) use apply::{AbortArgs, ActingArgs, ApplyArgs, DryRun};
 pub(crate) use asking::AskingArgs;
 pub(crate) use buy::BuyArgs;
 pub(crate) use capacity::CapacityArgs;
+pub(crate) use chargeback::{ChargebackArgs, HistoryArgs, Priced, RightSizeArgs, Whom};
 pub(crate) use check::CheckArgs;
 pub(crate) use collect::CollectArgs;
 pub(crate) use defaults::from_file;
@@ -108,6 +110,10 @@ pub(crate) enum Command {
     Buy(Box<BuyArgs>),
     /// Find one layout that serves several scenarios best, on average or at worst
     Robust(Box<RobustArgs>),
+    /// Tell who used which slices over a period, what that costs, and what was idle or stranded
+    Chargeback(Box<ChargebackArgs>),
+    /// Tell which slices are larger than what was used of them
+    RightSize(Box<RightSizeArgs>),
     /// Carry a plan out on the live cluster, in waves, resumable
     Apply(ApplyArgs),
     /// Take back what an apply has left half-done
@@ -174,6 +180,11 @@ pub(crate) enum SchemaOf {
     Buy,
     /// What `migsaw robust -o json` writes.
     Robust,
+    /// What `migsaw chargeback -o json` writes.
+    Chargeback,
+    /// What `migsaw right-size -o json` writes.
+    #[value(name = "rightsize")]
+    RightSize,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.

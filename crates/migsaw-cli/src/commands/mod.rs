@@ -6,6 +6,7 @@ mod apply;
 mod asking;
 mod buy;
 mod capacity;
+mod chargeback;
 mod check;
 mod collect;
 mod completions;
@@ -39,6 +40,8 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::WhatIf(args) => whatif::run(*args, io),
         Command::Buy(args) => buy::run(*args, io),
         Command::Robust(args) => robust::run(*args, io),
+        Command::Chargeback(args) => chargeback::chargeback(&args, io),
+        Command::RightSize(args) => chargeback::right_sized(&args, io),
         Command::Apply(args) => apply::run(args, io),
         Command::Abort(args) => abort::run(&args, io),
         Command::Serve(args) => serve::run(&args, io),

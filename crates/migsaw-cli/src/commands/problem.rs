@@ -26,7 +26,7 @@ const MOST_TEXT: u64 = MAX_TEXT as u64;
 /// Largest file of a dump, packed or not.
 pub(super) const MOST_DUMP: u64 = 4 << 30;
 /// Largest file of metrics.
-const MOST_METRICS: u64 = 1 << 30;
+pub(crate) const MOST_METRICS: u64 = 1 << 30;
 /// Most warnings said about a dump.
 const MOST_WARNINGS: usize = 20;
 /// Most kinds of objects said that are not read.
@@ -141,8 +141,7 @@ fn looks_like_kubectl(text: &str) -> bool {
 }
 
 fn read_dump(args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Problem> {
-    let mut reader = Reader::default();
-    let inputs = add_files(args, &mut reader, io)?;
+    let (reader, inputs) = read_objects(&args.from, io)?;
     finish(reader, args, catalog, &inputs, io)
 }
 
@@ -150,14 +149,21 @@ fn read_dump(args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<P
 fn read_live(args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Problem> {
     let access = &args.cluster.access;
     let mut reader = Connection::open(access)?.read(&access.operator_namespace, io)?;
-    let inputs = add_files(args, &mut reader, io)?;
+    let inputs = add_files(&args.from, &mut reader, io)?;
     finish(reader, args, catalog, &inputs, io)
 }
 
+/// The objects of files, and the files.
+pub(crate) fn read_objects(paths: &[PathBuf], io: &mut Io<'_>) -> Result<(Reader, Vec<Input>)> {
+    let mut reader = Reader::default();
+    let inputs = add_files(paths, &mut reader, io)?;
+    Ok((reader, inputs))
+}
+
 /// Puts the files of --from into a reader.
-fn add_files(args: &ProblemArgs, reader: &mut Reader, io: &mut Io<'_>) -> Result<Vec<Input>> {
+fn add_files(paths: &[PathBuf], reader: &mut Reader, io: &mut Io<'_>) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
-    for file in input::files(&args.from, &input::OBJECTS)? {
+    for file in input::files(paths, &input::OBJECTS)? {
         let input = input::read(&file.path, "dump", MOST_DUMP, io)?;
         reader.add(&Source { name: &input.name, bytes: &input.bytes, optional: !file.itself });
         inputs.push(input);
@@ -223,6 +229,7 @@ fn read_metrics(paths: &[PathBuf], io: &mut Io<'_>) -> Result<Metrics> {
 }
 
 pub(super) fn wrong_dump(errors: &[DumpError], inputs: &[Input]) -> Failure {
+pub(crate) fn wrong_dump(errors: &[DumpError], inputs: &[Input]) -> Failure {
     let problem = |error: &DumpError| {
         let file = error.file();
         // The message begins with the place, which is shown apart.
@@ -242,16 +249,22 @@ pub(super) fn wrong_dump(errors: &[DumpError], inputs: &[Input]) -> Failure {
     Failure(errors.iter().map(problem).collect())
 }
 
+/// Says so many warnings, each with its code.
+pub(crate) fn warn<'a>(warnings: impl Iterator<Item = (&'a str, String)>, count: usize, io: &mut Io<'_>) {
+    let style = migsaw_report::Style { color: io.terminal.color_stderr(), ..io.style() };
+    for (code, message) in warnings.take(MOST_WARNINGS) {
+        let label = style.paint(Tone::Warn, format!("warning[{code}]"));
+        say(io, &format!("{label}: {}", clean(&message)));
+    }
+    if count > MOST_WARNINGS {
+        say(io, &format!("and {}", counted((count - MOST_WARNINGS) as u64, "more warning")));
+    }
+}
+
 /// Says what was read, left out and assumed.
 fn tell(dump: &dump::Dump, io: &mut Io<'_>) {
-    let style = migsaw_report::Style { color: io.terminal.color_stderr(), ..io.style() };
-    for warning in dump.warnings.iter().take(MOST_WARNINGS) {
-        let label = style.paint(Tone::Warn, format!("warning[{}]", warning.code.as_str()));
-        say(io, &format!("{label}: {}", clean(&warning.to_string())));
-    }
-    if dump.warnings.len() > MOST_WARNINGS {
-        say(io, &format!("and {}", counted((dump.warnings.len() - MOST_WARNINGS) as u64, "more warning")));
-    }
+    let warnings = dump.warnings.iter().map(|warning| (warning.code.as_str(), warning.to_string()));
+    warn(warnings, dump.warnings.len(), io);
     let skipped = &dump.skipped;
     if skipped.files > 0 {
         say(io, &format!("skipped {} without a Kubernetes object", counted(skipped.files, "file")));

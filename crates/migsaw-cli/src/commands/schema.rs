@@ -20,6 +20,8 @@ pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
         SchemaOf::WhatIf => schema::whatif(),
         SchemaOf::Buy => schema::buy(),
         SchemaOf::Robust => schema::robust(),
+        SchemaOf::Chargeback => schema::chargeback(),
+        SchemaOf::RightSize => schema::rightsize(),
     };
     output::document(io, schema, Format::Json)?;
     Ok(Answer::Yes)
