@@ -100,15 +100,30 @@ fn cells(document: &RightSizeDocument) -> (Vec<&'static str>, Vec<Vec<String>>) 
         if priced {
             cells.push(cost(&advice.frees).map_or_else(|| "-".to_owned(), money));
         }
-        cells.push(gaps(advice));
         cells
     };
     let mut header = vec![who, "|slice", ">MiB used", ">p99", "|active", "|would do", ">frees GPU-h"];
     if priced {
         header.push(">frees");
     }
-    header.push("not known");
     (header, document.advice.iter().map(row).collect())
+}
+
+/// What to know about the numbers.
+fn notes(document: &RightSizeDocument) -> Vec<String> {
+    let with = |gap: GapForm| document.advice.iter().filter(|advice| advice.gaps.contains(&gap)).count();
+    let (memory, compute, model) = (with(GapForm::Memory), with(GapForm::Compute), with(GapForm::Model));
+    let mut notes = Vec::new();
+    if memory + compute + model > 0 {
+        notes.push(format!(
+            "- what was not measured is taken to be needed as it is: {memory} without FB_USED, {compute} without \
+             activity, {model} of a model that is not known"
+        ));
+    }
+    if document.advice.iter().any(|advice| advice.compute.clamped_samples > 0) {
+        notes.push("(!) samples of activity above 1 were taken for 1".to_owned());
+    }
+    notes
 }
 
 /// What could be smaller, as text.
@@ -123,9 +138,9 @@ pub fn text(document: &RightSizeDocument, style: Style) -> String {
         table.row(row.iter().map(|cell| clean(cell).into_owned()).collect());
     }
     page.push(&table.print(style));
-    if document.advice.iter().any(|advice| advice.compute.clamped_samples > 0) {
+    for note in notes(document) {
         page.line("");
-        page.line("(!) samples of activity above 1 were taken for 1");
+        page.wrapped(&note, 0, 2);
     }
     page.finish()
 }
@@ -188,5 +203,8 @@ pub fn markdown(document: &RightSizeDocument) -> String {
     let mut text = format!("**{}**\n\n{}\n", markdown_cell(&answer(document)), markdown_cell(&footing(document)));
     let (header, rows) = cells(document);
     write!(text, "\n{}", as_markdown(&header, rows)).expect("a string grows");
+    for note in notes(document) {
+        write!(text, "\n{}\n", markdown_cell(&note)).expect("a string grows");
+    }
     text
 }
