@@ -228,7 +228,6 @@ fn read_metrics(paths: &[PathBuf], io: &mut Io<'_>) -> Result<Metrics> {
     Ok(metrics)
 }
 
-pub(super) fn wrong_dump(errors: &[DumpError], inputs: &[Input]) -> Failure {
 pub(crate) fn wrong_dump(errors: &[DumpError], inputs: &[Input]) -> Failure {
     let problem = |error: &DumpError| {
         let file = error.file();
