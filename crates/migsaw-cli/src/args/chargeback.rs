@@ -12,7 +12,7 @@ use migsaw::fleet::Cost;
 use migsaw::geometry::ProfileName;
 use migsaw::whatif::BasisPoints;
 
-use super::asking::ReportFormat;
+use super::Format;
 use super::duration::duration;
 use super::problem::GeometryArgs;
 
@@ -69,8 +69,8 @@ pub(crate) struct HistoryArgs {
     #[arg(long, value_enum, value_name = "WHO", help_heading = "Terms")]
     pub(crate) by: Option<Whom>,
     /// How to print the answer
-    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
-    pub(crate) format: ReportFormat,
+    #[arg(short = 'o', long, value_parser = Format::among(Format::TABLE), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Format,
 }
 
 /// Who is looked at.
