@@ -97,12 +97,12 @@ pub(crate) fn gpus(seed: u64, ticks: usize, faults: bool) -> Vec<Gpu> {
             }
             let scraped = down == 0;
             down = down.saturating_sub(1);
-            let seen = cells.iter().map(|(cell, _)| {
+            let reported = cells.iter().map(|(cell, _)| {
                 let blank = faults && cell.id.is_some() && rng.chance(1, 40);
                 Cell { blank, ..cell.clone() }
             });
-            let seen: Vec<Cell> = seen.collect();
-            found.push(scraped.then_some(seen));
+            let reported: Vec<Cell> = reported.collect();
+            found.push(scraped.then_some(reported));
         }
         found
     };
