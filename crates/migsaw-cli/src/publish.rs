@@ -49,6 +49,20 @@ pub(crate) fn publish(folder: &Path, drafts: &[Draft<'_>]) -> Result<()> {
     fs::rename(&ready, folder).with_context(failed)
 }
 
+/// Writes one file, or leaves the one that is there as it was.
+pub(crate) fn publish_file(path: &Path, content: &str) -> Result<()> {
+    let failed = || Step::new("unwritable", format!("cannot write to `{}`; nothing was written", path.display()));
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(parent).with_context(failed)?;
+    let stage = stage_in(parent).with_context(failed)?;
+    let draft = Draft { name: "file", write: Box::new(|out| out.write_all(content.as_bytes())) };
+    write_all(stage.path(), &[draft]).with_context(failed)?;
+    fs::rename(stage.path().join("file"), path).with_context(failed)
+}
+
 /// A folder that vanishes when it is dropped.
 fn stage_in(parent: &Path) -> io::Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix(".migsaw-").tempdir_in(parent)

@@ -317,7 +317,7 @@ fn out_writes_everything_and_check_agrees() {
         let mut files: Vec<_> =
             fs::read_dir(out).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         files.sort();
-        assert_eq!(files, ["mig-config.yaml", "node-labels.sh", "node-labels.yaml", "plan.json"]);
+        assert_eq!(files, ["autoscaler.yaml", "mig-config.yaml", "node-labels.sh", "node-labels.yaml", "plan.json"]);
         let plan = format!("{out}/plan.json");
         assert_eq!(fs::read_to_string(&plan).unwrap(), ran.out);
         let checked = migsaw(&["check", "-f", &example(name), &plan]);

@@ -2,9 +2,11 @@
 //!
 //! Translation: bytes in, values out, and back. Only with the feature `client` anything here opens a connection.
 //!
+//! - [`autoscaler`] writes what autoscalers must be told of nodes that a plan cuts.
 //! - [`dcgm`] reads the metrics of DCGM exporter, which say on which GPU a pod is.
 //! - [`dump`] reads what `kubectl get nodes,pods -A -o json` prints, and manifests, as a planning problem.
 //! - [`gpu_operator`] writes a plan as the GPU Operator takes it.
+//! - [`quota`] writes quotas as manifests.
 //! - [`scheduling`] reads nodes and pods one at a time, for a scheduler.
 //! - [`mig_parted`] reads, judges and writes the files MIG Manager applies.
 //!
@@ -41,6 +43,7 @@
 
 #[cfg(feature = "client")]
 pub mod apply;
+pub mod autoscaler;
 #[cfg(feature = "client")]
 pub mod bind;
 #[cfg(feature = "client")]
@@ -51,6 +54,7 @@ pub mod dump;
 pub mod gpu_operator;
 pub mod mig_parted;
 mod names;
+pub mod quota;
 mod stays;
 mod text;
 #[cfg(feature = "client")]

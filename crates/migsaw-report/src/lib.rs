@@ -16,10 +16,13 @@
 //! - [`robust`]: one layout for several scenarios, with what it serves in each;
 //! - [`buy`]: what is to be bought, model by model;
 //! - [`chargeback`]: who used which slices, and what that costs; [`rightsize`]: what could be smaller;
+//! - [`advice`]: what strategies cost, and what belongs on MIG;
+//! - [`quota`]: what quotas let in, and whether the fleet has it;
 //! - [`violations::text`]: what the checker found.
 //!
 //! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal or a page.
 
+pub mod advice;
 pub mod applied;
 pub mod buy;
 pub mod capacity;
@@ -27,6 +30,7 @@ pub mod chargeback;
 pub mod diff;
 pub mod geometry;
 pub mod plan;
+pub mod quota;
 pub mod rightsize;
 pub mod robust;
 pub mod rollout;

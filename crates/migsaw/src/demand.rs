@@ -22,6 +22,9 @@ pub struct Demand {
     pub eligible: Eligibility,
     /// Most units of this demand on one node.
     pub max_per_node: Option<u32>,
+    /// Kind of the Kubernetes object that makes its pods, like `Deployment` or `Job`. Plans do not look at it;
+    /// [`advice`](crate::advice) does.
+    pub workload: Option<String>,
 }
 
 /// What one unit needs.
@@ -155,6 +158,7 @@ impl Demand {
             request,
             eligible: Eligibility::default(),
             max_per_node: None,
+            workload: None,
         }
     }
 

@@ -1,4 +1,5 @@
 //! Plans how NVIDIA MIG GPUs are cut, and which request gets which slice.
+pub mod advice;
 pub mod budget;
 pub mod buy;
 pub mod capacity;
@@ -11,6 +12,7 @@ pub mod geometry;
 pub mod plan;
 pub mod present;
 pub mod problem;
+pub mod quota;
 pub mod robust;
 pub mod rollout;
 pub mod score;

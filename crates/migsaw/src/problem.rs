@@ -1,6 +1,7 @@
 //! The planning problem: a fleet and what is asked of it.
 
 mod budget;
+mod quota;
 mod running;
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use crate::budget::Budget;
 use crate::demand::{Demand, Request};
 use crate::fleet::{Fleet, GpuState, NodeNames, Pool};
 use crate::present::Running;
+use crate::quota::Quota;
 use crate::robust::Scenario;
 
 /// Most nodes a pool may have.
@@ -31,6 +33,8 @@ pub struct Problem {
     pub budgets: Vec<Budget>,
     /// What may be asked for instead, of which one layout is to serve any.
     pub scenarios: Vec<Scenario>,
+    /// How much namespaces may ask for. Plans do not look at them; [`quota`](crate::quota) does.
+    pub quotas: Vec<Quota>,
 }
 
 /// Which part of a problem an [`InputProblem`] is about.
@@ -44,6 +48,8 @@ pub enum Subject {
     Demand(usize),
     /// A disruption budget, by index.
     Budget(usize),
+    /// A quota, by index.
+    Quota(usize),
 }
 
 /// Something in a problem that makes no sense. "It doesn't fit" is not one of these.
@@ -93,16 +99,38 @@ pub enum InputProblem {
         /// The demand.
         demand: String,
     },
+    /// Two quotas share a name and a namespace.
+    #[error("quota `{name}` is there twice (names must differ within a namespace)")]
+    DuplicateQuota {
+        /// The name.
+        name: String,
+    },
+    /// A quota counts a demand that is not there.
+    #[error("quota `{name}` counts demand number {demand}, which does not exist")]
+    QuotaUnknown {
+        /// The quota.
+        name: String,
+        /// The index.
+        demand: usize,
+    },
+    /// A quota of one namespace counts a demand of another.
+    #[error("quota `{name}` counts demand `{demand}` (a quota is for demands of its own namespace only)")]
+    QuotaElsewhere {
+        /// The quota.
+        name: String,
+        /// The demand.
+        demand: String,
+    },
     /// A name is empty.
     #[error("a {what} needs a name")]
     EmptyName {
-        /// Pool, node, demand or disruption budget.
+        /// Pool, node, demand, disruption budget or quota.
         what: &'static str,
     },
     /// A number is outside what makes sense.
     #[error("{what} of `{name}` is {found}, but must lie in {least}..={most}")]
     OutOfRange {
-        /// Pool, demand or disruption budget.
+        /// Pool, demand, disruption budget or quota.
         name: String,
         /// Which number.
         what: &'static str,
@@ -272,6 +300,9 @@ impl InputProblem {
             InputProblem::DuplicateBudget { .. } => "duplicate-budget",
             InputProblem::BudgetUnknown { .. } => "budget-unknown",
             InputProblem::BudgetElsewhere { .. } => "budget-elsewhere",
+            InputProblem::DuplicateQuota { .. } => "duplicate-quota",
+            InputProblem::QuotaUnknown { .. } => "quota-unknown",
+            InputProblem::QuotaElsewhere { .. } => "quota-elsewhere",
             InputProblem::EmptyName { .. } => "empty-name",
             InputProblem::OutOfRange { .. } => "out-of-range",
             InputProblem::CostMissing { .. } => "cost-missing",
@@ -330,6 +361,7 @@ impl Problem {
         self.validate_demands(&mut found);
         running::validate(self, &mut found);
         budget::validate(self, &mut found);
+        quota::validate(self, &mut found);
         found
     }
 

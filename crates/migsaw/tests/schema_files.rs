@@ -53,6 +53,16 @@ fn simulation_schema_is_current() {
 }
 
 #[test]
+fn quotas_schema_is_current() {
+    check("quotas.json", schema::quotas());
+}
+
+#[test]
+fn advice_schema_is_current() {
+    check("advice.json", schema::advice());
+}
+
+#[test]
 fn capacity_schema_is_current() {
     check("capacity.json", schema::capacity());
 }

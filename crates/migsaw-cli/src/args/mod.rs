@@ -1,5 +1,6 @@
 //! The command line's definition.
 
+mod advise;
 mod apply;
 mod asking;
 mod buy;
@@ -16,6 +17,7 @@ mod geometry;
 mod plan;
 mod planning;
 mod problem;
+mod quota;
 mod robust;
 mod rollout;
 mod serve;
@@ -31,6 +33,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::io::ColorChoice;
+pub(crate) use advise::AdviseArgs;
 pub(crate) use apply::{AbortArgs, ActingArgs, ApplyArgs, DryRun};
 pub(crate) use asking::AskingArgs;
 pub(crate) use buy::BuyArgs;
@@ -47,6 +50,7 @@ pub(crate) use geometry::{GeometryCommand, ModelArgs};
 pub(crate) use plan::PlanArgs;
 pub(crate) use planning::{MovingArgs, PlanningArgs, TargetArgs};
 pub(crate) use problem::{AccessArgs, ClusterArgs, GeometryArgs, ProblemArgs};
+pub(crate) use quota::QuotaArgs;
 pub(crate) use robust::RobustArgs;
 pub(crate) use rollout::RolloutArgs;
 pub(crate) use serve::{LogFormat, ServeArgs};
@@ -114,6 +118,10 @@ pub(crate) enum Command {
     Chargeback(Box<ChargebackArgs>),
     /// Tell which slices are larger than what was used of them
     RightSize(Box<RightSizeArgs>),
+    /// Hold quotas against demand, plan and fleet; propose some
+    Quota(Box<QuotaArgs>),
+    /// Say what strategy `single` costs, and which workloads belong on MIG
+    Advise(Box<AdviseArgs>),
     /// Carry a plan out on the live cluster, in waves, resumable
     Apply(ApplyArgs),
     /// Take back what an apply has left half-done
@@ -185,6 +193,10 @@ pub(crate) enum SchemaOf {
     /// What `migsaw right-size -o json` writes.
     #[value(name = "rightsize")]
     RightSize,
+    /// What `migsaw quota -o json` writes.
+    Quotas,
+    /// What `migsaw advise -o json` writes.
+    Advice,
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.
@@ -193,9 +205,13 @@ pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
     let command = Cli::command()
         .mut_subcommand("apply", of_the_live_cluster)
         .mut_subcommand("capacity", |capacity| capacity.mut_arg("running", |arg| arg.hide(true)))
+        .mut_subcommand("quota", |quota| quota.mut_arg("running", |arg| arg.hide(true)))
         .mut_subcommand("whatif", |whatif| whatif.mut_arg("running", |arg| arg.hide(true)))
         .mut_subcommand("robust", |robust| {
             WHAT_RUNS.iter().fold(robust, |robust, id| robust.mut_arg(id, |arg| arg.hide(true)))
+        })
+        .mut_subcommand("advise", |advise| {
+            WHAT_RUNS.iter().fold(advise, |advise, id| advise.mut_arg(id, |arg| arg.hide(true)))
         })
         .mut_subcommand("buy", |buy| WHAT_RUNS.iter().fold(buy, |buy, id| buy.mut_arg(id, |arg| arg.hide(true))))
         // It has nothing to do with the operator.
@@ -213,6 +229,7 @@ pub(crate) fn command(called: Option<&OsString>) -> clap::Command {
 }
 
 /// What is said of what runs, which does not count for what is to be bought, or may come.
+/// What is said of what runs, which does not count for what is to be bought, nor for advice.
 const WHAT_RUNS: [&str; 4] = ["running", "dcgm", "keep_priority", "ignore_running"];
 
 /// Without what says where the fleet comes from, or that nothing runs on it: it is the live cluster, as it is.

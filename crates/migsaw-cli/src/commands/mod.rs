@@ -2,6 +2,7 @@
 
 mod abort;
 mod acting;
+mod advise;
 mod apply;
 mod asking;
 mod buy;
@@ -15,6 +16,7 @@ mod doctor;
 mod geometry;
 mod plan;
 mod problem;
+mod quota;
 mod robust;
 mod rollout;
 mod schema;
@@ -42,6 +44,8 @@ pub(crate) fn run(command: Command, io: &mut Io<'_>) -> Result<Answer> {
         Command::Robust(args) => robust::run(*args, io),
         Command::Chargeback(args) => chargeback::chargeback(&args, io),
         Command::RightSize(args) => chargeback::right_sized(&args, io),
+        Command::Advise(args) => advise::run(*args, io),
+        Command::Quota(args) => quota::run(*args, io),
         Command::Apply(args) => apply::run(args, io),
         Command::Abort(args) => abort::run(&args, io),
         Command::Serve(args) => serve::run(&args, io),

@@ -11,6 +11,7 @@ use migsaw::geometry::Catalog;
 use migsaw::plan::{Budget as _, Depth, Moving, Options, Plan, PlanError, Prefer, Status, Tier, TierName, plan};
 use migsaw::problem::Problem;
 use migsaw::rollout::{Limits, Rollout, Times};
+use migsaw_kube::autoscaler;
 use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config};
 use migsaw_report::{counted, plan as report};
 
@@ -31,6 +32,7 @@ use crate::{Answer, USAGE};
 const CONFIG_MAP: &str = "mig-config.yaml";
 const LABELS: &str = "node-labels.yaml";
 const SCRIPT: &str = "node-labels.sh";
+const AUTOSCALER: &str = "autoscaler.yaml";
 const PLAN: &str = "plan.json";
 
 pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
@@ -199,10 +201,13 @@ pub(super) fn write_files(folder: &Path, problem: &Problem, plan: &Plan, io: &mu
     let manifest =
         config_map.to_yaml().map_err(|error| Failure::from(Wrong::new("config-map-too-large", error.to_string())))?;
     let labels = NodeLabels::new(problem, plan);
+    let groups = autoscaler::node_groups(problem, plan);
+    let hints = autoscaler::manifest(&groups);
     let drafts = [
         Draft { name: CONFIG_MAP, write: Box::new(move |out| out.write_all(manifest.as_bytes())) },
         Draft { name: LABELS, write: Box::new(|out| out.write_all(labels.to_yaml().as_bytes())) },
         Draft { name: SCRIPT, write: Box::new(|out| out.write_all(labels.to_script().as_bytes())) },
+        Draft { name: AUTOSCALER, write: Box::new(move |out| out.write_all(hints.as_bytes())) },
         Draft {
             name: PLAN,
             write: Box::new(|out| output::write_document(out, &PlanDocument::streamed(problem, plan), Format::Json)),
@@ -215,6 +220,8 @@ pub(super) fn write_files(folder: &Path, problem: &Problem, plan: &Plan, io: &mu
     say(io, &format!("wrote {}  ConfigMap {} with {}", at(CONFIG_MAP), config_map.name, counted(own, "configuration")));
     say(io, &format!("wrote {}  the label nvidia.com/mig.config of {}", at(LABELS), counted(nodes, "node")));
     say(io, &format!("wrote {}  the same as kubectl commands", at(SCRIPT)));
+    let node_groups = counted(groups.len() as u64, "node group");
+    say(io, &format!("wrote {}  what autoscalers must be told of {node_groups}", at(AUTOSCALER)));
     say(io, &format!("wrote {}  the whole plan", at(PLAN)));
     say(io, "\nto apply it:");
     for step in apply(&folder.display().to_string(), &config_map.name) {

@@ -22,6 +22,8 @@ pub(super) fn run(document: SchemaOf, io: &mut Io<'_>) -> Result<Answer> {
         SchemaOf::Robust => schema::robust(),
         SchemaOf::Chargeback => schema::chargeback(),
         SchemaOf::RightSize => schema::rightsize(),
+        SchemaOf::Quotas => schema::quotas(),
+        SchemaOf::Advice => schema::advice(),
     };
     output::document(io, schema, Format::Json)?;
     Ok(Answer::Yes)

@@ -49,6 +49,7 @@ fn kinds(namespace: &str) -> Vec<Kind> {
         at(format!("/api/v1/namespaces/{namespace}"), "configmaps", false),
         optional("/apis/scheduling.k8s.io/v1", "priorityclasses"),
         optional("/apis/policy/v1", "poddisruptionbudgets"),
+        optional("/api/v1", "resourcequotas"),
         dra("resourceslices"),
         dra("resourceclaims"),
         dra("resourceclaimtemplates"),

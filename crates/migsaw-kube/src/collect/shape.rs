@@ -25,7 +25,7 @@ pub(super) enum Shape {
     Values,
     /// A condition on a label or a taint: members `key`, and `value` or `values`.
     Condition,
-    /// Quantities of resources, of which those of GPUs are kept.
+    /// Quantities of resources, of which those of GPUs are kept; quotas name them with `requests.` before.
     Gpus,
     /// Attributes of devices, of which those that are text are kept.
     Attributes,
@@ -108,6 +108,7 @@ const POD_SPEC: Shape = Members(&[
     ("tolerations", List(&Condition)),
     ("priority", Any),
     ("priorityClassName", Any),
+    ("activeDeadlineSeconds", Any),
     (
         "resourceClaims",
         List(&Members(&[("name", Any), ("resourceClaimName", Name), ("resourceClaimTemplateName", Name)])),
@@ -161,6 +162,24 @@ const BUDGET: Shape = Members(&[
     ("metadata", METADATA),
     ("spec", Members(&[("selector", SELECTOR), ("minAvailable", Any), ("maxUnavailable", Any)])),
     ("status", Members(&[("disruptionsAllowed", Any), ("expectedPods", Any), ("observedGeneration", Any)])),
+]);
+const QUOTA: Shape = Members(&[
+    ("metadata", METADATA),
+    (
+        "spec",
+        Members(&[
+            ("hard", Gpus),
+            ("scopes", Any),
+            (
+                "scopeSelector",
+                Members(&[(
+                    "matchExpressions",
+                    List(&Members(&[("scopeName", Any), ("operator", Any), ("values", Any)])),
+                )]),
+            ),
+        ]),
+    ),
+    ("status", Members(&[("used", Gpus)])),
 ]);
 const PRIORITY_CLASS: Shape = Members(&[("metadata", CLASS_METADATA), ("value", Any), ("globalDefault", Any)]);
 const CONFIG_MAP: Shape = Members(&[("metadata", CLASS_METADATA), ("data", Members(&[("config.yaml", Any)]))]);
@@ -247,6 +266,7 @@ pub(super) fn of(kind: &str, version: &str) -> Option<Shape> {
         "Node" => NODE,
         "Pod" => POD,
         "PodDisruptionBudget" => BUDGET,
+        "ResourceQuota" => QUOTA,
         "PriorityClass" => PRIORITY_CLASS,
         "ConfigMap" => CONFIG_MAP,
         "ResourceSlice" => SLICE,
@@ -269,6 +289,7 @@ pub(super) fn matters(kind: &str, object: &Value) -> bool {
             let config = object["data"]["config.yaml"].as_str();
             config.is_some_and(|text| Config::read(text.as_bytes()).is_ok_and(|config| !config.entries.is_empty()))
         }
+        "ResourceQuota" => has_members(&object["spec"]["hard"]),
         "ResourceSlice" => object["spec"]["driver"].as_str() == Some(crate::names::CLAIMS_DRIVER),
         "Node"
         | "PodDisruptionBudget"
@@ -328,9 +349,9 @@ pub(super) fn pruned(value: Value, shape: &Shape) -> Option<Value> {
             }
             kept
         }
-        (Value::Object(map), Gpus) => {
-            members(map, &|key| (is_gpu(key) || key.starts_with("nvidia.com/gpu")).then_some(Any))
-        }
+        (Value::Object(map), Gpus) => members(map, &|key| {
+            (is_gpu(key.strip_prefix("requests.").unwrap_or(key)) || key.starts_with("nvidia.com/gpu")).then_some(Any)
+        }),
         (Value::Object(map), Attributes) => {
             let text = |value: &Value| value.get("string").is_some();
             Value::Object(map.into_iter().filter(|(_, value)| text(value)).collect())

@@ -14,6 +14,7 @@ use super::error::DumpError;
 use super::identity::DUPLICATE;
 use super::object::{Object, Parts};
 use super::quantity::whole;
+use super::quotas::{Nature, Quota};
 use super::requests;
 use super::tenures::Tenure;
 use super::warning::{WarningCode, Warnings};
@@ -43,6 +44,7 @@ pub(super) struct Collection {
     /// Nodes with pods of which it cannot be told what they hold.
     pub(super) unclear_nodes: BTreeSet<String>,
     pub(super) budgets: Vec<Budget>,
+    pub(super) quotas: Vec<Quota>,
     /// Pods that ask for no GPU, by namespace and name: disruption budgets count them too.
     pub(super) passers: BTreeMap<(String, String), Passer>,
     /// Pods that are or were on a node, those too that have ended.
@@ -66,7 +68,7 @@ pub(super) struct Collection {
 }
 
 /// Kinds that speak of GPUs and ask for none.
-const SPEAKS_OF_GPUS: [&str; 4] = ["ConfigMap", "LimitRange", "ResourceQuota", "ClusterQueue.kueue.x-k8s.io"];
+const SPEAKS_OF_GPUS: [&str; 3] = ["ConfigMap", "LimitRange", "ClusterQueue.kueue.x-k8s.io"];
 
 /// A problem of one object; the reader adds the file.
 #[derive(Debug)]
@@ -203,6 +205,8 @@ pub(super) struct Asking {
     pub(super) constraints: Arc<Constraints>,
     pub(super) priority: Option<i32>,
     pub(super) priority_class: String,
+    /// What else quotas can look at.
+    pub(super) nature: Nature,
 }
 
 /// The workload a pod belongs to.
@@ -246,6 +250,7 @@ impl Collection {
                 self.add_claim_template(key, Claim::of(*spec, Status::default()));
             }
             Object::Budget(metadata, spec, status) => self.add_budget(metadata, &spec, &status),
+            Object::Quota(metadata, spec, status) => self.add_quota(metadata, &spec, &status),
         }
     }
 
@@ -287,6 +292,7 @@ impl Collection {
         }
         self.tenures.extend(other.tenures);
         self.budgets.extend(other.budgets);
+        self.quotas.extend(other.quotas);
         self.workloads.extend(other.workloads);
         self.met.extend(other.met);
         self.owners.extend(other.owners);
@@ -429,6 +435,7 @@ impl Collection {
             constraints: Arc::new(constraints),
             priority,
             priority_class,
+            nature: Nature::of(spec),
         })
     }
 }

@@ -14,6 +14,7 @@ use super::groups::{self, Group, Member};
 use super::labels::{Lasting, lasting};
 use super::naming;
 use super::nodes::{DRA_DRIVER, FleetNode, Nodes};
+use super::quotas::Scoped;
 use super::warning::{WarningCode, Warnings};
 use crate::names::GPU;
 
@@ -48,6 +49,8 @@ impl Wanted {
 pub(super) struct Units {
     pub(super) count: u64,
     pub(super) running: Vec<RunningPod>,
+    /// What scopes of quotas look at, of all of them.
+    pub(super) scoped: BTreeSet<Scoped>,
 }
 
 /// A pod that runs.
@@ -76,7 +79,7 @@ pub(super) fn build(
     nodes: &Nodes,
     catalog: &Catalog,
     warnings: &mut Warnings,
-) -> Vec<(Demand, Vec<RunningPod>)> {
+) -> Vec<(Demand, Units)> {
     let groups = groups::group(found, warnings);
     let mut context = Context::new(nodes, catalog, found, warnings);
     let mut units: BTreeMap<Key, Units> = BTreeMap::new();
@@ -85,6 +88,7 @@ pub(super) fn build(
             let all = units.entry(key).or_default();
             all.count = all.count.saturating_add(more.count);
             all.running.extend(more.running);
+            all.scoped.extend(more.scoped);
         }
     }
     naming::named(units)
@@ -160,6 +164,7 @@ impl<'a> Context<'a> {
             priority: 0,
             max_per_node: most.or(asking.constraints.one_per_node.then_some(1)),
         };
+        let scoped = BTreeSet::from([self.scoped(asking)]);
         let mut keys = Vec::new();
         for (wanted, members, missing) in split {
             let terms = self.by_driver(selector.terms(wanted.on_slices()), asking);
@@ -167,13 +172,13 @@ impl<'a> Context<'a> {
             if !free.is_empty() || missing > 0 {
                 let count = missing.saturating_add(free.len() as u64);
                 let running = free.into_iter().filter_map(RunningPod::of).collect();
-                keys.push((key(wanted.clone(), terms.clone(), None), Units { count, running }));
+                keys.push((key(wanted.clone(), terms.clone(), None), Units { count, running, scoped: scoped.clone() }));
             }
             for members in layers(&pinned) {
                 // One pod on each of these nodes is the same as so many pods on them, at most one each.
                 let names = members.iter().filter_map(|member| member.pinned.as_deref()).collect();
                 let running = members.iter().filter_map(|member| RunningPod::of(member)).collect();
-                let units = Units { count: members.len() as u64, running };
+                let units = Units { count: members.len() as u64, running, scoped: scoped.clone() };
                 keys.push((key(wanted.clone(), pinned_to(&terms, &names), Some(1)), units));
             }
         }
@@ -359,6 +364,17 @@ impl<'a> Context<'a> {
                 self.warnings.add(WarningCode::PriorityClassUnknown, object, message);
                 0
             }
+        }
+    }
+
+    /// What scopes of quotas look at.
+    fn scoped(&self, asking: &Asking) -> Scoped {
+        // Admission gives pods without a class the default one.
+        let default = self.classes.iter().find(|class| class.default).filter(|_| asking.priority_class.is_empty());
+        Scoped {
+            priority_class: default.map_or(&asking.priority_class, |class| &class.name).clone(),
+            nature: asking.nature,
+            by_claims: asking.by_claims,
         }
     }
 

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::budgets::Budget;
 use super::collect::{Asking, Collection, Origin, Owner, Pod, Workload, described};
-use super::warning::WarningCode;
+use super::warning::{WarningCode, Warnings};
 
 pub(super) const DUPLICATE: &str = "is in the dump several times with different contents: the last one counts";
 
@@ -29,6 +28,9 @@ impl Collection {
         self.budgets.iter_mut().filter(|budget| budget.namespace.is_empty()).for_each(|budget| {
             namespace.clone_into(&mut budget.namespace);
         });
+        self.quotas.iter_mut().filter(|quota| quota.namespace.is_empty()).for_each(|quota| {
+            namespace.clone_into(&mut quota.namespace);
+        });
         let passers = std::mem::take(&mut self.passers).into_iter();
         self.passers = passers
             .map(|((own, name), passer)| ((if own.is_empty() { namespace.to_owned() } else { own }, name), passer))
@@ -44,22 +46,14 @@ impl Collection {
         self.keep_one_of_each_node();
         self.keep_one_of_each_pod();
         self.keep_one_of_each_workload();
-        self.keep_one_of_each_budget();
-    }
-
-    fn keep_one_of_each_budget(&mut self) {
-        let (live, manifests): (Vec<Budget>, Vec<Budget>) =
-            std::mem::take(&mut self.budgets).into_iter().partition(|budget| budget.is_live);
-        let mut budgets: BTreeMap<(String, String), Budget> = BTreeMap::new();
-        for budget in live.into_iter().chain(manifests) {
-            let key = (budget.namespace.clone(), budget.name.clone());
-            if budgets.get(&key).is_some_and(|known| known.is_live == budget.is_live && *known != budget) {
-                let object = described("PodDisruptionBudget", &key.0, &key.1);
-                self.warnings.add(WarningCode::DuplicateObject, object, DUPLICATE);
-            }
-            budgets.insert(key, budget);
-        }
-        self.budgets = budgets.into_values().collect();
+        let budgets = std::mem::take(&mut self.budgets);
+        self.budgets = one_of_each("PodDisruptionBudget", budgets, &mut self.warnings, |budget| {
+            (budget.is_live, (budget.namespace.clone(), budget.name.clone()))
+        });
+        let quotas = std::mem::take(&mut self.quotas);
+        self.quotas = one_of_each("ResourceQuota", quotas, &mut self.warnings, |quota| {
+            (quota.is_live, (quota.namespace.clone(), quota.name.clone()))
+        });
     }
 
     fn keep_one_of_each_node(&mut self) {
@@ -113,4 +107,23 @@ impl Collection {
         }
         self.workloads = workloads.into_values().chain(nameless).collect();
     }
+}
+
+/// The last of each, by namespace and name; a manifest rather than what is in the cluster.
+fn one_of_each<T: PartialEq>(
+    kind: &str,
+    items: Vec<T>,
+    warnings: &mut Warnings,
+    identity: impl Fn(&T) -> (bool, (String, String)),
+) -> Vec<T> {
+    let (live, manifests): (Vec<T>, Vec<T>) = items.into_iter().partition(|item| identity(item).0);
+    let mut kept: BTreeMap<(String, String), T> = BTreeMap::new();
+    for item in live.into_iter().chain(manifests) {
+        let (is_live, key) = identity(&item);
+        if kept.get(&key).is_some_and(|known| identity(known).0 == is_live && *known != item) {
+            warnings.add(WarningCode::DuplicateObject, described(kind, &key.0, &key.1), DUPLICATE);
+        }
+        kept.insert(key, item);
+    }
+    kept.into_values().collect()
 }

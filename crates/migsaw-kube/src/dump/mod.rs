@@ -32,6 +32,9 @@
 //!   [`DumpOptions::running`] only. As many pods may be down as its status says or, where no controller has
 //!   reported one, as its spec leaves of the pods in the dump. Pods that several budgets select stay where
 //!   they are, since the Eviction API refuses them.
+//! - A `ResourceQuota` says how much its namespace may ask for, by `requests.nvidia.com/…`. Plans do not look at it.
+//!   With scopes it counts the pods that these mean: by priority class, deadline, and whether they ask for CPU or
+//!   memory. Pods with claims count for none.
 //! - Conditions on labels that change when a node is cut anew, like `nvidia.com/mig.config`, are
 //!   dropped with a warning.
 //!
@@ -54,6 +57,7 @@ mod nodes;
 mod object;
 mod pools;
 mod quantity;
+mod quotas;
 mod read;
 mod release;
 mod requests;
@@ -265,8 +269,12 @@ fn translate(mut found: Collection, catalog: &Catalog, options: &DumpOptions<'_>
         warnings.add_general(WarningCode::KindNotRead, message);
     }
     let nodes = nodes::judge(&found.nodes, (catalog, &published), *options, &mut warnings, &mut skipped);
-    let (demands, mut running): (Vec<_>, Vec<_>) =
-        demands::build(&found, &nodes, catalog, &mut warnings).into_iter().unzip();
+    let (mut demands, mut running, mut scoped) = (Vec::new(), Vec::new(), Vec::new());
+    for (demand, units) in demands::build(&found, &nodes, catalog, &mut warnings) {
+        demands.push(demand);
+        running.push(units.running);
+        scoped.push(units.scoped);
+    }
     let pools = pools::group(&nodes.fleet, &demands);
     if pools.is_empty() {
         let message =
@@ -274,6 +282,7 @@ fn translate(mut found: Collection, catalog: &Catalog, options: &DumpOptions<'_>
         warnings.add_general(WarningCode::NoGpuNode, message);
     }
     let mut problem = Problem { fleet: Fleet { pools }, demands, ..Problem::default() };
+    problem.quotas = quotas::of_demands(&found, &scoped, &problem.demands, &mut warnings);
     if options.running {
         budgets::keep_overlapping(&found, &mut running, &problem.demands, &mut warnings);
         let known = state::Known { catalog, metrics: options.metrics, published: &published };

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use migsaw::demand::{Demand, Eligibility, NodeSelector, Request};
 
-use super::demands::{Key, RunningPod, Units, Wanted};
+use super::demands::{Key, Units, Wanted};
 
-/// Demands with names that differ within a namespace, and their pods that run.
-pub(super) fn named(units: BTreeMap<Key, Units>) -> Vec<(Demand, Vec<RunningPod>)> {
+/// Demands with names that differ within a namespace, and their units.
+pub(super) fn named(units: BTreeMap<Key, Units>) -> Vec<(Demand, Units)> {
     let mut kinds: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for key in units.keys() {
         kinds.entry((key.namespace.clone(), key.name.clone())).or_default().insert(key.kind.clone());
     }
     let mut taken = BTreeSet::new();
     let mut demands = Vec::with_capacity(units.len());
-    for (key, Units { count, running }) in units {
+    for (key, units) in units {
         let kinds = &kinds[&(key.namespace.clone(), key.name.clone())];
         let base = if kinds.len() > 1 { format!("{}-{}", key.name, key.kind.to_lowercase()) } else { key.name };
         let mut name = base.clone();
@@ -32,7 +32,7 @@ pub(super) fn named(units: BTreeMap<Key, Units>) -> Vec<(Demand, Vec<RunningPod>
         let demand = Demand {
             name,
             namespace: Some(key.namespace),
-            count,
+            count: units.count,
             priority: key.priority,
             request,
             eligible: Eligibility {
@@ -42,8 +42,9 @@ pub(super) fn named(units: BTreeMap<Key, Units>) -> Vec<(Demand, Vec<RunningPod>
                 strategy,
             },
             max_per_node: key.max_per_node,
+            workload: Some(key.kind),
         };
-        demands.push((demand, running));
+        demands.push((demand, units));
     }
     demands
 }

@@ -10,7 +10,10 @@ use super::collect::Collection;
 use super::dra::wire::{ClaimSpec, ClassSpec, SliceSpec};
 use super::mentions::MentionsGpu;
 use super::quantity::Scalar;
-use super::wire::{BudgetSpec, BudgetStatus, ConfigData, Member, Metadata, NodeSpec, PodSpec, Status, WorkloadSpec};
+use super::wire::{
+    BudgetSpec, BudgetStatus, ConfigData, Member, Metadata, NodeSpec, PodSpec, QuotaSpec, QuotaStatus, Status,
+    WorkloadSpec,
+};
 
 /// An object of a kind that matters.
 #[derive(Debug)]
@@ -32,6 +35,7 @@ pub(super) enum Object {
     /// With its name.
     DeviceClass(String, ClassSpec),
     Budget(Metadata, Box<BudgetSpec>, BudgetStatus),
+    Quota(Metadata, Box<QuotaSpec>, QuotaStatus),
 }
 
 /// What makes pods.
@@ -74,6 +78,7 @@ enum Known {
     ClaimTemplate,
     DeviceClass,
     Budget,
+    Quota,
 }
 
 /// Whether objects of a kind are read.
@@ -96,6 +101,7 @@ fn known(kind: &str, api_version: Option<&str>) -> Option<Known> {
         "JobSet" => ("jobset.x-k8s.io", Known::Workload(WorkloadKind::JobSet)),
         "ConfigMap" => ("", Known::ConfigMap),
         "PodDisruptionBudget" => ("policy", Known::Budget),
+        "ResourceQuota" => ("", Known::Quota),
         "PriorityClass" => ("scheduling.k8s.io", Known::PriorityClass),
         "ResourceSlice" => ("resource.k8s.io", Known::Slice),
         "ResourceClaim" => ("resource.k8s.io", Known::Claim),
@@ -188,10 +194,12 @@ pub(super) struct Parts {
     claim_spec: Option<Box<ClaimSpec>>,
     class_spec: ClassSpec,
     budget_spec: Option<Box<BudgetSpec>>,
+    quota_spec: Option<Box<QuotaSpec>>,
     /// Whether the spec of a kind that is not read mentions GPUs.
     mentions_gpu: MentionsGpu,
     status: Status,
     budget_status: BudgetStatus,
+    quota_status: QuotaStatus,
     value: Option<Scalar>,
     default: bool,
     data: ConfigData,
@@ -214,11 +222,13 @@ impl Parts {
             ("spec", Some(Known::DeviceClass)) => self.class_spec = member(map)?,
             ("spec", Some(Known::Claim | Known::ClaimTemplate)) => self.claim_spec = Some(member(map)?),
             ("spec", Some(Known::Budget)) => self.budget_spec = Some(member(map)?),
+            ("spec", Some(Known::Quota)) => self.quota_spec = Some(member(map)?),
             ("spec", None) => self.mentions_gpu = map.next_value()?,
             ("status", Some(Known::Node | Known::Pod | Known::Workload(_) | Known::Claim)) => {
                 self.status = member(map)?;
             }
             ("status", Some(Known::Budget)) => self.budget_status = member(map)?,
+            ("status", Some(Known::Quota)) => self.quota_status = member(map)?,
             ("value", Some(Known::PriorityClass)) => self.value = map.next_value()?,
             ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(map.next_value()?),
             ("data", Some(Known::ConfigMap)) => self.data = member(map)?,
@@ -247,11 +257,13 @@ impl Parts {
                 ("spec", Some(Known::DeviceClass)) => self.class_spec = member(value)?,
                 ("spec", Some(Known::Claim | Known::ClaimTemplate)) => self.claim_spec = Some(member(value)?),
                 ("spec", Some(Known::Budget)) => self.budget_spec = Some(member(value)?),
+                ("spec", Some(Known::Quota)) => self.quota_spec = Some(member(value)?),
                 ("spec", None) => self.mentions_gpu = typed(value)?,
                 ("status", Some(Known::Node | Known::Pod | Known::Workload(_) | Known::Claim)) => {
                     self.status = member(value)?;
                 }
                 ("status", Some(Known::Budget)) => self.budget_status = member(value)?,
+                ("status", Some(Known::Quota)) => self.quota_status = member(value)?,
                 ("value", Some(Known::PriorityClass)) => self.value = typed(value)?,
                 ("globalDefault", Some(Known::PriorityClass)) => self.default = or_default(typed(value)?),
                 ("data", Some(Known::ConfigMap)) => self.data = member(value)?,
@@ -287,6 +299,7 @@ impl Parts {
                 Object::PriorityClass { name: self.metadata.name, value, default: self.default }
             }
             Known::Budget => Object::Budget(self.metadata, or_default(self.budget_spec), self.budget_status),
+            Known::Quota => Object::Quota(self.metadata, or_default(self.quota_spec), self.quota_status),
             Known::ConfigMap => Object::ConfigMap(self.metadata, or_default(config)),
             Known::Slice => Object::Slice(self.metadata.name, self.slice_spec),
             Known::DeviceClass => Object::DeviceClass(self.metadata.name, self.class_spec),

@@ -81,6 +81,12 @@ codes! {
     BudgetInPart = "budget-in-part",
     /// Several disruption budgets cover a pod, which the Eviction API refuses; the pod stays.
     BudgetsOverlap = "budgets-overlap",
+    /// A quota counts some of a demand's pods only; it is taken to count all.
+    QuotaInPart = "quota-in-part",
+    /// A quota names a resource in a way that Kubernetes never counts.
+    QuotaNotEnforced = "quota-not-enforced",
+    /// A quota, or a part of it, was left out.
+    QuotaNotRead = "quota-not-read",
     /// A node with GPUs has no `nvidia.com/gpu.product` label and was left out.
     NoProductLabel = "no-product-label",
     /// No model of the catalogue has that product label; the node was left out.

@@ -259,6 +259,7 @@ pub(super) struct PodSpec {
     pub(super) priority: Option<Scalar>,
     #[serde(deserialize_with = "nullable")]
     pub(super) priority_class_name: String,
+    pub(super) active_deadline_seconds: Option<IgnoredAny>,
     #[serde(deserialize_with = "nullable")]
     pub(super) resource_claims: Vec<PodClaim>,
     #[serde(deserialize_with = "nullable")]
@@ -392,6 +393,40 @@ impl BudgetStatus {
         let is_blank = is_zero(&self.expected_pods) && is_zero(&self.disruptions_allowed);
         self.disruptions_allowed.is_some() && (is_observed || !is_blank)
     }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "the spec of a quota")]
+pub(super) struct QuotaSpec {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) hard: BTreeMap<String, Option<Scalar>>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) scopes: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) scope_selector: ScopeSelector,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "the status of a quota")]
+pub(super) struct QuotaStatus {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) used: BTreeMap<String, Option<Scalar>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "a scope selector")]
+pub(super) struct ScopeSelector {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) match_expressions: Vec<ScopeRequirement>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "a condition of a scope selector")]
+pub(super) struct ScopeRequirement {
+    pub(super) scope_name: String,
+    pub(super) operator: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) values: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,6 +6,7 @@ mod budgets;
 mod claims;
 mod devices;
 mod metrics;
+mod quotas;
 mod releases;
 mod running;
 mod unusual;

@@ -83,7 +83,7 @@ fn kinds_that_are_not_read_are_named_where_they_ask_for_gpus() {
     let template = format!("spec: {{template: {{{GPU}}}}}");
     let found = small(&format!(
         "---\nkind: Rollout\napiVersion: argoproj.io/v1alpha1\n{template}\n---\nkind: Deployment\napiVersion: extensions/v1beta1\n{template}\n\
-         ---\n{template}\nkind: Deployment\napiVersion: extensions/v1beta1\n---\nkind: Service\nspec: {{ports: [{{port: 80}}]}}\n---\nkind: ResourceQuota\nspec: {{hard: {{nvidia.com/gpu: 8}}}}\n"
+         ---\n{template}\nkind: Deployment\napiVersion: extensions/v1beta1\n---\nkind: Service\nspec: {{ports: [{{port: 80}}]}}\n---\nkind: ResourceQuota\nspec: {{hard: {{requests.cpu: 8}}}}\n"
     ));
     let said: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(

@@ -44,6 +44,7 @@ use crate::geometry::ProfileName;
 use crate::plan::{Budget, Depth, Moving, Options, Plan, PlanError, Status, Unserved, UnservedCode, plan};
 use crate::problem::Problem;
 
+pub(crate) use base::anywhere;
 pub use limit::LimitCode;
 pub(crate) use mix::all_served;
 pub use slices::{Slices, slices};

@@ -26,6 +26,7 @@
 //! assert_eq!(lines, ["5 out-of-range", "7 unknown-field", "8 exclusive-fields"]);
 //! ```
 
+pub mod advice;
 pub mod applied;
 pub mod buy;
 pub mod capacity;
@@ -42,6 +43,7 @@ mod node;
 mod path;
 pub mod plan;
 mod quantity;
+pub mod quota;
 pub mod rightsize;
 pub mod robust;
 pub mod rollout;

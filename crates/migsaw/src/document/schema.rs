@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
+use super::advice::AdviceDocument;
 use super::applied::AppliedDocument;
 use super::buy::BuyDocument;
 use super::capacity::CapacityDocument;
@@ -13,6 +14,7 @@ use super::chargeback::ChargebackDocument;
 use super::curve::CurveDocument;
 use super::diff::DiffDocument;
 use super::plan::PlanDocument;
+use super::quota::QuotasDocument;
 use super::rightsize::RightSizeDocument;
 use super::robust::RobustDocument;
 use super::rollout::RolloutDocument;
@@ -58,6 +60,10 @@ schemas! {
     chargeback: ChargebackDocument;
     /// The JSON schema of what could be smaller.
     rightsize: RightSizeDocument;
+    /// The JSON schema of what quotas let in.
+    quotas: QuotasDocument;
+    /// The JSON schema of advice.
+    advice: AdviceDocument;
 }
 
 fn generate<T: JsonSchema>(name: &str) -> Json {

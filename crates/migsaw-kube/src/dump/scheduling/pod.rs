@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use super::super::collect::{self, Asking, Owner, owner_of_pod};
 use super::super::demands::demand_name;
 use super::super::quantity::Scalar;
+use super::super::quotas::Nature;
 use super::super::wire::{Member, Metadata, PodSpec, Status, nullable};
 use super::super::{constraints, dra, requests};
 
@@ -135,6 +136,7 @@ impl Pod {
                 constraints: Arc::new(constraints),
                 priority: Some(priority),
                 priority_class: String::new(),
+                nature: Nature::default(),
             };
             Planned(Box::new(collect::Pod {
                 name: metadata.name.clone(),

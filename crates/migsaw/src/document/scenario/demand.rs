@@ -28,6 +28,9 @@ pub(super) fn convert(
     if let Some(namespace) = &form.namespace {
         name::check(namespace, "namespace", &path.key("namespace"), found);
     }
+    if let Some(kind) = &form.workload {
+        name::check(kind, "workload", &path.key("workload"), found);
+    }
     let request = Requests { form, fleet, catalog, path, found }.read();
     let eligible = Eligibility {
         pools: form.pools.clone(),
@@ -43,6 +46,7 @@ pub(super) fn convert(
         request: request?,
         eligible,
         max_per_node: form.max_per_node,
+        workload: form.workload.clone(),
     };
     (found.len() == before).then_some(demand)
 }

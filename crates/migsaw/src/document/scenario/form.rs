@@ -35,6 +35,9 @@ pub struct ScenarioDocument {
     /// all of these best. Nothing else looks at them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scenarios: Vec<ScenarioForm>,
+    /// How much namespaces may ask for, as `ResourceQuota`s say it. Plans do not look at them, `migsaw quota` does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<QuotaForm>,
 }
 
 /// Demand as it may be: that of the file, with other counts.
@@ -63,6 +66,32 @@ pub enum CountForm {
     Units(#[schemars(range(min = 0, max = 1_000_000_000))] u64),
     /// A change of the demand's count: `+20%` or `-12.5%`, rounded up; or, in quotes, `+5` or `-5`.
     Change(String),
+}
+
+/// How much the pods of a namespace may ask for together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Quota")]
+pub struct QuotaForm {
+    /// The name, unique within its namespace.
+    pub name: String,
+    /// Kubernetes namespace or tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Most instances of each profile, and most GPUs (`gpu`: what pods ask for as `nvidia.com/gpu`).
+    #[schemars(extend("minProperties" = 1), transform = count_from_none, example = &quota_example())]
+    pub hard: BTreeMap<String, u64>,
+    /// Only these demands of the namespace count, by name; all if left out. So it is with quotas that have a scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demands: Option<Vec<String>>,
+    /// What is counted against it already, as the API server says; what runs, if left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(transform = count_from_none)]
+    pub used: BTreeMap<String, u64>,
+}
+
+fn quota_example() -> BTreeMap<String, u64> {
+    BTreeMap::from([("1g.10gb".to_owned(), 14), ("gpu".to_owned(), 2)])
 }
 
 /// How many pods of some demands together may be down at one time.
@@ -344,6 +373,10 @@ pub struct DemandForm {
     /// Only nodes with this strategy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<StrategyForm>,
+    /// Kind of the Kubernetes object that makes its pods. Plans do not look at it, `migsaw advise` does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"Deployment")]
+    pub workload: Option<String>,
 }
 
 /// What an instance must give at least.
@@ -436,6 +469,14 @@ pub enum TolerationOperatorForm {
 fn count_from_one(schema: &mut schemars::Schema) {
     if let Some(values) = schema.get_mut("additionalProperties").and_then(serde_json::Value::as_object_mut) {
         values.insert("minimum".to_owned(), 1.into());
+        values.insert("maximum".to_owned(), 1_000_000_000.into());
+    }
+}
+
+/// The same for numbers that may be 0.
+fn count_from_none(schema: &mut schemars::Schema) {
+    if let Some(values) = schema.get_mut("additionalProperties").and_then(serde_json::Value::as_object_mut) {
+        values.insert("minimum".to_owned(), 0.into());
         values.insert("maximum".to_owned(), 1_000_000_000.into());
     }
 }

@@ -14,6 +14,7 @@ mod demand;
 mod form;
 mod pinned;
 mod pool;
+mod quota;
 mod read;
 mod salvage;
 mod scenarios;
@@ -26,8 +27,8 @@ mod tests;
 
 pub use form::{
     AtLeastForm, BudgetForm, CountForm, DemandForm, EffectForm, GpuForm, HeldForm, NodesForm, OperatorForm, PinnedForm,
-    PodForm, PoolForm, RecutForm, RequirementForm, ScenarioDocument, ScenarioForm, StateForm, StrategyForm, TaintForm,
-    TermForm, TolerationForm, TolerationOperatorForm,
+    PodForm, PoolForm, QuotaForm, RecutForm, RequirementForm, ScenarioDocument, ScenarioForm, StateForm, StrategyForm,
+    TaintForm, TermForm, TolerationForm, TolerationOperatorForm,
 };
 pub use read::parse;
 

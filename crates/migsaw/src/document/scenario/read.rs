@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
-use super::form::{BudgetForm, DemandForm, PoolForm, ScenarioDocument, ScenarioForm, StateForm};
+use super::form::{BudgetForm, DemandForm, PoolForm, QuotaForm, ScenarioDocument, ScenarioForm, StateForm};
 use super::salvage::{Salvaged, salvage};
-use super::{budget, demand, pool, scenarios, state};
+use super::{budget, demand, pool, quota, scenarios, state};
 use crate::demand::{Demand, Request};
 use crate::document::diagnostic::{Diagnostic, Diagnostics};
 use crate::document::header;
@@ -62,7 +62,8 @@ fn convert(document: &Node, catalog: &Catalog) -> Result<Problem, Diagnostics> {
     let budgets = items(document, &BUDGETS, &mut found);
     let scenarios = items(document, &SCENARIOS, &mut found);
     let fleet_is_whole = matches!(document.get("fleet").map(|node| &node.value), Some(Value::List(_)));
-    let items = Items { pools, demands, states, budgets, scenarios };
+    let quotas = items(document, &QUOTAS, &mut found);
+    let items = Items { pools, demands, states, budgets, scenarios, quotas };
     let problem = assemble(items, fleet_is_whole, catalog, &mut found);
     found.locate(document);
     found.into_result()?;
@@ -101,12 +102,18 @@ impl ScenarioDocument {
             form: Form::Right(form.clone()),
             namespace: None,
         });
+        let quotas = self.quotas.iter().map(|form| Item {
+            name: Some(form.name.clone()),
+            namespace: form.namespace.clone(),
+            form: Form::Right(form.clone()),
+        });
         let items = Items {
             pools: pools.collect(),
             demands: demands.collect(),
             states: states.collect(),
             budgets: budgets.collect(),
             scenarios: scenarios.collect(),
+            quotas: quotas.collect(),
         };
         let problem = assemble(items, true, catalog, &mut found);
         found.into_result()?;
@@ -121,6 +128,7 @@ struct Items {
     states: Vec<Item<StateForm>>,
     budgets: Vec<Item<BudgetForm>>,
     scenarios: Vec<Item<ScenarioForm>>,
+    quotas: Vec<Item<QuotaForm>>,
 }
 
 /// An item: its form if that is right, what is left of it if not, and the name in any case.
@@ -177,6 +185,8 @@ const BUDGETS: List = List {
     judged_last: None,
 };
 const SCENARIOS: List = List { field: "scenarios", name: "name", stand_ins: r#"{"name": ""}"#, judged_last: None };
+const QUOTAS: List =
+    List { field: "quotas", name: "name", stand_ins: r#"{"name": "", "hard": {}}"#, judged_last: None };
 
 /// The items of a list.
 fn items<T: DeserializeOwned>(document: &Node, list: &List, found: &mut Diagnostics) -> Vec<Item<T>> {
@@ -213,7 +223,7 @@ fn items<T: DeserializeOwned>(document: &Node, list: &List, found: &mut Diagnost
 /// Converts the items and judges the whole. What could not be converted takes part by its name, so that
 /// nothing is reported that only follows from another problem.
 fn assemble(
-    Items { pools, demands, states, budgets, scenarios }: Items,
+    Items { pools, demands, states, budgets, scenarios, quotas }: Items,
     fleet_is_whole: bool,
     catalog: &Catalog,
     found: &mut Diagnostics,
@@ -264,6 +274,16 @@ fn assemble(
         let converted = item.form.convert(found, |form, found| convert(form, found).filter(|_| demands_are_right));
         problem.scenarios.extend(converted);
     }
+    for (index, item) in quotas.into_iter().enumerate() {
+        let path = Path::root().key("quotas").index(index);
+        let converted = item.form.convert(found, |form, found| {
+            if broken.is_empty() { quota::convert(form, &problem, catalog, &path, found) } else { None }
+        });
+        if converted.is_none() {
+            broken.insert(Subject::Quota(index));
+        }
+        problem.quotas.push(converted.unwrap_or_else(|| quota::stand_in(item.name, item.namespace)));
+    }
     let pool_broken = broken.iter().any(|subject| matches!(subject, Subject::Pool(_)));
     for (subject, input) in problem.validate() {
         let follows_from_another = match &input {
@@ -272,7 +292,8 @@ fn assemble(
             InputProblem::DuplicatePool { .. }
             | InputProblem::DuplicateNode { .. }
             | InputProblem::DuplicateDemand { .. }
-            | InputProblem::DuplicateBudget { .. } => false,
+            | InputProblem::DuplicateBudget { .. }
+            | InputProblem::DuplicateQuota { .. } => false,
             _ => broken.contains(&subject),
         };
         if !follows_from_another {
@@ -346,6 +367,14 @@ fn place_of(subject: &Subject, input: &InputProblem, problem: &Problem) -> Path 
             match input {
                 InputProblem::DuplicateBudget { .. } | InputProblem::EmptyName { .. } => path.key("name"),
                 InputProblem::OutOfRange { .. } => path.key("allowed"),
+                _ => path,
+            }
+        }
+        Subject::Quota(index) => {
+            let path = Path::root().key("quotas").index(index);
+            match input {
+                InputProblem::DuplicateQuota { .. } | InputProblem::EmptyName { .. } => path.key("name"),
+                InputProblem::OutOfRange { what, .. } => path.key(*what),
                 _ => path,
             }
         }

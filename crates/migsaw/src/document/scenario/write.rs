@@ -22,6 +22,7 @@ impl ScenarioDocument {
             state: super::state::forms(problem),
             disruption_budgets: super::budget::forms(problem),
             scenarios: super::scenarios::forms(problem),
+            quotas: super::quota::forms(problem),
         }
     }
 
@@ -133,6 +134,7 @@ fn demand_form(demand: &Demand) -> DemandForm {
         node_affinity: Vec::new(),
         tolerations: demand.eligible.tolerations.iter().map(toleration_form).collect(),
         max_per_node: demand.max_per_node,
+        workload: demand.workload.clone(),
         strategy: demand.eligible.strategy.map(Into::into),
     };
     let several = |n: u32| Some(n).filter(|&n| n != 1);

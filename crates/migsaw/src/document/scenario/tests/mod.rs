@@ -1,6 +1,7 @@
 mod budget;
 mod demands;
 mod fleet;
+mod quota;
 mod state;
 
 use std::fmt::Write as _;
