@@ -47,6 +47,16 @@ impl Sheet {
     }
 }
 
+/// A table in Markdown with titles as those of [`Table`](crate::table::Table): `>` in front of one sets its column flush
+/// right, `|` says nothing here.
+pub(crate) fn marked(titles: &[&str], rows: Vec<Vec<String>>) -> String {
+    let right: Vec<bool> = titles.iter().map(|title| title.starts_with('>')).collect();
+    let titles: Vec<&str> = titles.iter().map(|title| title.trim_start_matches(['>', '|'])).collect();
+    let mut sheet = Sheet::new(&titles);
+    rows.into_iter().for_each(|row| sheet.row(row));
+    sheet.markdown(&right)
+}
+
 fn csv_cell(cell: &str) -> String {
     let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err();
     let cell = if is_formula { format!("'{cell}") } else { cell.to_owned() };

@@ -43,11 +43,7 @@ pub fn html(document: &BuyDocument, origin: &Origin) -> String {
 /// The models as a picture and as a table.
 fn models(document: &BuyDocument) -> Markup {
     let (header, rows) = rows(document);
-    let column = |title: &&str| match title.strip_prefix('>') {
-        Some(title) => Column::number(title),
-        None => Column::text(title),
-    };
-    let mut table = Table::list("Models side by side", header.iter().map(column).collect());
+    let mut table = Table::list("Models side by side", header.iter().map(|title| Column::marked(title)).collect());
     for row in rows {
         let [name, cells @ ..] = &row.cells[..] else { continue };
         let name = markup! { (name) @if row.is_best { " " span class="tag" { "best" } } };

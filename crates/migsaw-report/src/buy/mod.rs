@@ -10,7 +10,7 @@ use crate::capacity::range;
 use crate::clean::clean;
 use crate::number::{counted, grouped};
 use crate::page::Page;
-use crate::sheet::{Sheet, markdown_cell};
+use crate::sheet::{Sheet, marked, markdown_cell};
 use crate::style::{Style, Tone};
 use crate::table::Table;
 
@@ -205,17 +205,6 @@ fn why(offer: &OfferForm, page: &mut Page, style: Style) {
     }
 }
 
-fn sheet(document: &BuyDocument) -> (Sheet, Vec<bool>) {
-    let (header, rows) = rows(document);
-    let right: Vec<bool> = header.iter().map(|title| title.starts_with('>')).collect();
-    let titles: Vec<&str> = header.iter().map(|title| title.trim_start_matches('>')).collect();
-    let mut sheet = Sheet::new(&titles);
-    for row in rows {
-        sheet.row(row.cells);
-    }
-    (sheet, right)
-}
-
 /// One row for each model.
 pub fn csv(document: &BuyDocument) -> String {
     let columns =
@@ -243,7 +232,8 @@ pub fn csv(document: &BuyDocument) -> String {
 /// The answer, and a table with the models.
 pub fn markdown(document: &BuyDocument) -> String {
     let mut text = format!("**{}**\n\n{}\n", markdown_cell(&answer(document)), markdown_cell(&footing(document)));
-    let (sheet, right) = sheet(document);
-    write!(text, "\n{}", sheet.markdown(&right)).expect("a string grows");
+    let (header, rows) = rows(document);
+    let rows = rows.into_iter().map(|row| row.cells).collect();
+    write!(text, "\n{}", marked(&header, rows)).expect("a string grows");
     text
 }

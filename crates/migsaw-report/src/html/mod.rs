@@ -150,3 +150,12 @@ pub(crate) fn details(summary: &str, content: &Markup) -> Markup {
         details { summary { (summary) } (content) }
     }
 }
+
+/// What there is to know besides, each in a paragraph.
+pub(crate) fn paragraphs(notes: &[String]) -> Markup {
+    html! {
+        @for note in notes {
+            p class="about-section" { (clean(note)) }
+        }
+    }
+}

@@ -18,6 +18,11 @@ impl Column {
     pub(crate) fn number(title: &str) -> Column {
         Column { title: title.to_owned(), is_number: true }
     }
+
+    /// A column with a title as those of [text](crate::table::Table): `>` in front of it makes it one of numbers.
+    pub(crate) fn marked(title: &str) -> Column {
+        Column { title: title.trim_start_matches(['>', '|']).to_owned(), is_number: title.starts_with('>') }
+    }
 }
 
 /// What a row is besides its cells.
@@ -47,6 +52,17 @@ impl Table {
     /// A table of many things, each in its row: it can be sorted, and the search goes through it.
     pub(crate) fn list(caption: &str, columns: Vec<Column>) -> Table {
         Table { is_list: true, ..Table::new(caption, columns) }
+    }
+
+    /// A list of these, with [marked](Column::marked) titles.
+    pub(crate) fn of(caption: &str, titles: &[&str], rows: Vec<Vec<String>>) -> Table {
+        let mut table = Table::list(caption, titles.iter().map(|title| Column::marked(title)).collect());
+        for row in rows {
+            if let [name, cells @ ..] = &row[..] {
+                table.row(html! { (clean(name)) }, "", cells);
+            }
+        }
+        table
     }
 
     /// Adds a row under its name, with a class for its looks.

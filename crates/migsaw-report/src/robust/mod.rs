@@ -1,18 +1,22 @@
 //! One layout for several scenarios: what it serves in each, and what one would serve who knew.
 
+mod html;
+
 use std::fmt::Write as _;
 
 use migsaw::document::Decimal;
 use migsaw::document::robust::{
-    AimForm, ChoiceForm, MeasureForm, PriorityForm, RobustDocument, RuleForm, SituationDemandForm, SituationForm,
+    AimForm, ChoiceForm, CutForm, MeasureForm, PriorityForm, RobustDocument, RuleForm, SituationDemandForm, SituationForm,
 };
 
 use crate::clean::clean;
 use crate::number::{counted, grouped};
 use crate::page::Page;
-use crate::sheet::{Sheet, markdown_cell};
+use crate::sheet::{Sheet, marked, markdown_cell};
 use crate::style::{Style, Tone};
 use crate::table::Table;
+
+pub use html::html;
 
 /// Most rows shown of a list that grows with the demand.
 const MOST_ROWS: usize = 40;
@@ -146,10 +150,23 @@ fn name(choice: &ChoiceForm) -> String {
 }
 
 /// The demands of which not all is served, or not what the scenario's own plan serves.
-fn short(document: &RobustDocument) -> Vec<(&SituationForm, &SituationDemandForm)> {
-    let of = |scenario| move |demand| (scenario, demand);
-    let all = document.scenarios.iter().flat_map(|scenario| scenario.demands.iter().map(of(scenario)));
-    all.filter(|(_, demand)| demand.served < demand.asked || demand.served != demand.best).collect()
+fn short(document: &RobustDocument) -> Rows {
+    let all = document.scenarios.iter().flat_map(|scenario| scenario.demands.iter().map(move |demand| (scenario, demand)));
+    let short = all.filter(|(_, demand)| demand.served < demand.asked || demand.served != demand.best);
+    let row = |(scenario, demand): (&SituationForm, &SituationDemandForm)| {
+        let names = [clean(&demand.demand).into_owned(), clean(&scenario.name).into_owned()];
+        names.into_iter().chain([demand.asked, demand.served, demand.best].map(grouped)).collect()
+    };
+    (vec!["Not all served", "in", ">asked", ">served", ">if known"], short.map(row).collect())
+}
+
+/// How many GPUs are cut into what.
+fn layout(document: &RobustDocument) -> Rows {
+    let row = |cut: &CutForm| {
+        let into = if cut.cut == "off" { "MIG off".to_owned() } else { clean(&cut.cut).replace(',', ", ") };
+        vec![clean(&cut.pool).into_owned(), clean(&cut.model).into_owned(), grouped(cut.gpus), into]
+    };
+    (vec!["Cut in", "model", ">GPUs", "into"], document.layout.iter().map(row).collect())
 }
 
 /// The answer in line one, the scenarios, the layout beside others, what is not served, and how GPUs are cut.
@@ -160,34 +177,23 @@ pub fn text(document: &RobustDocument, style: Style) -> String {
     let tone = if document.proven { Tone::Good } else { Tone::Warn };
     page.wrapped(&style.paint(tone, answer(document)), 0, 2);
     page.wrapped(&style.paint(Tone::Faint, footing(document)), 0, 2);
-    for (header, rows) in [scenarios(document), choices(document)] {
+    for (rows, what) in [
+        (scenarios(document), "more row"),
+        (choices(document), "more row"),
+        (short(document), "more row"),
+        (layout(document), "more way"),
+    ] {
+        let (header, rows) = rows;
+        if rows.is_empty() {
+            continue;
+        }
         page.line("");
         let mut table = Table::new(&header);
-        for row in rows {
-            table.row(row);
-        }
+        let all = rows.len();
+        rows.into_iter().take(MOST_ROWS).for_each(|row| table.row(row));
         page.push(&table.print(style));
+        more(all, what, &mut page);
     }
-    let short = short(document);
-    if !short.is_empty() {
-        page.line("");
-        let mut table = Table::new(&["Not all served", "in", ">asked", ">served", ">if known"]);
-        for (scenario, demand) in short.iter().take(MOST_ROWS) {
-            let names = [clean(&demand.demand).into_owned(), clean(&scenario.name).into_owned()];
-            let numbers = [demand.asked, demand.served, demand.best].map(grouped);
-            table.row(names.into_iter().chain(numbers).collect());
-        }
-        page.push(&table.print(style));
-        more(short.len(), "more row", &mut page);
-    }
-    page.line("");
-    let mut table = Table::new(&["Cut in", "model", ">GPUs", "into"]);
-    for cut in document.layout.iter().take(MOST_ROWS) {
-        let into = if cut.cut == "off" { "MIG off".to_owned() } else { clean(&cut.cut).replace(',', ", ") };
-        table.row(vec![clean(&cut.pool).into_owned(), clean(&cut.model).into_owned(), grouped(cut.gpus), into]);
-    }
-    page.push(&table.print(style));
-    more(document.layout.len(), "more way", &mut page);
     page.finish()
 }
 
@@ -222,13 +228,7 @@ pub fn csv(document: &RobustDocument) -> String {
 pub fn markdown(document: &RobustDocument) -> String {
     let mut text = format!("**{}**\n\n{}\n", markdown_cell(&answer(document)), markdown_cell(&footing(document)));
     for (header, rows) in [scenarios(document), choices(document)] {
-        let right: Vec<bool> = header.iter().map(|title| title.starts_with('>')).collect();
-        let titles: Vec<&str> = header.iter().map(|title| title.trim_start_matches('>')).collect();
-        let mut sheet = Sheet::new(&titles);
-        for row in rows {
-            sheet.row(row);
-        }
-        write!(text, "\n{}", sheet.markdown(&right)).expect("a string grows");
+        write!(text, "\n{}", marked(&header, rows)).expect("a string grows");
     }
     text
 }

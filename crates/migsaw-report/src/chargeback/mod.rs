@@ -1,5 +1,7 @@
 //! Who used which slices, and what that costs.
 
+mod html;
+
 use std::fmt::Write as _;
 
 use migsaw::document::Decimal;
@@ -8,9 +10,11 @@ use migsaw::document::chargeback::{ActivityForm, AmountForm, BilledForm, Chargeb
 use crate::clean::clean;
 use crate::number::{counted, grouped, percent};
 use crate::page::Page;
-use crate::sheet::{Sheet, markdown_cell};
+use crate::sheet::{Sheet, marked, markdown_cell};
 use crate::style::{Style, Tone};
 use crate::table::Table;
+
+pub use html::html;
 
 /// One line about the outcome.
 ///
@@ -135,9 +139,9 @@ fn rows(document: &ChargebackDocument) -> Vec<Row> {
     let named = |model: &str, slice: &str| if one_model { slice.to_owned() } else { format!("{slice} of {model}") };
     let mut rows = Vec::new();
     for line in &document.lines {
-        for (index, slice) in line.slices.iter().enumerate() {
+        for slice in &line.slices {
             rows.push(Row {
-                who: if index == 0 { line.who.clone() } else { String::new() },
+                who: line.who.clone(),
                 slice: named(&slice.model, &slice.slice),
                 hours: slice_hours(slice.seconds),
                 gpu_time: gpu_time(slice.amount.unit_seconds, units(&slice.model)),
@@ -147,9 +151,9 @@ fn rows(document: &ChargebackDocument) -> Vec<Row> {
             });
         }
     }
-    for (index, slice) in document.idle.iter().enumerate() {
+    for slice in &document.idle {
         rows.push(Row {
-            who: if index == 0 { "(idle)".to_owned() } else { String::new() },
+            who: "(idle)".to_owned(),
             slice: named(&slice.model, &slice.slice),
             hours: slice_hours(slice.seconds),
             gpu_time: gpu_time(slice.amount.unit_seconds, units(&slice.model)),
@@ -163,9 +167,9 @@ fn rows(document: &ChargebackDocument) -> Vec<Row> {
         ("(unknown)", |model| &model.unknown),
     ] {
         let parts = document.models.iter().filter(|model| of(model).unit_seconds > 0);
-        for (index, model) in parts.enumerate() {
+        for model in parts {
             rows.push(Row {
-                who: if index == 0 { who.to_owned() } else { String::new() },
+                who: who.to_owned(),
                 slice: if one_model { String::new() } else { model.model.clone() },
                 hours: String::new(),
                 gpu_time: gpu_time(of(model).unit_seconds, model.units),
@@ -214,6 +218,20 @@ fn cells(document: &ChargebackDocument) -> (Vec<&'static str>, Vec<Vec<String>>)
     (header, rows.into_iter().chain([total]).map(line).collect())
 }
 
+/// The same rows, with each who only in the first of their rows.
+fn folded(rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    let mut last = None;
+    let fold = |mut row: Vec<String>| {
+        let who = row[0].clone();
+        if last.as_ref() == Some(&who) {
+            row[0].clear();
+        }
+        last = Some(who);
+        row
+    };
+    rows.into_iter().map(fold).collect()
+}
+
 /// The statement as text.
 pub fn text(document: &ChargebackDocument, style: Style) -> String {
     let mut page = Page::new(style);
@@ -222,7 +240,7 @@ pub fn text(document: &ChargebackDocument, style: Style) -> String {
     page.line("");
     let (header, rows) = cells(document);
     let mut table = Table::new(&header);
-    for row in rows {
+    for row in folded(rows) {
         table.row(row.iter().map(|cell| clean(cell).into_owned()).collect());
     }
     page.push(&table.print(style));
@@ -341,22 +359,11 @@ pub fn csv(document: &ChargebackDocument) -> String {
 pub fn markdown(document: &ChargebackDocument) -> String {
     let mut text = format!("**{}**\n\n{}\n", markdown_cell(&answer(document)), markdown_cell(&footing(document)));
     let (header, rows) = cells(document);
-    write!(text, "\n{}", as_markdown(&header, rows)).expect("a string grows");
+    write!(text, "\n{}", marked(&header, folded(rows))).expect("a string grows");
     for note in notes(document) {
         write!(text, "\n{}\n", markdown_cell(&note)).expect("a string grows");
     }
     text
-}
-
-/// A table whose titles begin with `>` where it is set flush right.
-pub(crate) fn as_markdown(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let right: Vec<bool> = header.iter().map(|title| title.starts_with('>')).collect();
-    let titles: Vec<&str> = header.iter().map(|title| title.trim_start_matches(['>', '|'])).collect();
-    let mut sheet = Sheet::new(&titles);
-    for row in rows {
-        sheet.row(row);
-    }
-    sheet.markdown(&right)
 }
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
 //! What could be smaller.
 
+mod html;
+
 use std::fmt::Write as _;
 
 use migsaw::document::Decimal;
 use migsaw::document::rightsize::{AdviceForm, GapForm, RightSizeDocument};
 
-use crate::chargeback::{as_markdown, cost, gpu_time, hours, money, span};
+use crate::chargeback::{cost, gpu_time, hours, money, span};
 use crate::clean::clean;
 use crate::number::{grouped, percent};
 use crate::page::Page;
-use crate::sheet::{Sheet, markdown_cell};
+use crate::sheet::{Sheet, marked, markdown_cell};
 use crate::style::{Style, Tone};
 use crate::table::Table;
+
+pub use html::html;
 
 /// One line about the outcome.
 ///
@@ -202,7 +206,7 @@ pub fn csv(document: &RightSizeDocument) -> String {
 pub fn markdown(document: &RightSizeDocument) -> String {
     let mut text = format!("**{}**\n\n{}\n", markdown_cell(&answer(document)), markdown_cell(&footing(document)));
     let (header, rows) = cells(document);
-    write!(text, "\n{}", as_markdown(&header, rows)).expect("a string grows");
+    write!(text, "\n{}", marked(&header, rows)).expect("a string grows");
     for note in notes(document) {
         write!(text, "\n{}\n", markdown_cell(&note)).expect("a string grows");
     }

@@ -1,0 +1,33 @@
+//! What could be smaller, as a page.
+
+use maud::html as markup;
+use migsaw::document::rightsize::RightSizeDocument;
+
+use super::{answer, cells, footing, notes};
+use crate::html::{Frame, Origin, Section, Table, facts, paragraphs};
+use crate::number::grouped;
+
+/// The answer as one HTML file that needs no network: each who holds a slice, what of it was used, and the smaller
+/// profile that would do. It has the document in it, for programs.
+///
+/// The same answer gives the same bytes.
+pub fn html(document: &RightSizeDocument, origin: &Origin) -> String {
+    let (header, rows) = cells(document);
+    let table = Table::of("What was used of each slice", &header, rows);
+    let smaller = document.advice.iter().filter(|advice| advice.smaller.is_some()).count() as u64;
+    let unmeasured = document.advice.iter().filter(|advice| !advice.gaps.is_empty()).count() as u64;
+    let figures = [
+        (grouped(smaller), "could be smaller".to_owned()),
+        (grouped(document.advice.len() as u64), "slices were held".to_owned()),
+        (grouped(unmeasured), "were not measured in full".to_owned()),
+    ];
+    let frame = Frame {
+        command: "migsaw right-size",
+        answer: &answer(document),
+        setting: &footing(document),
+        origin,
+        document: [&document.api_version, &document.kind],
+    };
+    let first = markup! { (facts(&figures)) (paragraphs(&notes(document))) };
+    frame.page(&first, &[Section::new("slices", "Slice by slice", table.show())], document)
+}
