@@ -156,7 +156,7 @@ async function withoutScript(file) {
   const context = await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();
   await page.goto(pathToFileURL(resolve(file)).href);
-  const [tables, pictures] = [await page.locator("table").count(), await page.locator("svg").count()];
+  const tables = await page.locator("table").count();
   await context.close();
-  return tables === 0 || pictures === 0 ? [`without script there are ${tables} tables and ${pictures} pictures`] : [];
+  return tables === 0 ? ["without script there is no table"] : [];
 }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 /// Rows under a heading, cells as they are.
 pub(crate) struct Sheet {
-    header: Vec<String>,
-    rows: Vec<Vec<String>>,
+    pub(crate) header: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
 }
 
 impl Sheet {

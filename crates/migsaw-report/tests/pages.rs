@@ -5,11 +5,20 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use migsaw::advice::advise;
 use migsaw::buy::{Order, buy};
 use migsaw::capacity::{Query, capacity};
+use migsaw::chargeback::{
+    By, GpuRecord, Held, Holder, Holding, Ledger, Prices, Slice, Span, Terms, right_size, statement,
+};
+use migsaw::document::advice::AdviceDocument;
 use migsaw::document::buy::BuyDocument;
 use migsaw::document::capacity::CapacityDocument;
+use migsaw::document::chargeback::ChargebackDocument;
 use migsaw::document::plan::PlanDocument;
+use migsaw::document::quota::QuotasDocument;
+use migsaw::document::rightsize::RightSizeDocument;
+use migsaw::document::robust::RobustDocument;
 use migsaw::document::rollout::RolloutDocument;
 use migsaw::document::scenario;
 use migsaw::document::whatif::WhatIfDocument;
@@ -17,10 +26,15 @@ use migsaw::fleet::NodeNames;
 use migsaw::geometry::Catalog;
 use migsaw::plan::{GpuTarget, Options, Plan, plan};
 use migsaw::problem::Problem;
+use migsaw::quota::quotas;
+use migsaw::robust::{Aim, robust};
 use migsaw::rollout::{Limits, Rollout, Times};
-use migsaw::whatif::{Change, what_if};
+use migsaw::whatif::{BasisPoints, Change, what_if};
 use migsaw_report::plan::Beside;
-use migsaw_report::{Origin, buy as report_buy, capacity as report_capacity, plan as report, rollout, whatif};
+use migsaw_report::{
+    Origin, advice as report_advice, buy as report_buy, capacity as report_capacity, chargeback as report_chargeback,
+    plan as report, quota as report_quota, rightsize as report_rightsize, robust as report_robust, rollout, whatif,
+};
 use roxmltree::{Document, Node};
 
 fn example(name: &str) -> Problem {
@@ -115,7 +129,55 @@ fn pages() -> Vec<(&'static str, String)> {
     pages.push(("capacity", report_capacity::html(&capacity_of(&running), &origin())));
     pages.push(("whatif", whatif::html(&what_if_of(&running), &origin())));
     pages.push(("buy", report_buy::html(&buy_of(&running), &origin())));
+    let robust = robust(&example("mixes.yaml"), Aim::Average, &Options::default()).unwrap();
+    pages.push(("robust", report_robust::html(&RobustDocument::new(&robust), &origin())));
+    let tenants = example("tenants.yaml");
+    let found = quotas(&tenants, &Options::default()).unwrap();
+    pages.push(("quota", report_quota::html(&QuotasDocument::new(&tenants, &found, BasisPoints(0), &[]), &origin())));
+    let advice = AdviceDocument::new(&tenants, &advise(&tenants, &Options::default()).unwrap());
+    pages.push(("advise", report_advice::html(&advice, &origin())));
+    pages.push(("chargeback", report_chargeback::html(&chargeback_of(&ledger()), &origin())));
+    let found = right_size(&ledger(), &terms(), BasisPoints(0)).unwrap();
+    let found = RightSizeDocument::new(&found, ledger().period, &terms());
+    pages.push(("right-size", report_rightsize::html(&found, &origin())));
     pages
+}
+
+/// An hour in which one who is called like markup holds half a GPU, and nobody the other instance there is.
+fn ledger() -> Ledger {
+    let hour = Span::new(0, 3600);
+    let holder = Holder { namespace: "<b>shop".into(), pod: "web-0".into(), label: None };
+    let holding = |profile: &str, held| Holding { slice: Slice::Profile(profile.parse().unwrap()), span: hour, held };
+    let gpu = GpuRecord {
+        name: "n1 GPU 0".into(),
+        model: Catalog::builtin().model("H100-80GB").ok(),
+        seen: vec![hour],
+        known: vec![hour],
+        holdings: vec![holding("3g.40gb", Held::By([holder].into())), holding("2g.20gb", Held::Nobody)],
+        ..GpuRecord::default()
+    };
+    Ledger { period: hour, gpus: vec![gpu], uses: Vec::new() }
+}
+
+fn terms() -> Terms {
+    let prices = Prices { gpu_hour: [("H100-80GB".to_owned(), "4".parse().unwrap())].into(), ..Prices::default() };
+    Terms { prices, by: By::Namespace }
+}
+
+fn chargeback_of(ledger: &Ledger) -> ChargebackDocument {
+    ChargebackDocument::new(&statement(ledger, &terms()).unwrap(), &terms(), None)
+}
+
+#[test]
+fn shares_of_a_statement_are_those_of_the_ledger() {
+    let page = report_chargeback::html(&chargeback_of(&ledger()), &origin());
+    let xml = body(&page);
+    let who = rows(find(with_id(&xml, "who"), "table")[0]);
+    // Four of eight units for an hour at 4, two idle, two stranded.
+    let of = |name: &str| who.iter().find(|row| row[0] == name).unwrap_or_else(|| panic!("{name}: {who:?}")).clone();
+    assert_eq!(of("<b>shop")[2..6], ["1.00", "0.50", "50%", "2.00"]);
+    assert_eq!(of("(idle)")[2..6], ["1.00", "0.25", "25%", "1.00"]);
+    assert_eq!(of("(stranded)")[3..6], ["0.25", "25%", "1.00"]);
 }
 
 fn capacity_of(problem: &Problem) -> CapacityDocument {

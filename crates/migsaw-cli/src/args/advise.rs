@@ -11,7 +11,7 @@ pub(crate) struct AdviseArgs {
     #[command(flatten)]
     pub(crate) asking: AskingArgs,
     /// How to print the advice
-    #[arg(short = 'o', long, value_parser = Format::among(Format::TABLE), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 }
 

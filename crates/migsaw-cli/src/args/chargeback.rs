@@ -69,7 +69,7 @@ pub(crate) struct HistoryArgs {
     #[arg(long, value_enum, value_name = "WHO", help_heading = "Terms")]
     pub(crate) by: Option<Whom>,
     /// How to print the answer
-    #[arg(short = 'o', long, value_parser = Format::among(Format::TABLE), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 }
 

@@ -24,8 +24,6 @@ impl Format {
     pub(crate) const PAGE: &[Format] = &[Format::Text, Format::Json, Format::Yaml, Format::Html];
     /// What has a picture as well.
     pub(crate) const PICTURE: &[Format] = &[Format::Text, Format::Json, Format::Yaml, Format::Html, Format::Svg];
-    /// What is a table.
-    pub(crate) const TABLE: &[Format] = &[Format::Text, Format::Json, Format::Yaml, Format::Csv, Format::Markdown];
     /// What has a page and is a table.
     pub(crate) const REPORT: &[Format] =
         &[Format::Text, Format::Json, Format::Yaml, Format::Csv, Format::Markdown, Format::Html];

@@ -26,7 +26,7 @@ pub(crate) struct QuotaArgs {
     #[arg(long, help_heading = "Proposal")]
     pub(crate) nothing_else: bool,
     /// How to print the report
-    #[arg(short = 'o', long, value_parser = Format::among(Format::TABLE), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct RobustArgs {
     #[arg(long, help_heading = "Scenarios")]
     pub(crate) worst: bool,
     /// How to print the answer
-    #[arg(short = 'o', long, value_parser = Format::among(Format::TABLE), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
     /// Also write ConfigMap, node labels and plan of the layout into this folder, all of them or none
     #[arg(long, value_name = "DIR", help_heading = "Output")]

@@ -19,7 +19,7 @@ pub(super) fn run(mut args: AdviseArgs, io: &mut Io<'_>) -> Result<Answer> {
         text: &|style| migsaw_report::advice::text(&document, style),
         csv: &|| migsaw_report::advice::csv(&document),
         markdown: &|| migsaw_report::advice::markdown(&document),
-        html: None,
+        html: &|origin| migsaw_report::advice::html(&document, origin),
     };
     report.print(args.format, io)?;
     Ok(Answer::Yes)

@@ -58,24 +58,23 @@ pub(super) struct Report<'a, D> {
     pub(super) text: &'a dyn Fn(migsaw_report::Style) -> String,
     pub(super) csv: &'a dyn Fn() -> String,
     pub(super) markdown: &'a dyn Fn() -> String,
-    /// `None` where no page is offered.
-    pub(super) html: Option<Page<'a>>,
+    pub(super) html: Page<'a>,
 }
 
 impl<D: Serialize> Report<'_, D> {
     pub(super) fn print(&self, format: Format, io: &mut Io<'_>) -> Result<()> {
-        match (format, self.html) {
-            (Format::Text, _) => {
+        match format {
+            Format::Text => {
                 let text = (self.text)(io.style());
                 output::text(io, &text)
             }
-            (Format::Csv, _) => output::text(io, &(self.csv)()),
-            (Format::Markdown, _) => output::text(io, &(self.markdown)()),
-            (Format::Html, Some(html)) => {
-                let page = html(&io.origin());
+            Format::Csv => output::text(io, &(self.csv)()),
+            Format::Markdown => output::text(io, &(self.markdown)()),
+            Format::Html => {
+                let page = (self.html)(&io.origin());
                 output::text(io, &page)
             }
-            (format, _) => output::document(io, self.document, format),
+            Format::Json | Format::Yaml | Format::Svg => output::document(io, self.document, format),
         }
     }
 }

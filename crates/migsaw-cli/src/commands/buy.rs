@@ -44,7 +44,7 @@ pub(super) fn run(mut args: BuyArgs, io: &mut Io<'_>) -> Result<Answer> {
         text: &|style| migsaw_report::buy::text(&document, style),
         csv: &|| migsaw_report::buy::csv(&document),
         markdown: &|| migsaw_report::buy::markdown(&document),
-        html: Some(&|origin| migsaw_report::buy::html(&document, origin)),
+        html: &|origin| migsaw_report::buy::html(&document, origin),
     };
     report.print(args.format, io)?;
     Ok(Answer::yes_if(document.offers.iter().any(|offer| offer.nodes.most.is_some())))

@@ -40,7 +40,7 @@ fn once(args: &CapacityArgs, io: &mut Io<'_>) -> Result<Answer> {
         text: &|style| migsaw_report::capacity::text(&document, style),
         csv: &|| migsaw_report::capacity::csv(&document),
         markdown: &|| migsaw_report::capacity::markdown(&document),
-        html: Some(&|origin| migsaw_report::capacity::html(&document, origin)),
+        html: &|origin| migsaw_report::capacity::html(&document, origin),
     };
     report.print(args.format, io)?;
     Ok(Answer::yes_if(fits(&answer, args.mix.is_some())))

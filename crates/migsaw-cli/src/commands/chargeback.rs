@@ -34,7 +34,7 @@ pub(super) fn chargeback(args: &ChargebackArgs, io: &mut Io<'_>) -> Result<Answe
         text: &|style| migsaw_report::chargeback::text(&document, style),
         csv: &|| migsaw_report::chargeback::csv(&document),
         markdown: &|| migsaw_report::chargeback::markdown(&document),
-        html: Some(&|origin| migsaw_report::chargeback::html(&document, origin)),
+        html: &|origin| migsaw_report::chargeback::html(&document, origin),
     };
     report.print(args.history.format, io)?;
     Ok(Answer::Yes)
@@ -49,7 +49,7 @@ pub(super) fn right_sized(args: &RightSizeArgs, io: &mut Io<'_>) -> Result<Answe
         text: &|style| migsaw_report::rightsize::text(&document, style),
         csv: &|| migsaw_report::rightsize::csv(&document),
         markdown: &|| migsaw_report::rightsize::markdown(&document),
-        html: Some(&|origin| migsaw_report::rightsize::html(&document, origin)),
+        html: &|origin| migsaw_report::rightsize::html(&document, origin),
     };
     report.print(args.history.format, io)?;
     Ok(Answer::yes_if(found.advice.iter().all(|advice| advice.smaller.is_none())))

@@ -35,7 +35,7 @@ pub(super) fn run(mut args: QuotaArgs, io: &mut Io<'_>) -> Result<Answer> {
         text: &|style| migsaw_report::quota::text(&document, style),
         csv: &|| migsaw_report::quota::csv(&document),
         markdown: &|| migsaw_report::quota::markdown(&document),
-        html: None,
+        html: &|origin| migsaw_report::quota::html(&document, origin),
     };
     report.print(args.format, io)?;
     let honoured = document.grants.iter().all(|grant| grant.honoured != HonouredForm::Never);

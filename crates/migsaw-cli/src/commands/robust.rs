@@ -39,7 +39,7 @@ pub(super) fn run(mut args: RobustArgs, io: &mut Io<'_>) -> Result<Answer> {
         text: &|style| migsaw_report::robust::text(&document, style),
         csv: &|| migsaw_report::robust::csv(&document),
         markdown: &|| migsaw_report::robust::markdown(&document),
-        html: Some(&|origin| migsaw_report::robust::html(&document, origin)),
+        html: &|origin| migsaw_report::robust::html(&document, origin),
     };
     report.print(args.format, io)?;
     Ok(Answer::yes_if(answer.serves_all()))

@@ -34,7 +34,7 @@ pub(super) fn run(mut args: WhatIfArgs, io: &mut Io<'_>) -> Result<Answer> {
         text: &|style| migsaw_report::whatif::text(&document, style),
         csv: &|| migsaw_report::whatif::csv(&document),
         markdown: &|| migsaw_report::whatif::markdown(&document),
-        html: Some(&|origin| migsaw_report::whatif::html(&document, origin)),
+        html: &|origin| migsaw_report::whatif::html(&document, origin),
     };
     report.print(args.format, io)?;
     Ok(Answer::yes_if(document.after.served == document.after.asked))

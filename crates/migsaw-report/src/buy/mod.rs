@@ -10,7 +10,7 @@ use crate::capacity::range;
 use crate::clean::clean;
 use crate::number::{counted, grouped};
 use crate::page::Page;
-use crate::sheet::{Sheet, marked, markdown_cell};
+use crate::sheet::{Sheet, markdown_cell, marked};
 use crate::style::{Style, Tone};
 use crate::table::Table;
 

@@ -18,7 +18,7 @@ const MOST_BARS: usize = 30;
 pub fn html(document: &ChargebackDocument, origin: &Origin) -> String {
     let (header, mut rows) = cells(document);
     let total = rows.pop();
-    let mut by_slice = Table::of("Who had which slices", &header, rows);
+    let mut by_slice = Table::of("Who had which slices", &header, &rows);
     if let Some([all, cells @ ..]) = total.as_deref() {
         by_slice.sum(all, cells.to_vec());
     }
@@ -102,5 +102,5 @@ fn models(document: &ChargebackDocument) -> Table {
             hours(gpu_time(model.unseen_seconds, 1)),
         ]
     });
-    Table::of("GPU-hours by model", &header, rows.collect())
+    Table::of("GPU-hours by model", &header, &rows.collect::<Vec<_>>())
 }

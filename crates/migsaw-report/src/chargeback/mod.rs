@@ -10,7 +10,7 @@ use migsaw::document::chargeback::{ActivityForm, AmountForm, BilledForm, Chargeb
 use crate::clean::clean;
 use crate::number::{counted, grouped, percent};
 use crate::page::Page;
-use crate::sheet::{Sheet, marked, markdown_cell};
+use crate::sheet::{Sheet, markdown_cell, marked};
 use crate::style::{Style, Tone};
 use crate::table::Table;
 
@@ -210,7 +210,7 @@ fn cells(document: &ChargebackDocument) -> (Vec<&'static str>, Vec<Vec<String>>)
         stranded: String::new(),
         active: String::new(),
     };
-    let mut header = vec![who, "|slice", ">slice-hours", ">GPU-hours", ">"];
+    let mut header = vec![who, "|slice", ">slice-hours", ">GPU-hours", ">%"];
     if priced {
         header.extend([">cost", ">of stranded"]);
     }

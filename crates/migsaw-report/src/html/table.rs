@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::clean::clean;
+use crate::sheet::Sheet;
 
 /// A column; the first one names the row.
 pub(crate) struct Column {
@@ -54,9 +55,22 @@ impl Table {
         Table { is_list: true, ..Table::new(caption, columns) }
     }
 
+    /// A list of a sheet's rows; `numbers` says which columns hold numbers, as in Markdown.
+    pub(crate) fn of_sheet(caption: &str, sheet: &Sheet, numbers: &[bool]) -> Table {
+        let column = |(index, title): (usize, &String)| Column {
+            title: title.clone(),
+            is_number: numbers.get(index) == Some(&true),
+        };
+        Table::filled(caption, sheet.header.iter().enumerate().map(column).collect(), &sheet.rows)
+    }
+
     /// A list of these, with [marked](Column::marked) titles.
-    pub(crate) fn of(caption: &str, titles: &[&str], rows: Vec<Vec<String>>) -> Table {
-        let mut table = Table::list(caption, titles.iter().map(|title| Column::marked(title)).collect());
+    pub(crate) fn of(caption: &str, titles: &[&str], rows: &[Vec<String>]) -> Table {
+        Table::filled(caption, titles.iter().map(|title| Column::marked(title)).collect(), rows)
+    }
+
+    fn filled(caption: &str, columns: Vec<Column>, rows: &[Vec<String>]) -> Table {
+        let mut table = Table::list(caption, columns);
         for row in rows {
             if let [name, cells @ ..] = &row[..] {
                 table.row(html! { (clean(name)) }, "", cells);

@@ -13,7 +13,7 @@ use crate::number::grouped;
 /// The same answer gives the same bytes.
 pub fn html(document: &RightSizeDocument, origin: &Origin) -> String {
     let (header, rows) = cells(document);
-    let table = Table::of("What was used of each slice", &header, rows);
+    let table = Table::of("What was used of each slice", &header, &rows);
     let smaller = document.advice.iter().filter(|advice| advice.smaller.is_some()).count() as u64;
     let unmeasured = document.advice.iter().filter(|advice| !advice.gaps.is_empty()).count() as u64;
     let figures = [

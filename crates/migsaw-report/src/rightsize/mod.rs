@@ -11,7 +11,7 @@ use crate::chargeback::{cost, gpu_time, hours, money, span};
 use crate::clean::clean;
 use crate::number::{grouped, percent};
 use crate::page::Page;
-use crate::sheet::{Sheet, marked, markdown_cell};
+use crate::sheet::{Sheet, markdown_cell, marked};
 use crate::style::{Style, Tone};
 use crate::table::Table;
 

@@ -14,7 +14,7 @@ use crate::number::grouped;
 ///
 /// The same answer gives the same bytes.
 pub fn html(document: &RobustDocument, origin: &Origin) -> String {
-    let table = |caption: &str, (header, rows): Rows| Table::of(caption, &header, rows).show();
+    let table = |caption: &str, (header, rows): Rows| Table::of(caption, &header, &rows).show();
     let mut sections = vec![
         Section::new("scenarios", "Scenarios", picture(document).show(&table("Scenarios", scenarios(document)))),
         Section::new("layouts", "This layout and others", table("Layouts side by side", choices(document))),

@@ -6,13 +6,14 @@ use std::fmt::Write as _;
 
 use migsaw::document::Decimal;
 use migsaw::document::robust::{
-    AimForm, ChoiceForm, CutForm, MeasureForm, PriorityForm, RobustDocument, RuleForm, SituationDemandForm, SituationForm,
+    AimForm, ChoiceForm, CutForm, MeasureForm, PriorityForm, RobustDocument, RuleForm, SituationDemandForm,
+    SituationForm,
 };
 
 use crate::clean::clean;
 use crate::number::{counted, grouped};
 use crate::page::Page;
-use crate::sheet::{Sheet, marked, markdown_cell};
+use crate::sheet::{Sheet, markdown_cell, marked};
 use crate::style::{Style, Tone};
 use crate::table::Table;
 
@@ -151,7 +152,8 @@ fn name(choice: &ChoiceForm) -> String {
 
 /// The demands of which not all is served, or not what the scenario's own plan serves.
 fn short(document: &RobustDocument) -> Rows {
-    let all = document.scenarios.iter().flat_map(|scenario| scenario.demands.iter().map(move |demand| (scenario, demand)));
+    let all =
+        document.scenarios.iter().flat_map(|scenario| scenario.demands.iter().map(move |demand| (scenario, demand)));
     let short = all.filter(|(_, demand)| demand.served < demand.asked || demand.served != demand.best);
     let row = |(scenario, demand): (&SituationForm, &SituationDemandForm)| {
         let names = [clean(&demand.demand).into_owned(), clean(&scenario.name).into_owned()];

@@ -95,7 +95,7 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
         text: &|style| report::text(&document, style),
         csv: &|| report::csv(&document),
         markdown: &|| report::markdown(&document),
-        html: Some(&|origin| report::html(&document, origin)),
+        html: &|origin| report::html(&document, origin),
     };
     report.print(args.format, io)?;
     Ok(Answer::Yes)

@@ -1,4 +1,6 @@
-//! Advice: what strategies cost and what belongs on MIG, as text, CSV and Markdown.
+//! Advice: what strategies cost and what belongs on MIG.
+
+mod html;
 
 use std::fmt::Write as _;
 
@@ -11,6 +13,8 @@ use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell};
 use crate::style::{Style, Tone};
 use crate::table::Table;
+
+pub use html::html;
 
 /// Most workloads, and most pools, shown one by one.
 const MOST: usize = 40;
@@ -143,10 +147,10 @@ pub fn csv(document: &AdviceDocument) -> String {
     workloads(document).csv()
 }
 
-/// The answer, both strategies, pools that are all of one profile, and the workloads.
-pub fn markdown(document: &AdviceDocument) -> String {
-    let mut text = format!("**{}**\n", markdown_cell(&answer(document)));
-    let mut strategies = Sheet::new(&["", "mixed", "single"]);
+/// Both strategies, pools that are all of one profile, and the workloads, each with its title and the columns that hold
+/// numbers.
+fn sheets(document: &AdviceDocument) -> [(&'static str, Sheet, &'static [bool]); 3] {
+    let mut strategies = Sheet::new(&["counted", "mixed", "single"]);
     for line in lines(document) {
         strategies.row(line.to_vec());
     }
@@ -157,10 +161,18 @@ pub fn markdown(document: &AdviceDocument) -> String {
             pools.row(vec![pool.pool.clone(), profile(uniform), served, gpus, of(pool.mixed), grouped(pool.asked)]);
         }
     }
-    let right = [false, false, true, true, true, true];
-    for table in [strategies.markdown(&[false, true, true]), pools.markdown(&right), workloads(document).markdown(&[])]
-    {
-        write!(text, "\n{table}").expect("a string grows");
+    [
+        ("Both strategies", strategies, &[false, true, true]),
+        ("Pools that are all of one profile", pools, &[false, false, true, true, true, true]),
+        ("What belongs on MIG", workloads(document), &[false, true]),
+    ]
+}
+
+/// The answer, both strategies, pools that are all of one profile, and the workloads.
+pub fn markdown(document: &AdviceDocument) -> String {
+    let mut text = format!("**{}**\n", markdown_cell(&answer(document)));
+    for (_, sheet, right) in sheets(document) {
+        write!(text, "\n{}", sheet.markdown(right)).expect("a string grows");
     }
     text
 }

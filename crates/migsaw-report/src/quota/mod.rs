@@ -1,4 +1,6 @@
-//! Quotas against demand, plan and fleet: text, CSV and Markdown.
+//! Quotas against demand, plan and fleet.
+
+mod html;
 
 use std::fmt::Write as _;
 
@@ -11,6 +13,8 @@ use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell};
 use crate::style::{Style, Tone};
 use crate::table::Table;
+
+pub use html::html;
 
 /// Most rows shown of a table, and most entries of a list.
 const MOST: usize = 40;
@@ -199,17 +203,18 @@ pub fn csv(document: &QuotasDocument) -> String {
     sheet(document).csv()
 }
 
-/// The answer, the quotas, what is refused, and what the fleet has of each namespace's and of all.
-pub fn markdown(document: &QuotasDocument) -> String {
-    let mut text = format!("**{}**\n", markdown_cell(&answer(document)));
-    let mut add = |sheet: &Sheet, right: &[bool]| write!(text, "\n{}", sheet.markdown(right)).expect("a string grows");
-    add(&sheet(document), &[false, false, true, true, true, true, true, true]);
+/// Tables under a title, with the columns that hold numbers.
+type Sheets = Vec<(&'static str, Sheet, &'static [bool])>;
+
+/// The quotas, what is refused, and what the fleet has of each namespace's and of all.
+fn sheets(document: &QuotasDocument) -> Sheets {
+    let mut sheets: Sheets = vec![("Quotas", sheet(document), &[false, false, true, true, true, true, true, true])];
     if !document.refusals.is_empty() {
         let mut refused = Sheet::new(&["demand", "quota", "code", "because"]);
         for of in &document.refusals {
             refused.row(vec![of.demand.clone(), of.quota.clone(), of.code.clone(), of.reason.clone()]);
         }
-        add(&refused, &[]);
+        sheets.push(("Refused", refused, &[]));
     }
     if !document.grants.is_empty() {
         let mut grants = Sheet::new(&["namespace", "may ask for", "the fleet has it", "lacks"]);
@@ -227,12 +232,21 @@ pub fn markdown(document: &QuotasDocument) -> String {
                 lacks.join("; "),
             ]);
         }
-        add(&grants, &[]);
+        sheets.push(("What each namespace may ask for", grants, &[]));
         let mut together = Sheet::new(&["resource", "promised", "at once"]);
         for of in &document.together.resources {
             together.row(vec![short(&of.resource), grouped(of.granted), grouped(of.at_once)]);
         }
-        add(&together, &[false, true, true]);
+        sheets.push(("What all quotas promise", together, &[false, true, true]));
+    }
+    sheets
+}
+
+/// The answer, the quotas, what is refused, and what the fleet has of each namespace's and of all.
+pub fn markdown(document: &QuotasDocument) -> String {
+    let mut text = format!("**{}**\n", markdown_cell(&answer(document)));
+    for (_, sheet, right) in sheets(document) {
+        write!(text, "\n{}", sheet.markdown(right)).expect("a string grows");
     }
     text
 }
