@@ -53,7 +53,9 @@ pub(crate) fn marked(titles: &[&str], rows: Vec<Vec<String>>) -> String {
     let right: Vec<bool> = titles.iter().map(|title| title.starts_with('>')).collect();
     let titles: Vec<&str> = titles.iter().map(|title| title.trim_start_matches(['>', '|'])).collect();
     let mut sheet = Sheet::new(&titles);
-    rows.into_iter().for_each(|row| sheet.row(row));
+    for row in rows {
+        sheet.row(row);
+    }
     sheet.markdown(&right)
 }
 

@@ -1,11 +1,11 @@
 //! Advice: what strategy `single` costs against `mixed`, and which workloads belong on MIG at all.
 //!
-//! Strategies are compared by planning both ([`compare`]): every pool `mixed`, and every pool `single`, on the fleet as
+//! Strategies are compared by planning both: every pool `mixed`, and every pool `single`, on the fleet as
 //! it is if nothing runs, for the demand without a wish for a strategy. For each pool alone it is asked as well what it
 //! serves if all of its GPUs carry one profile.
 //!
-//! Whether a workload belongs on MIG is read off its demand, by rules of which each names the fact that decides
-//! ([`workload`]). Nothing is guessed from names. What a demand does not say, as how much memory a pod needs that asks
+//! Whether a workload belongs on MIG is read off its demand, by rules of which each names the fact that decides.
+//! Nothing is guessed from names. What a demand does not say, as how much memory a pod needs that asks
 //! for `nvidia.com/gpu: 1`, is said to be missing.
 //!
 //! ```

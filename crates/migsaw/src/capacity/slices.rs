@@ -36,7 +36,10 @@ pub struct Slices {
 /// fleet: [{pool: a, model: H100-80GB, nodes: [gpu-0], gpusPerNode: 2}]
 /// demand: [{name: llm, profile: 3g.40gb, count: 1}]
 /// state:
-/// - {node: gpu-0, recut: gpu, gpus: ['3g.40gb=1', '7g.80gb=1'], pods: [{demand: llm, count: 1}]}";
+/// - node: gpu-0
+///   recut: gpu
+///   gpus: ['3g.40gb=1', '7g.80gb=1']
+///   pods: [{demand: llm, on: [{gpu: 0, profile: 3g.40gb, start: 4}]}]";
 /// let problem = scenario::parse(text, &Catalog::builtin()).unwrap();
 /// // Four of the first GPU run, and the other four are not cut; the second GPU is idle.
 /// assert_eq!(slices(&problem), [Slices { held: 4, idle: 8, stranded: 4, ..Slices::default() }]);
