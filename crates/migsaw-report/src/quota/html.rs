@@ -37,22 +37,22 @@ pub fn html(document: &QuotasDocument, origin: &Origin) -> String {
     frame.page(&facts(&figures), &sections, document)
 }
 
-/// How much of each quota is used.
+/// How much of each quota is asked for.
 fn picture(document: &QuotasDocument) -> Figure<'static> {
     let bar = |line: &LineForm| Bar {
-        name: format!("{} {}", clean(&line.quota), short(&line.resource)),
-        ink: if line.used >= line.hard { Ink::Best } else { Ink::Other(0) },
-        part: ratio(line.used.min(line.hard), line.hard),
+        name: format!("{} {}", short(&line.resource), clean(&line.quota)),
+        ink: if line.asked > line.hard { Ink::Best } else { Ink::Other(0) },
+        part: ratio(line.asked.min(line.hard), line.hard),
         half_width: 0.0,
-        figure: percent(line.used.into(), line.hard.into()),
+        figure: percent(line.asked.into(), line.hard.into()),
     };
     let bars: Vec<Bar> = document.lines.iter().take(MOST_BARS).map(bar).collect();
     let said: Vec<String> = bars.iter().map(|bar| format!("{} {}", bar.name, bar.figure)).collect();
-    let panels = [Panel { title: "used of each quota".to_owned(), note: String::new(), bars }];
+    let panels = [Panel { title: "asked for of each quota".to_owned(), note: String::new(), bars }];
     Figure {
-        name: "used",
+        name: "asked",
         title: "How full quotas are",
-        caption: format!("The first {MOST_BARS} at most; what is used up stands out."),
+        caption: format!("The first {MOST_BARS} at most; where more is asked for than the quota has stands out."),
         description: said.join("; "),
         draw: Box::new(move |width| Bars { panels: &panels }.draw(width)),
     }
