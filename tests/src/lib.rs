@@ -2,6 +2,7 @@
 //! that have nothing in common with the planner.
 //!
 //! - [`strategies`]: random problems over all models, from a seed or through proptest;
+//! - [`seeds`]: how many of them a suite looks at, and from which seed on;
 //! - [`oracle`]: the exact optimum of every tier by exhaustion, for a handful of GPUs;
 //! - [`closed_form`]: the fewest GPUs for a mix on identical seven-slice boards, by formula;
 //! - [`naive`]: the textbook integer program with variables for every single GPU, on any solver;
@@ -16,6 +17,7 @@ pub mod moves;
 pub mod naive;
 pub mod oracle;
 pub mod running;
+pub mod seeds;
 pub mod solve;
 pub mod strategies;
 pub mod walk;

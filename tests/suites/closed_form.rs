@@ -6,12 +6,13 @@ use migsaw::geometry::Catalog;
 use migsaw::plan::{Status, TierName};
 use migsaw_sim::Rng;
 use migsaw_tests::closed_form::Mix;
+use migsaw_tests::seeds::from_env;
 use migsaw_tests::solve::{solve, values};
 
 #[test]
 fn the_planner_needs_as_few_gpus_as_the_formula() {
     let default = if cfg!(debug_assertions) { 20 } else { 200 };
-    let cases = std::env::var("MIGSAW_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let cases = from_env("MIGSAW_CASES", default);
     let catalog = Catalog::builtin();
     let boards: Vec<_> = catalog.models().filter(|model| model.family == "seven-compute-eight-memory").collect();
     let mut rng = Rng::new(3);

@@ -9,12 +9,9 @@ use migsaw::plan::{Options, Status, TierName};
 use migsaw::problem::Problem;
 use migsaw_tests::minimal::{describe, minimise};
 use migsaw_tests::oracle::{Additions, optimum_of};
+use migsaw_tests::seeds::from_env;
 use migsaw_tests::solve::try_solve;
 use migsaw_tests::strategies::{Size, seeded};
-
-fn from_env(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 /// What is wrong with the planner's answer, if anything: in a word, and at length.
 ///

@@ -13,16 +13,10 @@ use migsaw::quota::{Honoured, Quota, Quotas, Refusal, RefusalCode, Resource, pro
 use migsaw_sim::Rng;
 use migsaw_tests::minimal::describe;
 use migsaw_tests::oracle::optimum;
+use migsaw_tests::seeds::seeds;
 use migsaw_tests::strategies::{Size, seeded};
 
 const SIZE: Size = Size { gpus: 3, gpus_per_node: 2, demands: 4, units: 4, node_rules: false };
-
-fn seeds(cases: u64) -> std::ops::Range<u64> {
-    let from_env =
-        |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let first = from_env("MIGSAW_SEED", 0);
-    first..first + from_env("MIGSAW_CASES", cases)
-}
 
 /// A random problem with two tenants and random quotas.
 fn problem(seed: u64) -> Problem {

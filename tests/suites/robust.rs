@@ -9,17 +9,11 @@ use migsaw::whatif::Scaling;
 use migsaw_sim::Rng;
 use migsaw_tests::minimal::describe;
 use migsaw_tests::oracle::{Scenarios, optimum};
+use migsaw_tests::seeds::seeds;
 use migsaw_tests::strategies::{Size, seeded};
 
 const FLAT: Size = Size { gpus: 3, gpus_per_node: 2, demands: 3, units: 6, node_rules: false };
 const RULES: Size = Size { gpus: 2, node_rules: true, ..FLAT };
-
-fn seeds(cases: u64) -> std::ops::Range<u64> {
-    let from_env =
-        |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let first = from_env("MIGSAW_SEED", 0);
-    first..first + from_env("MIGSAW_CASES", cases)
-}
 
 /// A random problem with up to three scenarios.
 fn problem(seed: u64, size: Size) -> Problem {

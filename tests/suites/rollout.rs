@@ -12,14 +12,11 @@ use migsaw::rollout::{Limits, Rollout, Wave};
 use migsaw_tests::minimal::describe;
 use migsaw_tests::moves::moves;
 use migsaw_tests::running::running;
+use migsaw_tests::seeds::seeds;
 use migsaw_tests::solve::solve_with;
 use migsaw_tests::strategies::Size;
 use migsaw_tests::walk::{At, Walk, Woes, judge};
 use migsaw_tests::wpm::cases;
-
-fn from_env(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 fn planned(problem: &Problem, prefer: Prefer) -> Plan {
     solve_with(
@@ -70,7 +67,7 @@ fn best(problem: &Problem, plan: &Plan, most: usize) -> Rank {
 fn no_order_of_a_few_nodes_is_better() {
     let size = Size { gpus: 5, gpus_per_node: 2, demands: 3, units: 6, node_rules: true };
     let (mut steps, mut homeless, mut over) = (0, 0, 0);
-    for seed in from_env("MIGSAW_SEED", 0)..from_env("MIGSAW_SEED", 0) + from_env("MIGSAW_CASES", 150) {
+    for seed in seeds(150) {
         let problem = running(seed, size, 8);
         let prefer = if seed % 2 == 0 { Prefer::FewEvictions } else { Prefer::LowCost };
         let plan = planned(&problem, prefer);
@@ -115,7 +112,7 @@ impl Seen {
 #[test]
 fn no_order_of_a_random_plan_is_better() {
     let mut seen = Seen::default();
-    for seed in from_env("MIGSAW_SEED", 0)..from_env("MIGSAW_SEED", 0) + from_env("MIGSAW_CASES", 2500) {
+    for seed in seeds(2500) {
         let (problem, plan) = moves(seed, 4);
         assert_eq!((problem.validate(), check(&problem, &plan)), (vec![], vec![]), "seed {seed}");
         for most in [1, 2] {
@@ -136,7 +133,7 @@ fn no_order_of_a_random_plan_is_better() {
 #[test]
 fn many_steps_of_a_random_plan_go_at_least_as_well_as_one_after_the_other() {
     let (mut seen, mut better) = (Seen::default(), 0);
-    for seed in from_env("MIGSAW_SEED", 0)..from_env("MIGSAW_SEED", 0) + from_env("MIGSAW_CASES", 200) {
+    for seed in seeds(200) {
         let (problem, plan) = moves(seed, 30);
         assert_eq!((problem.validate(), check(&problem, &plan)), (vec![], vec![]), "seed {seed}");
         let mut walk = Walk::new(&problem, &plan);
@@ -176,7 +173,7 @@ fn moved(waves: &[Vec<At>], node: At, most: usize) -> Vec<Vec<Vec<At>>> {
 #[test]
 fn no_move_of_one_step_makes_a_random_order_better() {
     let mut moves_tried = 0;
-    for seed in from_env("MIGSAW_SEED", 0)..from_env("MIGSAW_SEED", 0) + from_env("MIGSAW_CASES", 60) {
+    for seed in seeds(60) {
         let (problem, plan) = moves(seed, 18);
         for most in [1, 3] {
             let limits = Limits { max_unavailable: u32::try_from(most).expect("a small number") };

@@ -12,12 +12,9 @@ use migsaw::problem::Problem;
 use migsaw_tests::minimal::{describe, minimise};
 use migsaw_tests::oracle::optimum_beside_present;
 use migsaw_tests::running::running;
+use migsaw_tests::seeds::{from_env, seeds};
 use migsaw_tests::solve::{solve, try_solve, values};
 use migsaw_tests::strategies::Size;
-
-fn from_env(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 /// What is wrong with the planner's answer, if anything.
 ///
@@ -102,7 +99,7 @@ fn scenarios_and_plans_with_what_runs_read_back_as_written() {
 #[test]
 fn larger_problems_get_right_plans_that_are_the_same_each_time() {
     let size = Size { gpus: 24, gpus_per_node: 4, demands: 8, units: 12, node_rules: true };
-    for seed in from_env("MIGSAW_SEED", 0)..from_env("MIGSAW_SEED", 0) + from_env("MIGSAW_CASES", 25) {
+    for seed in seeds(25) {
         let problem = running(seed, size, 40);
         let evicted =
             |plan: &Plan| -> usize { plan.nodes.iter().map(|group| group.evicts.len() * group.nodes.len()).sum() };

@@ -46,6 +46,7 @@ mod names;
 mod number;
 mod page;
 mod sheet;
+mod statement;
 mod style;
 mod table;
 

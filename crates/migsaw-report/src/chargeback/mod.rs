@@ -2,17 +2,13 @@
 
 mod html;
 
-use std::fmt::Write as _;
-
 use migsaw::document::Decimal;
 use migsaw::document::chargeback::{ActivityForm, AmountForm, BilledForm, ChargebackDocument, ModelForm, PeriodForm};
 
-use crate::clean::clean;
 use crate::number::{counted, grouped, percent};
-use crate::page::Page;
-use crate::sheet::{Sheet, markdown_cell, marked};
-use crate::style::{Style, Tone};
-use crate::table::Table;
+use crate::sheet::Sheet;
+use crate::statement::Statement;
+use crate::style::Style;
 
 pub use html::html;
 
@@ -232,23 +228,15 @@ fn folded(rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
     rows.into_iter().map(fold).collect()
 }
 
+fn statement(document: &ChargebackDocument) -> Statement {
+    let (titles, rows) = cells(document);
+    let (answer, setting) = (answer(document), footing(document));
+    Statement { answer, setting, titles, rows: folded(rows), notes: notes(document) }
+}
+
 /// The statement as text.
 pub fn text(document: &ChargebackDocument, style: Style) -> String {
-    let mut page = Page::new(style);
-    page.wrapped(&style.paint(Tone::Strong, answer(document)), 0, 2);
-    page.wrapped(&footing(document), 0, 2);
-    page.line("");
-    let (header, rows) = cells(document);
-    let mut table = Table::new(&header);
-    for row in folded(rows) {
-        table.row(row.iter().map(|cell| clean(cell).into_owned()).collect());
-    }
-    page.push(&table.print(style));
-    for note in notes(document) {
-        page.line("");
-        page.wrapped(&note, 0, 2);
-    }
-    page.finish()
+    statement(document).text(style)
 }
 
 /// What to know about the numbers.
@@ -357,13 +345,7 @@ pub fn csv(document: &ChargebackDocument) -> String {
 
 /// The answer, and the table.
 pub fn markdown(document: &ChargebackDocument) -> String {
-    let mut text = format!("**{}**\n\n{}\n", markdown_cell(&answer(document)), markdown_cell(&footing(document)));
-    let (header, rows) = cells(document);
-    write!(text, "\n{}", marked(&header, folded(rows))).expect("a string grows");
-    for note in notes(document) {
-        write!(text, "\n{}\n", markdown_cell(&note)).expect("a string grows");
-    }
-    text
+    statement(document).markdown()
 }
 
 #[cfg(test)]

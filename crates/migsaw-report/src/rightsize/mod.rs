@@ -2,18 +2,14 @@
 
 mod html;
 
-use std::fmt::Write as _;
-
 use migsaw::document::Decimal;
 use migsaw::document::rightsize::{AdviceForm, GapForm, RightSizeDocument};
 
 use crate::chargeback::{cost, gpu_time, hours, money, span};
-use crate::clean::clean;
 use crate::number::{grouped, percent};
-use crate::page::Page;
-use crate::sheet::{Sheet, markdown_cell, marked};
-use crate::style::{Style, Tone};
-use crate::table::Table;
+use crate::sheet::Sheet;
+use crate::statement::Statement;
+use crate::style::Style;
 
 pub use html::html;
 
@@ -130,23 +126,15 @@ fn notes(document: &RightSizeDocument) -> Vec<String> {
     notes
 }
 
+fn statement(document: &RightSizeDocument) -> Statement {
+    let (titles, rows) = cells(document);
+    let (answer, setting) = (answer(document), footing(document));
+    Statement { answer, setting, titles, rows, notes: notes(document) }
+}
+
 /// What could be smaller, as text.
 pub fn text(document: &RightSizeDocument, style: Style) -> String {
-    let mut page = Page::new(style);
-    page.wrapped(&style.paint(Tone::Strong, answer(document)), 0, 2);
-    page.wrapped(&footing(document), 0, 2);
-    page.line("");
-    let (header, rows) = cells(document);
-    let mut table = Table::new(&header);
-    for row in rows {
-        table.row(row.iter().map(|cell| clean(cell).into_owned()).collect());
-    }
-    page.push(&table.print(style));
-    for note in notes(document) {
-        page.line("");
-        page.wrapped(&note, 0, 2);
-    }
-    page.finish()
+    statement(document).text(style)
 }
 
 /// One row for each holder, model and slice.
@@ -204,11 +192,5 @@ pub fn csv(document: &RightSizeDocument) -> String {
 
 /// The answer, and the table.
 pub fn markdown(document: &RightSizeDocument) -> String {
-    let mut text = format!("**{}**\n\n{}\n", markdown_cell(&answer(document)), markdown_cell(&footing(document)));
-    let (header, rows) = cells(document);
-    write!(text, "\n{}", marked(&header, rows)).expect("a string grows");
-    for note in notes(document) {
-        write!(text, "\n{}\n", markdown_cell(&note)).expect("a string grows");
-    }
-    text
+    statement(document).markdown()
 }

@@ -1,6 +1,7 @@
 //! What the memory slices of each pool are at, while all that runs stays where it is.
 
 use std::collections::BTreeSet;
+use std::ops::{AddAssign, Mul};
 
 use crate::fleet::{GpuState, NodeGroup, Pool};
 use crate::geometry::{Layout, Model, Placement};
@@ -54,12 +55,7 @@ fn of_pool(pool: &Pool) -> Slices {
     for group in &pool.nodes {
         let nodes = u64::from(group.names.count());
         for (gpu, model) in models.iter().enumerate() {
-            let one = of_gpu(group, gpu, model);
-            all.held += nodes * one.held;
-            all.offered += nodes * one.offered;
-            all.idle += nodes * one.idle;
-            all.stranded += nodes * one.stranded;
-            all.unknown += nodes * one.unknown;
+            all += of_gpu(group, gpu, model) * nodes;
         }
     }
     all
@@ -121,5 +117,30 @@ impl Slices {
     /// All there are.
     pub fn all(&self) -> u64 {
         self.held + self.offered + self.idle + self.stranded + self.unknown
+    }
+}
+
+impl AddAssign for Slices {
+    fn add_assign(&mut self, other: Slices) {
+        self.held += other.held;
+        self.offered += other.offered;
+        self.idle += other.idle;
+        self.stranded += other.stranded;
+        self.unknown += other.unknown;
+    }
+}
+
+/// Those of so many GPUs that are all alike.
+impl Mul<u64> for Slices {
+    type Output = Slices;
+
+    fn mul(self, gpus: u64) -> Slices {
+        Slices {
+            held: self.held * gpus,
+            offered: self.offered * gpus,
+            idle: self.idle * gpus,
+            stranded: self.stranded * gpus,
+            unknown: self.unknown * gpus,
+        }
     }
 }
