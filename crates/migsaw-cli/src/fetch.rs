@@ -33,8 +33,17 @@ pub(crate) fn metrics(url: &Url, most: u64) -> Result<Input> {
         asked.set_path(&path);
         asked.query_pairs_mut().append_pair("query", QUERY);
     }
-    let name = url.to_string();
+    let name = shown(url);
     on_runtime(get(&client()?, asked, &name, most))
+}
+
+/// A URL as it may be said: whoever reads it need not know the password, nor a token of the query.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    // Both fail for URLs that cannot have them only.
+    let _ = (url.set_username(""), url.set_password(None));
+    url.set_query(None);
+    url.to_string()
 }
 
 /// A query over a range.
@@ -76,7 +85,7 @@ pub(crate) fn range(url: &Url, range: &Range<'_>, most: u64, mut take: impl FnMu
     let matchers: Vec<&str> = [METRICS].into_iter().chain(range.matchers.iter().map(String::as_str)).collect();
     let query = format!("{{{}}}", matchers.join(","));
     let path = format!("{}/api/v1/query_range", url.path().trim_end_matches('/'));
-    let name = url.to_string();
+    let name = shown(url);
     on_runtime(async {
         for (from, to) in range.requests() {
             let mut asked = url.clone();
@@ -105,7 +114,7 @@ fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 /// What is at a URL, which is called `name` in errors.
 async fn get(client: &Client, asked: Url, name: &str, most: u64) -> Result<Input> {
     let failed = || Step::new("metrics-unreachable", format!("cannot read metrics from {name}"));
-    let mut answer = client.get(asked).send().await.with_context(failed)?;
+    let mut answer = client.get(asked).send().await.map_err(reqwest::Error::without_url).with_context(failed)?;
     let status = answer.status();
     // Prometheus says in the body what it does not like.
     let is_api =
@@ -116,7 +125,7 @@ async fn get(client: &Client, asked: Url, name: &str, most: u64) -> Result<Input
         return Err(Failure::from(problem.help(help)).into());
     }
     let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.with_context(failed)? {
+    while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url).with_context(failed)? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() as u64 > most {
             let message = format!("{name} has more than {} MiB, the most that is read", most >> 20);
@@ -129,6 +138,12 @@ async fn get(client: &Client, asked: Url, name: &str, most: u64) -> Result<Input
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_and_a_token_are_not_shown() {
+        let url = Url::parse("http://user:secret@prometheus:9090/sub?token=secret").unwrap();
+        assert_eq!(shown(&url), "http://prometheus:9090/sub");
+    }
 
     #[test]
     fn a_long_range_takes_several_requests_without_a_point_twice() {

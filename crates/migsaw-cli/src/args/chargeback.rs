@@ -60,7 +60,7 @@ pub(crate) struct HistoryArgs {
     #[arg(long, value_name = "WHAT=PRICE", value_parser = price, help_heading = "Terms")]
     pub(crate) price: Vec<Priced>,
     /// A tenant and its namespaces (may be repeated; with --by tenant): `research=lab,nlp`
-    #[arg(long, value_name = "NAME=NAMESPACES", value_parser = tenant, help_heading = "Terms")]
+    #[arg(long, value_name = "NAME=NAMESPACES", value_parser = tenant, required_if_eq("by", "tenant"), help_heading = "Terms")]
     pub(crate) tenant: Vec<(String, Vec<String>)>,
     /// The label of pods to go by (with --by label)
     #[arg(long, value_name = "KEY", required_if_eq("by", "label"), help_heading = "Terms")]

@@ -1,6 +1,6 @@
 //! `migsaw chargeback` and `migsaw right-size`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use migsaw::chargeback::{By, Ledger, LedgerError, Span, Terms, right_size, statement};
@@ -74,7 +74,8 @@ fn read(args: &HistoryArgs, whom: By, io: &mut Io<'_>) -> Result<(Ledger, Terms,
     }
     let catalog = problem::catalog(&args.geometry, io)?;
     let prices = Priced::all(&args.price, |name| Ok::<_, Failure>(problem::model(&catalog, name)?.id.clone()))?;
-    let terms = Terms { prices, by: by(args, whom) };
+    priced_profiles_exist(&args.price, &catalog)?;
+    let terms = Terms { prices, by: by(args, whom)? };
     let history = read_metrics(args, io)?;
     let extent = history.extent();
     let bound = |given: Option<i64>, of: fn(Span) -> i64| given.or(extent.map(of));
@@ -93,22 +94,43 @@ fn read(args: &HistoryArgs, whom: By, io: &mut Io<'_>) -> Result<(Ledger, Terms,
     Ok((ledger, terms, extent.map(|_| hold)))
 }
 
-fn by(args: &HistoryArgs, whom: By) -> By {
-    let tenants = || {
-        let of_tenant = |(name, namespaces): &(String, Vec<String>)| {
-            namespaces.iter().map(|namespace| (namespace.clone(), name.clone())).collect::<Vec<_>>()
-        };
-        By::Tenant(args.tenant.iter().flat_map(of_tenant).collect())
-    };
-    match args.by {
+/// A price of a profile that its model lacks would never be asked for.
+fn priced_profiles_exist(prices: &[Priced], catalog: &Catalog) -> Result<()> {
+    for priced in prices {
+        let (Some(model), Some(profile)) = (&priced.model, &priced.profile) else { continue };
+        let model = problem::model(catalog, model)?;
+        if model.profile(profile).is_none() {
+            let names: Vec<String> = model.profiles.iter().map(|profile| profile.name.to_string()).collect();
+            let wrong =
+                Wrong::new("unknown-profile", format!("{} has no profile {profile}, which has a price", model.id));
+            return Err(Failure::from(wrong.help(format!("its profiles are {}", names.join(", ")))).into());
+        }
+    }
+    Ok(())
+}
+
+/// The tenant of each namespace.
+fn tenants(args: &HistoryArgs) -> Result<By> {
+    let mut of = BTreeMap::new();
+    for (name, namespace) in args.tenant.iter().flat_map(|(name, all)| all.iter().map(move |one| (name, one))) {
+        if let Some(other) = of.insert(namespace.clone(), name.clone()).filter(|other| other != name) {
+            let wrong = Wrong::new("tenant-twice", format!("namespace {namespace} is of tenant {other} and of {name}"));
+            return Err(Failure::from(wrong.help("leave it with one of them")).into());
+        }
+    }
+    Ok(By::Tenant(of))
+}
+
+fn by(args: &HistoryArgs, whom: By) -> Result<By> {
+    Ok(match args.by {
         Some(Whom::Namespace) => By::Namespace,
         Some(Whom::Pod) => By::Pod,
         Some(Whom::Label) => By::Label,
-        Some(Whom::Tenant) => tenants(),
-        None if !args.tenant.is_empty() => tenants(),
+        Some(Whom::Tenant) => tenants(args)?,
+        None if !args.tenant.is_empty() => tenants(args)?,
         None if args.label.is_some() => By::Label,
         None => whom,
-    }
+    })
 }
 
 /// The samples of files and of a server.
@@ -161,6 +183,11 @@ fn add_tenures(
 ) -> Result<()> {
     if args.from.is_empty() {
         return Ok(());
+    }
+    let now = jiff::Timestamp::now();
+    if ledger.period.to > now.as_second() {
+        let wrong = Wrong::new("period-to-come", "the period ends in the future, of which a dump tells nothing");
+        return Err(Failure::from(wrong.help(format!("give --end {} or before", now.as_second()))).into());
     }
     let (reader, inputs) = problem::read_objects(&args.from, io)?;
     let options = TenureOptions { catalog, period: ledger.period, except: nodes, label: args.label.as_deref() };

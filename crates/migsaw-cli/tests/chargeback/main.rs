@@ -140,6 +140,19 @@ fn ids_that_come_back_are_others() {
 }
 
 #[test]
+fn what_a_scrape_lacks_is_gone() {
+    let blank = |text: String| text.replace("} 9 ", "} 9223372036854775794 ");
+    let text = [
+        scrape(1_700_000_000, &[(1, "2g.12gb", WEB), (2, "2g.12gb", "")]),
+        scrape(1_700_000_060, &[(2, "2g.12gb", "")]),
+        blank(scrape(1_700_000_120, &[(1, "2g.12gb", "")])) + &scrape(1_700_000_120, &[(2, "2g.12gb", "")]),
+        scrape(1_700_000_180, &[(2, "2g.12gb", "")]),
+    ];
+    let expected = "billed shop 2g.12gb 60; idle 2g.12gb 180; stranded 120; unknown 120";
+    assert_eq!(short(&["-"], &text.concat()), expected);
+}
+
+#[test]
 fn pods_on_one_slice_share_it_exactly() {
     let text = [
         scrape(1_700_000_000, &[(1, "4g.24gb", WEB), (1, "4g.24gb", JOB)]),

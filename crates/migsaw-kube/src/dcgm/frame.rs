@@ -223,6 +223,8 @@ impl Time<'_> {
             Some(last) if last.to == span.from => last.to = span.to,
             _ => self.known.push(span),
         }
+        // What a frame lacks is gone.
+        self.last.retain(|id, _| instances.contains_key(id));
         for (id, (slice, holders)) in instances {
             if let Some(holders) = holders {
                 self.last.insert(id, (slice.clone(), Some(holders.clone()), span.from));

@@ -162,7 +162,7 @@ impl History {
         } else {
             found.read_scrape(name, &content, at)?;
         }
-        if found.gpus.is_empty() {
+        if found.extent().is_none() {
             let first = found.unread.into_iter().next().map(|(message, (_, place))| format!("{place}: {message}"));
             return Err(MetricsError::NoSeries { first });
         }

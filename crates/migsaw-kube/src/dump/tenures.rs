@@ -141,7 +141,6 @@ fn of_collection(mut found: Collection, options: &TenureOptions<'_>) -> Tenures 
     let judging = DumpOptions { include_unavailable: true, ..DumpOptions::default() };
     let known = (options.catalog, &published);
     let nodes = nodes::judge(&found.nodes, known, judging, &mut warnings, &mut Skipped::default());
-    let mut on_node: BTreeMap<&str, Vec<&Tenure>> = BTreeMap::new();
     // The same pod may be in several dumps; the one that knows its end says more.
     let mut latest: BTreeMap<(&str, &str, Option<i64>), &Tenure> = BTreeMap::new();
     for tenure in &told {
@@ -150,7 +149,10 @@ fn of_collection(mut found: Collection, options: &TenureOptions<'_>) -> Tenures 
             *of_pod = tenure;
         }
     }
-    for tenure in latest.into_values() {
+    let mut told: Vec<Tenure> = latest.into_values().cloned().collect();
+    end_where_the_next_begins(&mut told);
+    let mut on_node: BTreeMap<&str, Vec<&Tenure>> = BTreeMap::new();
+    for tenure in &told {
         on_node.entry(&tenure.node).or_default().push(tenure);
     }
     let mut gpus = Vec::new();
@@ -165,6 +167,18 @@ fn of_collection(mut found: Collection, options: &TenureOptions<'_>) -> Tenures 
         warnings.add(WarningCode::TenureUnknown, tenure.object(), message);
     }
     Tenures { gpus, labels, warnings: warnings.into_sorted() }
+}
+
+/// Two pods of one name are never there at once: the one before ends at the latest where the next begins. They are in
+/// the order of their names, and then of their begin.
+fn end_where_the_next_begins(tenures: &mut [Tenure]) {
+    for index in 1..tenures.len() {
+        let (before, next) = tenures.split_at_mut(index);
+        let (before, next) = (&mut before[index - 1], &next[0]);
+        if (&before.namespace, &before.pod) == (&next.namespace, &next.pod) && before.from.is_some() {
+            before.to = before.to.into_iter().chain(next.from).min();
+        }
+    }
 }
 
 /// What the pods of a node held.
@@ -286,6 +300,14 @@ metadata: {name: n1, labels: {nvidia.com/gpu.product: NVIDIA-A30, nvidia.com/gpu
             let (lines, warnings) = told(&pods);
             assert_eq!((lines.as_str(), warnings.len()), (expected, 0), "{name}: {warnings:?}");
         }
+    }
+
+    #[test]
+    fn a_pod_ends_where_the_next_of_its_name_begins() {
+        let slice = "nvidia.com/mig-2g.12gb";
+        let since = |time: &str| pod("p", slice, &format!("phase: Running, startTime: '2023-11-14T{time}Z'"));
+        let (lines, _) = told(&format!("{}{}", since("22:13:30"), since("22:23:30")));
+        assert_eq!(lines, "p: 2g.12gb 3590");
     }
 
     #[test]

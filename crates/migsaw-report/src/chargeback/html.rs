@@ -1,8 +1,9 @@
 //! Who used which slices, as a page.
 
+use migsaw::chargeback::gpu_time;
 use migsaw::document::chargeback::{ChargebackDocument, ModelForm};
 
-use super::{answer, cells, footing, gpu_time, gpu_time_of, hours, notes, seen};
+use super::{answer, cells, footing, gpu_time_of, hours, notes, seen};
 use crate::chart::{Bar, Bars, Ink, Panel, ratio};
 use crate::clean::clean;
 use crate::html::{Figure, Frame, Origin, Section, Table, facts, paragraphs};

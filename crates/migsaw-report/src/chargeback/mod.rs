@@ -2,6 +2,7 @@
 
 mod html;
 
+use migsaw::chargeback::{GPU_PARTS, gpu_time};
 use migsaw::document::Decimal;
 use migsaw::document::chargeback::{ActivityForm, AmountForm, BilledForm, ChargebackDocument, ModelForm, PeriodForm};
 
@@ -48,7 +49,7 @@ fn footing(document: &ChargebackDocument) -> String {
     let unseen: u64 = document.models.iter().map(|model| model.unseen_seconds).sum();
     let unseen = match unseen {
         0 => String::new(),
-        unseen => format!("; {} more GPU-hours of that they were not seen", hours(u128::from(unseen) * PARTS)),
+        unseen => format!("; {} more GPU-hours in which they were not seen", hours(u128::from(unseen) * GPU_PARTS)),
     };
     let held = match document.hold_seconds {
         Some(seconds) => format!(", a sample holds for {}", counted(seconds.into(), "second")),
@@ -62,29 +63,21 @@ pub(crate) fn span(period: &PeriodForm) -> String {
     format!("{} to {}", period.start, period.end)
 }
 
-/// Parts of a second of a GPU: the units of all models divide their number.
-const PARTS: u128 = 27_720;
-
-/// Time in units as parts of seconds of GPUs.
-pub(crate) fn gpu_time(unit_seconds: u64, units: u64) -> u128 {
-    u128::from(unit_seconds) * PARTS / u128::from(units.max(1))
-}
-
 fn gpu_time_of(document: &ChargebackDocument, of: impl Fn(&ModelForm) -> &AmountForm) -> u128 {
     document.models.iter().map(|model| gpu_time(of(model).unit_seconds, model.units)).sum()
 }
 
 fn seen(document: &ChargebackDocument) -> u128 {
-    document.models.iter().map(|model| u128::from(model.gpu_seconds) * PARTS).sum()
+    document.models.iter().map(|model| u128::from(model.gpu_seconds) * GPU_PARTS).sum()
 }
 
 /// Parts of seconds as hours.
 pub(crate) fn hours(parts: u128) -> String {
-    hundredths((parts * 100 + PARTS * 1800) / (PARTS * 3600))
+    hundredths((parts * 100 + GPU_PARTS * 1800) / (GPU_PARTS * 3600))
 }
 
 fn slice_hours(seconds: u64) -> String {
-    hours(u128::from(seconds) * PARTS)
+    hours(u128::from(seconds) * GPU_PARTS)
 }
 
 fn hundredths(n: u128) -> String {

@@ -2,10 +2,11 @@
 
 mod html;
 
+use migsaw::chargeback::gpu_time;
 use migsaw::document::Decimal;
 use migsaw::document::rightsize::{AdviceForm, GapForm, RightSizeDocument};
 
-use crate::chargeback::{cost, gpu_time, hours, money, span};
+use crate::chargeback::{cost, hours, money, span};
 use crate::number::{grouped, percent};
 use crate::sheet::Sheet;
 use crate::statement::Statement;

@@ -121,7 +121,7 @@ pub fn statement(ledger: &Ledger, terms: &Terms) -> Result<Statement, LedgerErro
     let mut lines: BTreeMap<String, Vec<SliceLine>> = BTreeMap::new();
     let (mut models, mut idle) = (Vec::new(), Vec::new());
     for (name, sums) in sums {
-        let account = sums.priced(name, terms, &mut lines, &mut idle);
+        let account = sums.priced(name, terms, &mut lines, &mut idle)?;
         models.push(account);
     }
     for (who, slices) in &mut lines {
@@ -137,16 +137,19 @@ pub fn statement(ledger: &Ledger, terms: &Terms) -> Result<Statement, LedgerErro
     let mut lines: Vec<Line> = lines.into_iter().map(|(who, slices)| Line { who, slices }).collect();
     let units: BTreeMap<&str, u64> = models.iter().map(|model| (model.model.as_str(), model.units)).collect();
     lines.sort_by_cached_key(|line| {
-        let time = |slice: &SliceLine| gpu_time(slice.account.amount, units[slice.account.model.as_str()]);
+        let time = |slice: &SliceLine| gpu_time(slice.account.amount.unit_seconds, units[slice.account.model.as_str()]);
         Reverse(line.slices.iter().map(time).sum::<u128>())
     });
     Ok(Statement { period: ledger.period, models, lines, idle })
 }
 
-/// Time as parts of a second of a GPU, for comparing across models: the units of all models divide their number.
-pub(super) fn gpu_time(amount: Amount, units: u64) -> u128 {
-    const PARTS: u128 = 27_720;
-    u128::from(amount.unit_seconds) * PARTS / u128::from(units.max(1))
+/// Parts of a second of a GPU: the units of all models that are built in divide their number.
+pub const GPU_PARTS: u128 = 27_720;
+
+/// Seconds times units as [parts](GPU_PARTS) of seconds of a GPU with so many units, to compare models by; rounded down
+/// where the units do not divide their number.
+pub fn gpu_time(unit_seconds: u64, units: u64) -> u128 {
+    u128::from(unit_seconds) * GPU_PARTS / u128::from(units.max(1))
 }
 
 /// Seconds, and seconds times units.
@@ -214,7 +217,7 @@ impl Sums {
         terms: &Terms,
         lines: &mut BTreeMap<String, Vec<SliceLine>>,
         idle: &mut Vec<SliceAccount>,
-    ) -> ModelAccount {
+    ) -> Result<ModelAccount, LedgerError> {
         let of_slice = |slice: &Slice, time: &Time| {
             let units = time.unit_seconds.checked_div(time.seconds).unwrap_or(0);
             Some(terms.prices.slice(&model, slice, units, self.units)? * u128::from(time.seconds))
@@ -227,6 +230,10 @@ impl Sums {
         let divisor = 3600 * u128::from(self.units.max(1));
         let weights: Vec<u128> = costs.iter().map(|cost| cost.unwrap_or(0)).collect();
         let whole = (weights.iter().sum::<u128>() + divisor / 2) / divisor;
+        // Sums over models have to have room too.
+        if whole > u128::from(i64::MAX.unsigned_abs() / 1024) {
+            return Err(LedgerError::Cost { model });
+        }
         let rounded = apportion(whole, &weights);
         let mut rounded =
             costs.iter().zip(rounded).map(|(cost, micros)| cost.map(|_| u64::try_from(micros).unwrap_or(u64::MAX)));
@@ -272,7 +279,7 @@ impl Sums {
                 clamped: 0,
             });
         }
-        account
+        Ok(account)
     }
 }
 

@@ -54,7 +54,7 @@ use std::sync::Arc;
 
 use crate::geometry::{Model, ProfileName};
 
-pub use account::{Amount, Line, ModelAccount, SliceAccount, SliceLine, Statement, statement};
+pub use account::{Amount, GPU_PARTS, Line, ModelAccount, SliceAccount, SliceLine, Statement, gpu_time, statement};
 pub use price::Prices;
 pub use right_size::{Advice, ComputeMetric, Gap, RightSizing, right_size};
 pub use usage::{Distribution, Use};
@@ -99,11 +99,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Gives pods that have no label theirs, by namespace and name.
+    /// Gives pods their labels, by namespace and name. What metrics say may be a label of the exporter that was scraped.
     pub fn add_labels(&mut self, labels: &BTreeMap<(String, String), String>) {
         let labelled = |mut holder: Holder| {
-            let found = || labels.get(&(holder.namespace.clone(), holder.pod.clone())).cloned();
-            holder.label = holder.label.take().or_else(found);
+            let found = labels.get(&(holder.namespace.clone(), holder.pod.clone())).cloned();
+            holder.label = found.or(holder.label.take());
             holder
         };
         for holding in self.gpus.iter_mut().flat_map(|gpu| &mut gpu.holdings) {
@@ -275,6 +275,12 @@ pub enum LedgerError {
         /// When.
         at: i64,
     },
+    /// More money than can be added up.
+    #[error("the GPUs of {model} cost more than can be added up (at most about 9 billion)")]
+    Cost {
+        /// The model.
+        model: String,
+    },
 }
 
 impl LedgerError {
@@ -285,6 +291,7 @@ impl LedgerError {
             LedgerError::Profile { .. } => "ledger-profile",
             LedgerError::Overfull { .. } => "ledger-overfull",
             LedgerError::Outside { .. } => "ledger-outside",
+            LedgerError::Cost { .. } => "ledger-cost",
         }
     }
 }

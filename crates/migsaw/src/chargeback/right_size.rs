@@ -6,7 +6,8 @@
 //! - its compute slices are at least what was active of the slice's, and the headroom: the 99th percentile of
 //!   `SM_ACTIVE` (or, where that is missing, of `GR_ENGINE_ACTIVE`) times the compute slices. A pod that lacks
 //!   memory fails, one that lacks compute is slower: so the peak for one, a percentile for the other;
-//! - it has the same attributes, such as `+me` for media engines.
+//! - it has the same attributes, such as `+me` for media engines;
+//! - it costs no more, where both have a price.
 //!
 //! Of those the one that takes the fewest placement units is proposed, of these the one with the fewest compute
 //! slices. What was not measured is taken to be needed as it is.
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use super::account::{gpu_time, model_name};
 use super::{Amount, Distribution, Ledger, LedgerError, Slice, Terms, statement};
-use crate::geometry::{Model, Profile};
+use crate::geometry::{Model, Profile, ProfileName};
 use crate::whatif::BasisPoints;
 
 /// What could be smaller, for everything that was held.
@@ -138,7 +139,7 @@ pub fn right_size(ledger: &Ledger, terms: &Terms, headroom: BasisPoints) -> Resu
             advice.push(advised);
         }
     }
-    advice.sort_by_key(|advice| Reverse(gpu_time(advice.frees, advice.units)));
+    advice.sort_by_key(|advice| Reverse(gpu_time(advice.frees.unit_seconds, advice.units)));
     Ok(RightSizing { advice, headroom })
 }
 
@@ -184,31 +185,31 @@ impl Advice {
         let least_mib = self.needed_mib.or(size.memory_mib);
         let Some(least_mib) = least_mib else { return self.gaps.push(Gap::Model) };
         let least_compute = self.needed_compute.unwrap_or(u64::from(size.compute_slices) * 10_000);
-        let attributes = |name: &str| name.split_once("gb").map_or(String::new(), |(_, rest)| rest.to_owned());
-        let wanted = match &self.slice {
-            Slice::Profile(name) => attributes(&name.to_string()),
-            Slice::WholeGpu => String::new(),
+        let has_same_engines = |name: &ProfileName| match &self.slice {
+            Slice::Profile(own) => own.has_same_attributes(name),
+            Slice::WholeGpu => name.is_plain(),
         };
+        let units = u64::from(model.units);
+        let price = |slice: &Slice, size: u8| terms.prices.slice(&self.model, slice, size.into(), units);
+        let now = price(&self.slice, size.units);
+        let then = |profile: &Profile| price(&Slice::Profile(profile.name.clone()), profile.size);
         let does = |profile: &&Profile| {
             profile.size < size.units
-                && attributes(&profile.name.to_string()) == wanted
+                && has_same_engines(&profile.name)
+                && now.zip(then(profile)).is_none_or(|(now, then)| then <= now)
                 && profile.memory_mib.value.is_some_and(|mib| mib >= least_mib)
                 && u64::from(profile.compute_slices) * 10_000 >= least_compute
         };
         let smallest = model.profiles.iter().filter(does).min_by_key(|profile| (profile.size, profile.compute_slices));
         let Some(smaller) = smallest else { return };
-        let slice = Slice::Profile(smaller.name.clone());
-        let units = u64::from(model.units);
-        let price = |slice: &Slice, size: u8| terms.prices.slice(&self.model, slice, size.into(), units);
-        let saved = price(&self.slice, size.units).zip(price(&slice, smaller.size));
         self.frees = Amount {
             unit_seconds: u64::from(size.units - smaller.size) * self.seconds,
-            cost: saved.map(|(now, then)| {
-                let micros = now.saturating_sub(then) * u128::from(self.seconds) / (3600 * u128::from(units));
+            cost: now.zip(then(smaller)).map(|(now, then)| {
+                let micros = (now - then) * u128::from(self.seconds) / (3600 * u128::from(units));
                 u64::try_from(micros).unwrap_or(u64::MAX)
             }),
         };
-        self.smaller = Some(slice);
+        self.smaller = Some(Slice::Profile(smaller.name.clone()));
     }
 }
 
@@ -228,6 +229,11 @@ mod tests {
 
     /// What is said of an hour of a slice of an H100 with these samples.
     fn said(slice: &str, memory: &[u32], multiprocessors: &[u32], engine: &[u32]) -> String {
+        let gpu_hour = [("H100-80GB".to_owned(), "8".parse().unwrap())].into();
+        priced(slice, memory, multiprocessors, engine, Prices { gpu_hour, ..Prices::default() })
+    }
+
+    fn priced(slice: &str, memory: &[u32], multiprocessors: &[u32], engine: &[u32], prices: Prices) -> String {
         let model = Catalog::builtin().model("H100-80GB").unwrap();
         let hour = Span::new(0, 3600);
         let holder = Holder { namespace: "a".into(), pod: "p".into(), label: None };
@@ -251,11 +257,18 @@ mod tests {
                 clamped: 0,
             }],
         };
-        let prices = Prices { gpu_hour: [("H100-80GB".to_owned(), "8".parse().unwrap())].into(), ..Prices::default() };
         let found = right_size(&ledger, &Terms { prices, by: By::Pod }, BasisPoints(2000)).unwrap();
         let [advice] = &found.advice[..] else { panic!("one line") };
         let smaller = advice.smaller.as_ref().map_or("none".to_owned(), ToString::to_string);
         format!("{smaller} frees {} for {:?} {:?}", advice.frees.unit_seconds / 3600, advice.frees.cost, advice.gaps)
+    }
+
+    #[test]
+    fn what_costs_more_would_not_do() {
+        let slice_hour = [("1g.10gb", "9"), ("1g.20gb", "2"), ("3g.40gb", "4")]
+            .map(|(name, price)| ((None, name.parse().unwrap()), price.parse().unwrap()));
+        let prices = Prices { slice_hour: slice_hour.into(), ..Prices::default() };
+        assert_eq!(priced("3g.40gb", &[5000], &[1000], &[], prices), "1g.20gb frees 2 for Some(2000000) []");
     }
 
     #[test]

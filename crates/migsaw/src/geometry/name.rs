@@ -71,6 +71,16 @@ impl ProfileName {
         ProfileName { compute_instance: Some(compute_slices), ..self.clone() }
     }
 
+    /// Whether it has the same attributes, as `+me` is one.
+    pub(crate) fn has_same_attributes(&self, other: &ProfileName) -> bool {
+        self.attributes == other.attributes
+    }
+
+    /// Whether it has no attributes.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.attributes == Attributes::None
+    }
+
     /// The attributes behind a `+`, as mig-parted sorts by them; empty for none.
     pub(super) fn added_attributes(&self) -> String {
         match &self.attributes {
