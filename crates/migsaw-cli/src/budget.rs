@@ -32,7 +32,7 @@ impl Budget for Deadline {
 }
 
 /// Makes the first Ctrl-C end the search with the best plan so far, the second one the process. Only
-/// where a person sits at a terminal; elsewhere an interrupt keeps its usual meaning.
+/// where a person sits at a terminal, or an answer is watched; elsewhere an interrupt keeps its usual meaning.
 pub(crate) fn heed_interrupts() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -50,7 +50,7 @@ pub(crate) fn publish(folder: &Path, drafts: &[Draft<'_>]) -> Result<()> {
 }
 
 /// Writes one file, or leaves the one that is there as it was.
-pub(crate) fn publish_file(path: &Path, content: &str) -> Result<()> {
+pub(crate) fn publish_file(path: &Path, content: &[u8]) -> Result<()> {
     let failed = || Step::new("unwritable", format!("cannot write to `{}`; nothing was written", path.display()));
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -58,7 +58,7 @@ pub(crate) fn publish_file(path: &Path, content: &str) -> Result<()> {
     };
     fs::create_dir_all(parent).with_context(failed)?;
     let stage = stage_in(parent).with_context(failed)?;
-    let draft = Draft { name: "file", write: Box::new(|out| out.write_all(content.as_bytes())) };
+    let draft = Draft { name: "file", write: Box::new(|out| out.write_all(content)) };
     write_all(stage.path(), &[draft]).with_context(failed)?;
     fs::rename(stage.path().join("file"), path).with_context(failed)
 }

@@ -1,9 +1,8 @@
 //! `migsaw collect`.
 
-use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use migsaw_kube::collect::{Collected, Collector, Names};
 use migsaw_kube::dump::Source;
 use migsaw_report::{clean, counted};
@@ -12,10 +11,11 @@ use super::problem::{MOST_DUMP, listed, stdin_twice, wrong_dump};
 use crate::Answer;
 use crate::args::CollectArgs;
 use crate::cluster::Connection;
-use crate::failure::{Failure, Step};
+use crate::failure::Failure;
 use crate::input::{self, is_stdin};
 use crate::io::Io;
 use crate::output::{self, say};
+use crate::publish::publish_file;
 
 /// What prints the same kinds as are read of a live cluster.
 const KUBECTL: &str =
@@ -26,7 +26,7 @@ const KUBECTL_DRA: &str =
 
 pub(super) fn run(args: &CollectArgs, io: &mut Io<'_>) -> Result<Answer> {
     if args.print {
-        print_commands(io)?;
+        output::text(io, &commands())?;
         return Ok(Answer::Yes);
     }
     let mut collector = if args.from.is_empty() { from_cluster(args, io)? } else { Collector::default() };
@@ -47,7 +47,10 @@ pub(super) fn run(args: &CollectArgs, io: &mut Io<'_>) -> Result<Answer> {
     let collected = collector.finish(names).map_err(|errors| wrong_dump(&errors.0, &inputs))?;
     match &args.out {
         None => output::text(io, &collected.text)?,
-        Some(path) => write(path, &collected)?,
+        Some(path) if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gz")) => {
+            publish_file(path, &collected.packed())?;
+        }
+        Some(path) => publish_file(path, collected.text.as_bytes())?,
     }
     tell(&collected, args.out.as_deref(), io);
     Ok(Answer::Yes)
@@ -60,31 +63,20 @@ fn from_cluster(args: &CollectArgs, io: &mut Io<'_>) -> Result<Collector> {
         connection.read_into(&args.access.operator_namespace, |source| collector.add(source), io)
     });
     if let Err(error) = read {
-        print_commands(io)?;
-        output::flush(io)?;
+        // Not where the dump would be.
+        say(io, commands().trim_end());
         return Err(error);
     }
     Ok(collector)
 }
 
-fn print_commands(io: &mut Io<'_>) -> Result<()> {
+/// What does it where only kubectl reaches the cluster.
+fn commands() -> String {
     let last = "migsaw collect --from cluster.json --hash-names -o small.json.gz";
     let line = |command: &str, remark: &str| format!("{command}  # {remark}\n");
-    output::text(io, &format!("{KUBECTL}\n"))?;
-    output::text(io, &line(KUBECTL_DRA, "only with NVIDIA's DRA driver; then add it: --from cluster.json dra.json"))?;
-    output::text(io, &line(last, "where migsaw is; without --hash-names names stay"))
-}
-
-/// Writes the file, or leaves what is there.
-fn write(path: &Path, collected: &Collected) -> Result<()> {
-    let failed = || Step::new("unwritable", format!("cannot write to `{}`; nothing was written", path.display()));
-    let is_packed = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gz"));
-    let bytes = if is_packed { collected.packed() } else { collected.text.clone().into_bytes() };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-    file.write_all(&bytes).with_context(failed)?;
-    file.persist(path).map_err(|error| error.error).with_context(failed)?;
-    Ok(())
+    format!("{KUBECTL}\n")
+        + &line(KUBECTL_DRA, "only with NVIDIA's DRA driver; then add it: --from cluster.json dra.json")
+        + &line(last, "where migsaw is; without --hash-names names stay")
 }
 
 /// Says what was kept and what was not.

@@ -27,7 +27,7 @@ pub(super) fn run(mut args: QuotaArgs, io: &mut Io<'_>) -> Result<Answer> {
             output::text(io, &manifest)?;
             return Ok(Answer::yes_if(document.served == document.asked));
         };
-        publish_file(path, &manifest)?;
+        publish_file(path, manifest.as_bytes())?;
         say(io, &format!("wrote {}  {}", path.display(), counted(proposals.len() as u64, "quota")));
     }
     let report = Report {

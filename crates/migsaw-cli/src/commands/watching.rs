@@ -87,8 +87,11 @@ pub(super) fn watch(
     io: &mut Io<'_>,
     once: impl FnMut(&mut Io<'_>) -> Result<Answer>,
 ) -> Result<Answer> {
-    if input.files.iter().any(|(path, _)| is_stdin(path)) {
-        let wrong = Wrong::new("watch-stdin", "stdin can be read once only, so it cannot be watched");
+    // A pipe is empty once it was looked at.
+    let is_read_once = |path: &Path| is_stdin(path) || path.metadata().is_ok_and(|it| !it.is_file() && !it.is_dir());
+    if let Some((path, _)) = input.files.iter().find(|(path, _)| is_read_once(path)) {
+        let shown = if is_stdin(path) { "stdin".to_owned() } else { format!("`{}`", path.display()) };
+        let wrong = Wrong::new("watch-stdin", format!("{shown} can be read once only, so it cannot be watched"));
         return Err(Failure::from(wrong.help("give a file, or leave out --watch")).into());
     }
     // Elsewhere an interrupt ends the process, but here it is how one is done.
@@ -115,7 +118,9 @@ fn again(
             if answered.is_err() && last.is_none() {
                 return answered;
             }
-            show(&text, ticks, between, last.is_none(), io)?;
+            if answered.is_ok() {
+                show(&text, ticks, between, last.is_none(), io)?;
+            }
             last = Some(answered.unwrap_or_else(|error| {
                 failure::report(&error, io);
                 Answer::Failed
@@ -258,6 +263,11 @@ mod tests {
         let (out, err, answer) = run(&path, false, false, Between::Nothing, script);
         assert_eq!((out.as_str(), answer), ("one\ntwo\n", Some(Answer::Yes)));
         assert_eq!(err.matches("error[unreadable]").count(), 1, "{err}");
+        // The answer before stays on the screen.
+        let script: Vec<Box<dyn Fn() + '_>> = vec![Box::new(gone)];
+        let (out, ..) = run(&path, false, true, Between::Line, script);
+        assert_eq!(out, "\x1b[H\x1b[2J1 to go\ntwo\n");
+        write(&path, "two")();
         let script: Vec<Box<dyn Fn() + '_>> = vec![Box::new(gone)];
         let (_, _, answer) = run(&path, false, false, Between::Nothing, script);
         assert_eq!(answer, Some(Answer::Failed));

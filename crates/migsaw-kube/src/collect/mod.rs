@@ -13,7 +13,8 @@
 //!   requests of claims, resources and profiles, and the keys of labels and taints;
 //! - values that are numbers, `true` or `false`, and all values under keys of `nvidia.com`, `kubernetes.io/arch`,
 //!   `kubernetes.io/os` and `node.kubernetes.io/instance-type`;
-//! - what stands behind the last hyphen where it was made by a controller: template hashes and numbers of runs;
+//! - what stands behind the last hyphen of any name if it is the hash of its pod template, or a number of eight or
+//!   more digits, as the runs of a `CronJob` have;
 //! - how names are ordered, and how many there are.
 
 mod names;

@@ -340,14 +340,11 @@ pub(super) fn pruned(value: Value, shape: &Shape) -> Option<Value> {
     Some(match (value, shape) {
         (Value::Null, _) => return None,
         (Value::Object(map), Shape::Members(known)) => {
-            let mut kept =
-                members(map.clone(), &|key| known.iter().find(|(name, _)| *name == key).map(|(_, shape)| *shape));
-            for key in ["apiVersion", "kind"] {
-                if let (Some(text), true) = (map.get(key), known.iter().any(|(name, _)| *name == "metadata")) {
-                    kept[key] = text.clone();
-                }
-            }
-            kept
+            let is_object = known.iter().any(|(name, _)| *name == "metadata");
+            members(map, &|key| {
+                let of_object = (is_object && ["apiVersion", "kind"].contains(&key)).then_some(Any);
+                known.iter().find(|(name, _)| *name == key).map(|(_, shape)| *shape).or(of_object)
+            })
         }
         (Value::Object(map), Gpus) => members(map, &|key| {
             (is_gpu(key.strip_prefix("requests.").unwrap_or(key)) || key.starts_with("nvidia.com/gpu")).then_some(Any)

@@ -92,7 +92,7 @@ fn beside_running(present: &Present, gpu: usize, model: &Model, pinned: &Layout)
     let held = instances.iter().map(|instance| size(*instance, model)).sum();
     let offered = match present.layout(gpu).filter(|layout| !layout.is_empty()) {
         // Whole, as one that has MIG off.
-        None => units - held,
+        None => units.saturating_sub(held),
         Some(layout) => {
             let free = layout.placements().iter().filter(|instance| !instances.contains(instance));
             free.map(|instance| size(*instance, model)).sum()

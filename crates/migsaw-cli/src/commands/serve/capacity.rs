@@ -33,6 +33,8 @@ pub(super) struct Asking {
     pub(super) site: Arc<Mutex<Site>>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) metrics: Arc<Metrics>,
+    /// How long ago the watch that is furthest behind was heard of.
+    pub(super) heard: Box<dyn Fn() -> Duration + Send + Sync>,
     /// How long to rest after an answer.
     pub(super) every: Duration,
     /// How long an answer may take.
@@ -61,7 +63,9 @@ impl Asking {
     where
         F: FnOnce(&Seen) -> Result<Capacity, CapacityError> + Send + 'static,
     {
-        let as_of = Instant::now();
+        let begun = Instant::now();
+        // A watch that has heard nothing for a while may have missed as much.
+        let as_of = begun.checked_sub((self.heard)()).unwrap_or(begun);
         let Some(seen) = self.site.lock().unwrap_or_else(PoisonError::into_inner).now() else { return };
         if *answered == Some(seen.changes) {
             self.metrics.capacity_holds(as_of);
@@ -71,7 +75,7 @@ impl Asking {
         let changes = seen.changes;
         let failed = match tokio::task::spawn_blocking(move || ask(&seen)).await {
             Ok(Ok(capacity)) => {
-                self.metrics.capacity_is(capacity, as_of, as_of.elapsed());
+                self.metrics.capacity_is(capacity, as_of, begun.elapsed());
                 *answered = Some(changes);
                 return;
             }
@@ -112,20 +116,23 @@ fn answer(problem: &Problem, to_wait: &dyn Budget, to_fit: &dyn Budget) -> Resul
 
     let query = Query { mix: Mix::None, undisturbed_only: true, ..Query::default() };
     let found = capacity(problem, &query, &Options { budget: to_fit, ..Options::default() })?;
-    let mut fits: BTreeMap<(&str, String, &'static str), u64> = BTreeMap::new();
+    // By title: the number, and whether no pool's part of it is open.
+    let mut fits: BTreeMap<(&str, String, &'static str), (u64, bool)> = BTreeMap::new();
     for row in &found.rows {
         for pool in &row.pools {
             for fit in &pool.fits {
                 shown.unproven += u64::from(!fit.room.is_proven());
-                // Nothing was found, and it is not proven that there is nothing: no number is better than a wrong 0.
-                if fit.room.least > 0 || fit.room.is_proven() {
-                    let key = (titles[pool.pool].as_str(), label(&row.wanted), freedom(fit.freedom));
-                    *fits.entry(key).or_default() += fit.room.least;
-                }
+                let key = (titles[pool.pool].as_str(), label(&row.wanted), freedom(fit.freedom));
+                let (n, is_proven) = fits.entry(key).or_insert((0, true));
+                *n += fit.room.least;
+                *is_proven &= fit.room.is_proven();
             }
         }
     }
-    shown.fits = fits.into_iter().map(|((pool, profile, freedom), n)| (pool.to_owned(), profile, freedom, n)).collect();
+    // Where nothing was found, and it is not proven that there is nothing: no number is better than a wrong 0.
+    fits.retain(|_, (n, is_proven)| *n > 0 || *is_proven);
+    let shown_of = |((pool, profile, freedom), (n, _)): ((&str, String, _), _)| (pool.to_owned(), profile, freedom, n);
+    shown.fits = fits.into_iter().map(shown_of).collect();
     Ok(shown)
 }
 
@@ -249,6 +256,7 @@ mod tests {
             site: Arc::new(Mutex::new(site)),
             catalog: Arc::new(Catalog::builtin()),
             metrics: Arc::default(),
+            heard: Box::new(|| Duration::ZERO),
             every: Duration::ZERO,
             limit: Duration::MAX,
         }

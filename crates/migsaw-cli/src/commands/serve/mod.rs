@@ -40,7 +40,7 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
     let Connection { cluster, runtime } = Connection::open(&args.access)?;
     let service = Service::bind(config(args)).map_err(|error| not_served(&error))?;
     let (keeper, heard, metrics) = (Keeper::new(&catalog), Heard::default(), Arc::new(Metrics::default()));
-    let ages = heard.clone();
+    let (ages, heard_by) = (heard.clone(), heard.clone());
     let health = Health::new(Box::new(move || ages.ages()), args.stale_after, args.unready_when_stale);
     let health = Arc::new(health);
     let settings = Settings { ignored_by_scheduler: args.ignored_by_scheduler, claim_ttl: args.reservation_ttl };
@@ -62,6 +62,7 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
         site,
         catalog: Arc::new(catalog),
         metrics: Arc::clone(&metrics),
+        heard: Box::new(move || heard_by.ages().into_iter().map(|(_, age)| age).max().unwrap_or_default()),
         every: args.capacity_every,
         limit: args.capacity_time_limit,
     });
