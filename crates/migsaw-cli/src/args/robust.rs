@@ -65,5 +65,8 @@ fn scenario(text: &str) -> Result<Scenario, String> {
         Ok((Some(demand.trim().to_owned()).filter(|demand| demand != "all"), by))
     };
     let counts = changes.split(',').filter(|change| !change.trim().is_empty()).map(count);
-    Ok(Scenario { name: name.to_owned(), weight, counts: counts.collect::<Result<_, String>>()? })
+    let mut counts = counts.collect::<Result<Vec<_>, String>>()?;
+    // `all` comes first, as in a file.
+    counts.sort_by_key(|(demand, _)| demand.is_some());
+    Ok(Scenario { name: name.to_owned(), weight, counts })
 }

@@ -48,11 +48,14 @@ pub fn answer(document: &RobustDocument) -> String {
 fn open(document: &RobustDocument) -> String {
     match document.tiers.iter().find(|tier| tier.value != tier.bound) {
         Some(tier) => {
-            let bound = number(&tier.bound);
             let at = if priorities(document) > 1 { format!(" at priority {}", tier.priority) } else { String::new() };
             match tier.measure {
-                MeasureForm::Average => format!("no layout serves more than {bound} on average{at}"),
-                MeasureForm::Regret => format!("no layout has a regret below {bound}{at}"),
+                MeasureForm::Average => {
+                    // Rounded up, so that none does.
+                    let most = i128::from(tier.bound.to_micros().unwrap_or(i64::MAX)).div_euclid(-10_000) * -10_000;
+                    format!("no layout serves more than {} on average{at}", hundredths(most))
+                }
+                MeasureForm::Regret => format!("no layout has a regret below {}{at}", number(&tier.bound)),
             }
         }
         None => "not proven what each scenario's own plan would serve".to_owned(),
@@ -69,9 +72,10 @@ fn footing(document: &RobustDocument) -> String {
     format!("one layout of {}, {aim}, for {}", counted(gpus, "GPU"), counted(scenarios, "scenario"))
 }
 
-/// Millionths with two decimals at most, rounded down.
+/// Millionths with two decimals at most, rounded.
 fn hundredths(micros: i128) -> String {
-    let (whole, part) = (micros / 1_000_000, micros / 10_000 % 100);
+    let rounded = (micros + 5_000) / 10_000;
+    let (whole, part) = (rounded / 100, rounded % 100);
     let whole = grouped(u64::try_from(whole).unwrap_or(0));
     match part {
         0 => whole,

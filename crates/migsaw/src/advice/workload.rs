@@ -199,8 +199,7 @@ fn judged(problem: &Problem, demand: &Demand) -> (WorkloadCode, String, String) 
     let kind = demand.workload.as_deref().unwrap_or_default();
     let pods = demand.count;
     let models = models(problem, demand);
-    if let Request::WholeGpus { gpus: 2.. } = demand.request {
-        let Request::WholeGpus { gpus } = demand.request else { unreachable!("it was matched") };
+    if let Request::WholeGpus { gpus: gpus @ 2.. } = demand.request {
         let reason = "a pod that spans GPUs needs peer access between them, which no MIG instance has";
         return (WorkloadCode::SeveralGpus, format!("{gpus} GPUs per pod"), reason.to_owned());
     }
@@ -265,7 +264,9 @@ fn whole_gpu(kind: &str, pods: u64, models: &[&Model]) -> (WorkloadCode, String,
     let largest = models.iter().flat_map(|model| model.profiles.iter().map(move |profile| (*model, profile)));
     let slices = largest.filter(|(model, profile)| !is_whole(model, profile));
     let Some((model, profile)) = slices.max_by_key(|(model, profile)| (profile.memory_mib.value, &model.id)) else {
-        return no_gpu(fact("no kind"));
+        let Some(model) = models.first() else { return no_gpu(fact("no kind")) };
+        let reason = format!("{} has no slice smaller than itself", model.id);
+        return (WorkloadCode::NearlyWholeGpu, fact("no kind"), reason);
     };
     let memory = profile.memory_mib.value.map_or_else(String::new, |mib| format!(", {mib} MiB"));
     let fits = format!("the largest slice is {} of {}{memory}", profile.name, model.id);

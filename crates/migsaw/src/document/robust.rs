@@ -322,6 +322,7 @@ kind: Scenario
 fleet: [{pool: p, model: A30, nodes: 1, gpusPerNode: 2}]
 demand: [{name: small, profile: 1g.6gb, count: 8}, {name: large, profile: 2g.12gb, count: 4}]
 scenarios: [{name: weekday, weight: 5, counts: {large: 0}}, {name: weekend, weight: 2, counts: {small: 0}}]
+quotas: [{name: q, hard: {gpu: 1}, demands: [large]}]
 ";
         let problem = scenario::parse(text, &Catalog::builtin()).map_err(|found| format!("{found:?}")).unwrap();
         let answer = robust(&problem, Aim::Average, &Options::default()).unwrap();

@@ -13,7 +13,8 @@ use crate::problem::{MAX_COUNT, Problem};
 /// What each namespace with a quota may ask for, not judged yet.
 ///
 /// A pod must keep to every quota that counts it. So where quotas count all pods of a namespace, or the same ones, the
-/// smallest binds; where they count different ones, those may ask for their sum.
+/// smallest binds; where they count different ones, those may ask for their sum, at most. Pods that several count beside
+/// others make that sum more than it can be.
 pub(super) fn grants(problem: &Problem) -> Vec<Grant> {
     let namespaces: BTreeSet<&Option<String>> = problem.quotas.iter().map(|quota| &quota.namespace).collect();
     let grant = |namespace: &Option<String>| {
@@ -34,7 +35,10 @@ pub(super) fn grants(problem: &Problem) -> Vec<Grant> {
                         _ => for_nobody = for_nobody.saturating_add(hard),
                     }
                 }
-                some.into_values().fold(for_nobody, u64::saturating_add)
+                // What counts among others too is bounded by those.
+                let is_widest = |of: &BTreeSet<usize>| !some.keys().any(|other| *other != of && other.is_superset(of));
+                let widest = some.iter().filter(|(of, _)| is_widest(of)).map(|(_, hard)| *hard);
+                widest.fold(for_nobody, u64::saturating_add)
             })
         };
         Grant {
@@ -156,4 +160,32 @@ fn demand(resource: &Resource, n: u64, is_single: bool) -> Demand {
         demand.eligible.strategy = Some(Strategy::Mixed);
     }
     demand
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_among_others_is_bounded_by_those() {
+        let name = "1g.10gb".parse().expect("a name");
+        let resource = Resource::Profile(name);
+        let check = |quotas: &[(&[usize], u64)], expected: u64| {
+            let quota = |(index, (demands, hard)): (usize, &(&[usize], u64))| Quota {
+                name: format!("q{index}"),
+                namespace: Some("a".to_owned()),
+                demands: (!demands.is_empty()).then(|| demands.iter().copied().collect()),
+                hard: BTreeMap::from([(resource.clone(), *hard)]),
+                used: BTreeMap::new(),
+            };
+            let quotas_of = quotas.iter().enumerate().map(quota).collect();
+            let grants = grants(&Problem { quotas: quotas_of, ..Problem::default() });
+            assert_eq!(grants[0].hard[&resource], expected, "{quotas:?}");
+        };
+        check(&[(&[0], 4), (&[1], 10)], 14);
+        check(&[(&[0], 4), (&[0], 10)], 4);
+        check(&[(&[0, 1], 10), (&[0], 4)], 10);
+        check(&[(&[0, 1], 4), (&[0], 10)], 4);
+        check(&[(&[], 3), (&[0], 10), (&[1], 10)], 3);
+    }
 }

@@ -195,6 +195,8 @@ pub fn robust(problem: &Problem, aim: Aim, options: &Options<'_>) -> Result<Robu
     for scenario in &problem.scenarios {
         let mut of = scenario.of(&problem).map_err(RobustError::Scenarios)?;
         of.scenarios.clear();
+        // They name demands by number, and no plan looks at them.
+        of.quotas.clear();
         problems.push(of);
     }
     let mut priorities: Vec<i32> =

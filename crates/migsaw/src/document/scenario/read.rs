@@ -305,7 +305,7 @@ fn assemble(
         }
     }
     // Only where all else is right is it known what they come to.
-    if found.iter().next().is_none() {
+    if found.is_empty() && !problem.scenarios.is_empty() {
         scenarios::check(&problem, found);
     }
     problem
