@@ -52,6 +52,10 @@ async function checked(file) {
       const at = (text) => `${text} (${theme}, ${width} px)`;
       page.on("console", (message) => wrong.add(at(`the console says: ${message.text()}`)));
       page.on("pageerror", (error) => wrong.add(at(`the script fails: ${error.message}`)));
+      page.on("dialog", (dialog) => {
+        wrong.add(at(`it opens a dialog: ${dialog.message()}`));
+        dialog.dismiss();
+      });
       page.on("request", (request) => {
         if (request.url() !== url) wrong.add(at(`it asks for ${request.url()}`));
       });
@@ -71,6 +75,7 @@ async function checked(file) {
     }
   }
   for (const text of await withoutScript(file)) wrong.add(text);
+  for (const text of await underItsPolicy(file)) wrong.add(text);
   return [...wrong];
 }
 
@@ -149,6 +154,16 @@ async function behaviour(page, theme) {
     else if (focus.outline === "none" && focus.shadow === "none") found.push(`focus on ${focus.tag} does not show`);
   }
   return found;
+}
+
+/** Whether its policy lets its own script run, which shows the search. */
+async function underItsPolicy(file) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(pathToFileURL(resolve(file)).href);
+  const runs = await page.locator("#tools").isVisible();
+  await context.close();
+  return runs ? [] : ["its own policy stops its script"];
 }
 
 /** Whether everything is there with scripts off. */

@@ -80,11 +80,7 @@ impl<'a> Io<'a> {
 
     /// What a page says of where it is from. It tells no time, so that the same input gives the same page.
     pub(crate) fn origin(&self) -> Origin {
-        Origin {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            command_line: self.command_line.clone(),
-            made: String::new(),
-        }
+        Origin { version: env!("CARGO_PKG_VERSION").to_owned(), command_line: self.command_line.clone() }
     }
 
     /// How to lay out what goes to stdout.

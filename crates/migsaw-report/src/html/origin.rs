@@ -11,8 +11,6 @@ pub struct Origin {
     pub version: String,
     /// The command that made it, as it was typed.
     pub command_line: String,
-    /// When it was made, in words.
-    pub made: String,
 }
 
 impl Origin {
@@ -22,7 +20,6 @@ impl Origin {
             p {
                 "Made by " (command)
                 @if !self.version.is_empty() { ", version " (clean(&self.version)) }
-                @if !self.made.is_empty() { ", on " (clean(&self.made)) }
                 "."
                 @if !self.command_line.is_empty() { " Command: " code { (clean(&self.command_line)) } }
             }

@@ -80,7 +80,7 @@
   };
   const compare = ([a, textA], [b, textB]) => {
     if (a === null || b === null) return textA.localeCompare(textB, "en", { numeric: true });
-    return a - b;
+    return a - b || textA.localeCompare(textB, "en", { numeric: true });
   };
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = Array.from(table.tHead.rows[0].cells);

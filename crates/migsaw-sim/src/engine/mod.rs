@@ -251,13 +251,13 @@ impl<'a> Simulation<'a> {
             recuts.came(pod);
         }
         if let Some(mix) = self.learning.as_mut().and_then(|learning| learning.came(&pod.asks)) {
-            self.expect(&mix);
+            self.expect(&mix, false);
         }
     }
 
-    /// Others are expected from now on, or there are GPUs of other kinds.
-    fn expect(&mut self, mix: &Mix) {
-        if self.policy.heeds_mix() || self.recuts.is_some() {
+    /// Others are expected from now on; perhaps there are GPUs of other kinds as well.
+    fn expect(&mut self, mix: &Mix, are_cut: bool) {
+        if are_cut || self.policy.heeds_mix() {
             self.cluster.expect(mix);
         }
         if let Some((_, rooms)) = &mut self.purse {

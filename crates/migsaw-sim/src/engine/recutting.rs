@@ -106,8 +106,8 @@ impl Simulation<'_> {
         self.counting.recut(changed, now);
         self.fragmentation = Fragmentation::new(self.known, &self.cluster);
         match self.learning.as_ref().map(Learning::mix) {
-            Some(mix) => self.expect(&mix),
-            None => self.expect(self.known),
+            Some(mix) => self.expect(&mix, true),
+            None => self.expect(self.known, true),
         }
         if let Some(mut queue) = self.queue.take() {
             self.line_up(evicted, queue.as_mut());

@@ -46,7 +46,7 @@ pub enum Queue {
     /// For pods whose stay is known when they come: who takes least room for as long as it stays goes first (Smith's
     /// rule), and longer waits weigh more. On a GPU that is drained others start if they have left in time (EASY
     /// backfilling: Lifka, "The ANL/IBM SP Scheduling System", JSSPP 1995). It also says where pods of one instance go;
-    /// the policy places those of several.
+    /// the policy places those of several. A pod that was evicted counts with its whole stay, and waits since it came.
     Known {
         /// GPUs drained at once, at most, for each profile that takes a whole GPU.
         gpus: u32,
