@@ -151,7 +151,7 @@ pub struct PodExplained {
     now: Now,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Said {
     /// Seconds since 1970.
@@ -160,6 +160,9 @@ struct Said {
     nodes: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<usize>,
+    /// Nodes that could have taken it and were not passed on, because others are better.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<usize>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     turned_away: BTreeMap<&'static str, usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -265,12 +268,13 @@ impl Extender {
 
 fn said((at, decision): (SystemTime, Decision)) -> Said {
     let at = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let nothing = Said { at, nodes: None, kept: None, turned_away: BTreeMap::new(), waiting: None, best: Vec::new() };
+    let nothing = Said { at, ..Said::default() };
     match decision {
         Decision::Waiting(sentence) => Said { waiting: Some(sentence), ..nothing },
         Decision::Filtered(tally) => Said {
             nodes: Some(tally.offered),
             kept: Some(tally.kept),
+            left_out: Some(tally.left_out()).filter(|&n| n > 0),
             turned_away: tally.reasons.into_iter().map(|(reason, n)| (reason.sentence(), n)).collect(),
             ..nothing
         },

@@ -20,11 +20,17 @@ pub struct Settings {
     pub ignored_by_scheduler: bool,
     /// How long a claim lasts if its pod is not seen on a node.
     pub claim_ttl: Duration,
+    /// How many of the nodes that can take a pod are passed on, the best ones; 0 for all. All are, too, if the pod
+    /// prefers some nodes itself, and if pods claim nodes.
+    pub shortlist: usize,
 }
+
+/// What [`Settings::shortlist`] is if nothing is said.
+pub const SHORTLIST: usize = 100;
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { ignored_by_scheduler: false, claim_ttl: Duration::from_secs(30) }
+        Settings { ignored_by_scheduler: false, claim_ttl: Duration::from_secs(30), shortlist: SHORTLIST }
     }
 }
 
@@ -41,21 +47,25 @@ pub struct Extender {
 pub struct Tally {
     /// Nodes offered.
     pub offered: usize,
-    /// Nodes kept.
+    /// Nodes passed on.
     pub kept: usize,
     /// Nodes turned away, by reason.
     pub reasons: Vec<(Reason, usize)>,
 }
 
 impl Tally {
-    fn of(verdicts: &[Result<(), Reason>]) -> Tally {
+    fn of(verdicts: &[Result<(), Reason>], kept: usize) -> Tally {
         let mut counts = [0; Reason::ALL.len()];
         for reason in verdicts.iter().filter_map(|verdict| verdict.as_ref().err()) {
             counts[*reason as usize] += 1;
         }
         let reasons = Reason::ALL.into_iter().zip(counts).filter(|(_, n)| *n > 0);
-        let kept = verdicts.iter().filter(|verdict| verdict.is_ok()).count();
         Tally { offered: verdicts.len(), kept, reasons: reasons.collect() }
+    }
+
+    /// Nodes that could have taken the pod and were not passed on, because others are better.
+    pub fn left_out(&self) -> usize {
+        self.offered - self.kept - self.reasons.iter().map(|(_, n)| n).sum::<usize>()
     }
 }
 
@@ -78,7 +88,8 @@ impl Extender {
     /// Answers `filter`: which of the nodes can take the pod, and why the others cannot.
     pub fn filter<'a>(&self, pod: &Pod, offered: &'a Offered<'_>) -> (FilterResult<'a>, Tally) {
         let claim = self.settings.ignored_by_scheduler.then_some(self.settings.claim_ttl);
-        let filtered = decide::filter(&self.fleet, pod, offered.names(), claim, Instant::now());
+        let now = Instant::now();
+        let filtered = decide::filter(&self.fleet, pod, offered.names(), claim, now);
         match filtered {
             Err(waiting) => {
                 self.journal.note(pod, Decision::Waiting(waiting.sentence()));
@@ -89,18 +100,31 @@ impl Extender {
                 )
             }
             Ok(verdicts) => {
-                let tally = Tally::of(&verdicts);
+                let kept = self.kept(pod, offered, &verdicts, now);
+                let tally = Tally::of(&verdicts, kept.len());
                 // The scheduler does not ask for scores of one node.
-                let only = offered.names().zip(&verdicts).find(|(_, verdict)| tally.kept == 1 && verdict.is_ok());
-                if let Some((name, _)) = only {
-                    self.expect(pod, name, Instant::now());
+                if let [only] = kept[..] {
+                    self.expect(pod, offered.name(only), now);
                 }
                 if !pod.asks.is_nothing() {
                     self.journal.note(pod, Decision::Filtered(tally.clone()));
                 }
-                (answer(offered, &verdicts), tally)
+                (answer(offered, &verdicts, &kept), tally)
             }
         }
+    }
+
+    /// The places of the nodes that are passed on: of those that can take the pod the best.
+    fn kept(&self, pod: &Pod, offered: &Offered<'_>, verdicts: &[Result<(), Reason>], now: Instant) -> Vec<usize> {
+        let Settings { ignored_by_scheduler, shortlist: most, .. } = self.settings;
+        let can: Vec<usize> = (0..verdicts.len()).filter(|&place| verdicts[place].is_ok()).collect();
+        let all_count = pod.asks.is_nothing() || pod.has_preferences || ignored_by_scheduler;
+        if most == 0 || can.len() <= most || all_count {
+            return can;
+        }
+        let ranks = decide::rank(&self.fleet, pod, can.iter().map(|&place| offered.name(place)), now);
+        let best = decide::shortlist(&ranks, |place| offered.name(can[place]), most);
+        best.into_iter().map(|place| can[place]).collect()
     }
 
     /// Answers `prioritize`: how good each node is for the pod.
@@ -184,20 +208,18 @@ fn held(view: &View, uid: &str, whole: Option<Pod>) -> Option<Held> {
     }
 }
 
-fn answer<'a>(offered: &'a Offered<'_>, verdicts: &[Result<(), Reason>]) -> FilterResult<'a> {
+fn answer<'a>(offered: &'a Offered<'_>, verdicts: &[Result<(), Reason>], kept: &[usize]) -> FilterResult<'a> {
     let mut answer = FilterResult::default();
-    let mut kept = Vec::new();
-    for (i, (name, verdict)) in offered.names().zip(verdicts).enumerate() {
-        match verdict {
-            Ok(()) => kept.push((i, name)),
-            Err(reason) if reason.is_final() => answer.failed_and_unresolvable_nodes.0.push((name, reason.sentence())),
-            Err(reason) => answer.failed_nodes.0.push((name, reason.sentence())),
-        }
+    for (name, verdict) in offered.names().zip(verdicts) {
+        let Err(reason) = verdict else { continue };
+        let failed =
+            if reason.is_final() { &mut answer.failed_and_unresolvable_nodes } else { &mut answer.failed_nodes };
+        failed.0.push((name, reason.sentence()));
     }
     match offered {
-        Offered::Names(_) => answer.node_names = Some(kept.into_iter().map(|(_, name)| name).collect()),
+        Offered::Names(names) => answer.node_names = Some(kept.iter().map(|&place| names[place].as_ref()).collect()),
         Offered::Whole(nodes) => {
-            answer.nodes = Some(KeptNodes { items: kept.into_iter().map(|(i, _)| nodes[i].1).collect() });
+            answer.nodes = Some(KeptNodes { items: kept.iter().map(|&place| nodes[place].1).collect() });
         }
     }
     answer

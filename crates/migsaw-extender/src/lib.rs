@@ -20,4 +20,4 @@ pub mod wire;
 
 pub use decide::Reason;
 pub use explain::{Journal, NodeExplained, PodExplained};
-pub use extender::{Extender, Settings, Tally};
+pub use extender::{Extender, SHORTLIST, Settings, Tally};

@@ -78,14 +78,24 @@ impl<'a> Args<'a> {
 }
 
 impl Offered<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Offered::Names(names) => names.len(),
+            Offered::Whole(nodes) => nodes.len(),
+        }
+    }
+
+    /// The name at this place of the request.
+    pub(crate) fn name(&self, place: usize) -> &str {
+        match self {
+            Offered::Names(names) => &names[place],
+            Offered::Whole(nodes) => &nodes[place].0,
+        }
+    }
+
     /// The names, in the order of the request.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        let (names, whole): (&[_], &[_]) = match self {
-            Offered::Names(names) => (names, &[]),
-            Offered::Whole(nodes) => (&[], nodes),
-        };
-        let len = names.len() + whole.len();
-        (0..len).map(move |i| names.get(i).map_or_else(|| whole[i].0.as_ref(), AsRef::as_ref))
+        (0..self.len()).map(|place| self.name(place))
     }
 }
 

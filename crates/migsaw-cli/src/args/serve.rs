@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use migsaw_extender::SHORTLIST;
 
 use super::duration::duration;
 use super::{AccessArgs, GeometryArgs};
@@ -91,6 +92,16 @@ pub(crate) struct ServeArgs {
     /// How long a pod keeps what it was promised if it is not seen there
     #[arg(long, env = "MIGSAW_SERVE_RESERVATION_TTL", default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Deciding")]
     pub(crate) reservation_ttl: Duration,
+    /// How many of the nodes that can take a pod are passed on to be scored, the best ones; 0 for all. All are, too, if
+    /// the pod prefers some nodes itself
+    #[arg(
+        long,
+        env = "MIGSAW_SERVE_SHORTLIST",
+        default_value_t = SHORTLIST,
+        value_name = "N",
+        help_heading = "Deciding"
+    )]
+    pub(crate) shortlist: usize,
     /// Answer /debug/node/NAME and /debug/pod/NAMESPACE/NAME where kube-scheduler asks
     #[arg(long, env = "MIGSAW_SERVE_DEBUG", num_args = 0..=1, default_missing_value = "true", default_value = "false", require_equals = true, hide_default_value = true, hide_possible_values = true, value_name = "YES", help_heading = "Deciding")]
     pub(crate) debug: bool,

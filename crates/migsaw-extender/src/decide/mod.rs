@@ -4,8 +4,10 @@ mod filter;
 mod preempt;
 mod prioritize;
 mod reason;
+mod shortlist;
 
 pub(crate) use filter::{filter, has_room, judge};
 pub(crate) use preempt::{Held, Victim, preempt};
-pub(crate) use prioritize::{Rank, best, rank, scores};
+pub(crate) use prioritize::{Rank, best, foresee, rank, scores};
 pub use reason::Reason;
+pub(crate) use shortlist::shortlist;

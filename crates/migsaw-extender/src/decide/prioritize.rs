@@ -54,6 +54,20 @@ pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, names: impl Iterator<Item = &'n
     ranks
 }
 
+/// Ranks all nodes by an outlook that is not shown yet, for the pods that were asked about under the present one, so
+/// that no request has to.
+pub(crate) fn foresee(fleet: &Fleet, outlook: &Arc<Outlook>) {
+    let present = fleet.outlook();
+    for class in fleet.ranks.classes().into_iter().filter(|class| Arc::ptr_eq(&class.outlook, &present)) {
+        let mut known = fleet.ranks.recall(&Prospect { asks: class.asks.clone(), outlook: Arc::clone(outlook) });
+        let mut measures = Measures { asks: &class.asks, outlook, known: Vec::new() };
+        for cell in fleet.directory().cells() {
+            known.of(cell, |view| measures.rank(view, &[], &[]));
+        }
+        known.keep();
+    }
+}
+
 /// What a request comes to on each kind of GPUs, found once for all nodes that have them.
 struct Measures<'a> {
     asks: &'a Asks,

@@ -11,6 +11,7 @@ use migsaw_kube::scheduling::{Asks, Change, Node, NodeReader, Pod};
 use super::outlook::{Assignments, Outlook, PlanError};
 use super::view::{Holder, View};
 use super::{Cell, Cells, Fleet};
+use crate::decide;
 
 /// Keeps a [`Fleet`] as the cluster is.
 #[derive(Debug)]
@@ -138,7 +139,9 @@ impl Keeper {
             .filter_map(|node| node.gpus.as_ref())
             .map(|gpus| (gpus.model.id.as_str(), &gpus.model))
             .collect();
-        self.fleet.outlook.store(Arc::new(Outlook::new(mix, self.plan.clone(), models.into_values())));
+        let outlook = Arc::new(Outlook::new(mix, self.plan.clone(), models.into_values()));
+        decide::foresee(&self.fleet, &outlook);
+        self.fleet.outlook.store(outlook);
     }
 
     fn put_node(&mut self, node: Node) {

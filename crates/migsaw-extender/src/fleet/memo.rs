@@ -61,6 +61,11 @@ impl<K: Clone + PartialEq, T: Copy> Memo<K, T> {
         Recall { memo: self, table: known.unwrap_or_else(unknown), new: Vec::new() }
     }
 
+    /// The classes that are remembered.
+    pub(crate) fn classes(&self) -> Vec<Arc<K>> {
+        self.tables.load().iter().map(|table| Arc::clone(&table.class)).collect()
+    }
+
     fn replace(&self, table: Table<K, T>) {
         let table = Arc::new(table);
         self.tables.rcu(|tables| {

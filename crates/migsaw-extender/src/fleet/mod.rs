@@ -115,6 +115,10 @@ impl Directory {
     pub(crate) fn get(&self, node: &str) -> Option<&Arc<Cell>> {
         self.0.get(node)
     }
+
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &Arc<Cell>> {
+        self.0.values()
+    }
 }
 
 impl Cell {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use migsaw_extender::SHORTLIST;
 use migsaw_extender::service::Verb;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -23,7 +24,7 @@ fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String>
     if holds { Ok(()) } else { Err(otherwise()) }
 }
 
-/// Every node kept or failed, once; in the form in which the nodes came; nothing beside an error.
+/// Every node kept, failed or left out, once; in the form in which the nodes came; nothing beside an error.
 fn filter(asked: &Value, said: &Value) -> Result<(), String> {
     let said = members(said, &["Nodes", "NodeNames", "FailedNodes", "FailedAndUnresolvableNodes", "Error"])?;
     let (offered, is_whole) = offered(asked);
@@ -56,7 +57,9 @@ fn filter(asked: &Value, said: &Value) -> Result<(), String> {
         ensure(offered.contains(name), || format!("{name} is kept and was not offered"))?;
         ensure(seen.insert(name.clone()), || format!("{name} is kept twice, or has failed"))?;
     }
-    ensure(kept.len() + failed == offered.len(), || format!("{offered:?} are not all accounted for"))?;
+    // With a full shortlist others may have been left out.
+    let all = kept.len() + failed == offered.len() || kept.len() == SHORTLIST;
+    ensure(all, || format!("{offered:?} are not all accounted for"))?;
     let order: Vec<&String> = offered.iter().filter(|name| kept.contains(name)).collect();
     ensure(order.iter().copied().eq(&kept), || "kept nodes are in another order".to_owned())
 }

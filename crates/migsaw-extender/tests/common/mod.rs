@@ -23,7 +23,7 @@ pub(crate) struct World {
 
 /// The settings for a scheduler that does not count slices itself.
 pub(crate) fn ignored(claim_ttl: Duration) -> Settings {
-    Settings { ignored_by_scheduler: true, claim_ttl }
+    Settings { ignored_by_scheduler: true, claim_ttl, ..Settings::default() }
 }
 
 impl World {

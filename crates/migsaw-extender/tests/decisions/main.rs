@@ -12,5 +12,6 @@ mod pods;
 mod preempt;
 mod prioritize;
 mod remembered;
+mod shortlist;
 mod smallest;
 mod together;

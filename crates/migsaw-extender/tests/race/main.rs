@@ -284,6 +284,6 @@ fn no_slice_is_promised_twice_however_rough_it_gets() {
 
 #[test]
 fn a_scheduler_that_counts_itself_leaves_no_expectations_behind() {
-    let (mut world, _) = race(Settings { ignored_by_scheduler: false, claim_ttl: TTL }, Life::Rough, (1, 50));
+    let (mut world, _) = race(Settings { claim_ttl: TTL, ..Settings::default() }, Life::Rough, (1, 50));
     settle(&mut world);
 }

@@ -35,7 +35,7 @@ pub(super) fn of_pod(pod: &PodSpec, namespace: &str, labels: &BTreeMap<String, S
     let mut tolerations: Vec<Toleration> = pod.tolerations.iter().filter_map(toleration).collect();
     tolerations.sort();
     tolerations.dedup();
-    let spread = pod.topology_spread_constraints.iter().any(|c| c.when_unsatisfiable != "ScheduleAnyway");
+    let spread = pod.topology_spread_constraints.iter().any(|spread| !spread.is_preferred());
     let more = !pod.affinity.pod.required.is_empty() || anti.len() > usize::from(one_per_node) || spread;
     Constraints { terms: terms(pod), tolerations, one_per_node, more }
 }

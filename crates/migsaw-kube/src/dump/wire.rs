@@ -297,6 +297,12 @@ pub(super) struct SpreadConstraint {
     pub(super) when_unsatisfiable: String,
 }
 
+impl SpreadConstraint {
+    pub(super) fn is_preferred(&self) -> bool {
+        self.when_unsatisfiable == "ScheduleAnyway"
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, expecting = "an affinity")]
 pub(super) struct Affinity {
@@ -308,11 +314,22 @@ pub(super) struct Affinity {
     pub(super) pod_anti: PodAffinity,
 }
 
+impl PodSpec {
+    /// Whether it would rather be on some of the nodes that it may go to.
+    pub(super) fn has_preferences(&self) -> bool {
+        let Affinity { node, pod, pod_anti } = &self.affinity;
+        let terms = node.preferred.len() + pod.preferred.len() + pod_anti.preferred.len();
+        terms > 0 || self.topology_spread_constraints.iter().any(SpreadConstraint::is_preferred)
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, expecting = "a node affinity")]
 pub(super) struct NodeAffinity {
     #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
     pub(super) required: Option<WireNodeSelector>,
+    #[serde(rename = "preferredDuringSchedulingIgnoredDuringExecution", deserialize_with = "nullable")]
+    pub(super) preferred: Vec<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -345,6 +362,8 @@ pub(super) struct WireRequirement {
 pub(super) struct PodAffinity {
     #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution", deserialize_with = "nullable")]
     pub(super) required: Vec<PodAffinityTerm>,
+    #[serde(rename = "preferredDuringSchedulingIgnoredDuringExecution", deserialize_with = "nullable")]
+    pub(super) preferred: Vec<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -79,6 +79,7 @@ pub(super) fn check(path: &Path, url: Option<&str>, io: &mut Io<'_>) -> Result<V
     };
     let mut findings =
         vec![verbs(entry), transport(entry), names(entry), counted(entry), cached(entry), sampled(&config)];
+    findings.extend(asked_after(&config.extenders, entry));
     if entry.ignorable {
         let found = "an extender that is away is passed over: pods go anywhere meanwhile";
         findings.push(Finding::warning("ignorable", found, "ignorable: false, and two replicas"));
@@ -88,6 +89,15 @@ pub(super) fn check(path: &Path, url: Option<&str>, io: &mut Io<'_>) -> Result<V
         findings.push(Finding::problem("bindVerb", found, "ignorable: false"));
     }
     Ok(findings)
+}
+
+/// The extender that would turn nodes of the shortlist away, if there is one. Those that are ignorable are asked last.
+fn asked_after(extenders: &[Extender], entry: &Extender) -> Option<Finding> {
+    let place = extenders.iter().position(|extender| std::ptr::eq(extender, entry))?;
+    let mut others = extenders.iter().enumerate().filter(|(_, other)| !other.filter_verb.is_empty());
+    let (_, other) = others.find(|(at, other)| (other.ignorable, *at) > (entry.ignorable, place))?;
+    let found = format!("{} filters after it, of its shortlist only", other.url_prefix);
+    Some(Finding::warning("extenders", found, "migsaw's entry last, or serve with --shortlist 0"))
 }
 
 fn verbs(entry: &Extender) -> Finding {

@@ -43,7 +43,11 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
     let (ages, heard_by) = (heard.clone(), heard.clone());
     let health = Health::new(Box::new(move || ages.ages()), args.stale_after, args.unready_when_stale);
     let health = Arc::new(health);
-    let settings = Settings { ignored_by_scheduler: args.ignored_by_scheduler, claim_ttl: args.reservation_ttl };
+    let settings = Settings {
+        ignored_by_scheduler: args.ignored_by_scheduler,
+        claim_ttl: args.reservation_ttl,
+        shortlist: args.shortlist,
+    };
     let binding =
         Binding { binder: Binder::new(cluster.clone(), args.namespace.clone()), fleet: Arc::clone(keeper.fleet()) };
     let app = Arc::new(App {

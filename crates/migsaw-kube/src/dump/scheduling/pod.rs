@@ -38,6 +38,8 @@ pub struct Pod {
     pub others: Option<BTreeMap<String, u64>>,
     /// Which nodes it selects, by its node selector and required node affinity.
     pub selector: NodeSelector,
+    /// Whether it would rather be on some of those: preferred affinity, or spreading that is not required.
+    pub has_preferences: bool,
     /// Its priority.
     pub priority: i32,
     /// Whether it has ended, and so holds nothing any more.
@@ -165,6 +167,7 @@ impl Pod {
             },
             others: if is_particular { None } else { requests::others_of_pod(&spec) },
             selector,
+            has_preferences: spec.has_preferences(),
             priority,
             is_finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             is_terminating: metadata.deletion_timestamp.is_some(),
