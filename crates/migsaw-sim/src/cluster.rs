@@ -120,7 +120,7 @@ impl Cluster {
         let gpus = &self.gpus;
         match (&mut self.chooser, asks) {
             (Chooser::Ranked(ranks), [(profile, 1)]) => {
-                let place = ranks.best(*profile)?;
+                let place = ranks.best(gpus, *profile)?;
                 Some([place].into_iter().collect())
             }
             (Chooser::Ranked(ranks), _) => {

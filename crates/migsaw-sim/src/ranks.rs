@@ -75,20 +75,24 @@ impl Ranks {
     }
 
     /// The best place for an instance, which is then the last one taken.
-    pub(crate) fn best(&mut self, profile: u16) -> Option<Place> {
+    pub(crate) fn best(&mut self, on: &Gpus, profile: u16) -> Option<Place> {
         let ladder = &self.ladders[usize::from(profile)];
         let mut present = ladder.present.ones().map(|at| &ladder.rungs[at]);
         let first = present.next()?;
-        let equals = std::iter::once(first).chain(present.take_while(|rung| rung.loss == first.loss));
-        let found =
-            |from: u32, rung: &Rung| self.gpus[rung.state as usize].range(from..).next().map(|gpu| (*gpu, rung.step));
-        let by_gpu = |place: &Place| place.0;
         let place = match self.ties {
-            Ties::InTurn => {
-                let after = equals.clone().filter_map(|rung| found(self.next, rung)).min_by_key(by_gpu);
-                after.or_else(|| equals.filter_map(|rung| found(0, rung)).min_by_key(by_gpu))?
+            Ties::First => {
+                let equals = std::iter::once(first).chain(present.take_while(|rung| rung.loss == first.loss));
+                let found = |rung: &Rung| self.gpus[rung.state as usize].first().map(|gpu| (*gpu, rung.step));
+                equals.filter_map(found).min_by_key(|(gpu, _)| *gpu)?
             }
-            Ties::First => equals.filter_map(|rung| found(0, rung)).min_by_key(by_gpu)?,
+            Ties::InTurn => {
+                let all = on.all();
+                let found = |gpu| {
+                    let rung = ladder.rung(on, gpu, on.state(gpu)).filter(|rung| rung.loss == first.loss)?;
+                    Some((gpu, rung.step))
+                };
+                (self.next..all.end).chain(all.start..self.next.min(all.end)).find_map(found)?
+            }
         };
         self.next = place.0 + 1;
         Some(place)
@@ -103,8 +107,7 @@ impl Ranks {
             let ladder = &self.ladders[usize::from(profile)];
             let rung = |(at, state): (usize, &StateId)| {
                 let gpu = gpus.start + index(at);
-                let rung = ladder.rung_of[(on.site.kind(gpu).base + state.0) as usize];
-                (rung != NONE && on.is_open(gpu)).then(|| (gpu, ladder.rungs[rung as usize]))
+                Some((gpu, ladder.rung(on, gpu, *state)?))
             };
             let (gpu, rung) = here.iter().enumerate().filter_map(rung).min_by_key(|(gpu, rung)| (rung.loss, *gpu))?;
             lost += rung.loss;
@@ -150,6 +153,12 @@ impl Ladder {
         rungs.iter().enumerate().for_each(|(at, rung)| rung_of[rung.state as usize] = index(at));
         let present = FixedBitSet::with_capacity(rungs.len());
         Ladder { rungs, rung_of, present }
+    }
+
+    /// How the profile is placed on a GPU in this state, if it can be.
+    fn rung(&self, on: &Gpus, gpu: u32, state: StateId) -> Option<Rung> {
+        let rung = self.rung_of[(on.site.kind(gpu).base + state.0) as usize];
+        (rung != NONE && on.is_open(gpu)).then(|| self.rungs[rung as usize])
     }
 
     fn mark(&mut self, state: u32, is_present: bool) {
