@@ -249,18 +249,18 @@ impl Extender {
         let now = Instant::now();
         let mut can = Vec::new();
         let mut cannot: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
-        for name in names {
-            let Some(cell) = directory.get(name) else { continue };
+        for node in directory.look_up(names.iter().map(AsRef::as_ref)) {
+            let Some(cell) = node.cell else { continue };
             let claimed = cell.claimed.by_others(&pod.uid, now);
             match decide::judge(&cell.view(), pod, &claimed) {
-                Ok(()) => can.push(name.as_ref()),
-                Err(reason) => cannot.entry(Reason::sentence(reason)).or_default().push(name.to_string()),
+                Ok(()) => can.push(node),
+                Err(reason) => cannot.entry(Reason::sentence(reason)).or_default().push(node.name.to_owned()),
             }
         }
         let ranks = decide::rank(self.fleet(), pod, can.iter().copied(), now);
-        let scores = decide::scores(&ranks, decide::best(&ranks, can.iter().copied()));
+        let scores = decide::scores(&ranks, decide::best(&ranks, can.iter().map(|node| node.name)));
         let mut can: Vec<Scored> =
-            can.into_iter().zip(scores).map(|(node, score)| Scored { node: node.to_owned(), score }).collect();
+            can.iter().zip(scores).map(|(node, score)| Scored { node: node.name.to_owned(), score }).collect();
         can.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.node.cmp(&b.node)));
         Now { can, cannot }
     }

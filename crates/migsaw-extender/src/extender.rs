@@ -9,7 +9,7 @@ use migsaw_kube::scheduling::Pod;
 
 use crate::decide::{self, Held, Reason, Victim};
 use crate::explain::{Decision, Journal};
-use crate::fleet::{Fleet, View};
+use crate::fleet::{Asked, Fleet, View};
 use crate::wire::{FilterResult, HostPriority, KeptNodes, MetaPod, Offered, PreemptArgs, PreemptResult, Text, Victims};
 
 /// How an extender behaves.
@@ -89,7 +89,9 @@ impl Extender {
     pub fn filter<'a>(&self, pod: &Pod, offered: &'a Offered<'_>) -> (FilterResult<'a>, Tally) {
         let claim = self.settings.ignored_by_scheduler.then_some(self.settings.claim_ttl);
         let now = Instant::now();
-        let filtered = decide::filter(&self.fleet, pod, offered.names(), claim, now);
+        let directory = self.fleet.directory();
+        let nodes = directory.look_up(offered.names());
+        let filtered = decide::filter(&self.fleet, pod, &nodes, claim, now);
         match filtered {
             Err(waiting) => {
                 self.journal.note(pod, Decision::Waiting(waiting.sentence()));
@@ -100,7 +102,7 @@ impl Extender {
                 )
             }
             Ok(verdicts) => {
-                let kept = self.kept(pod, offered, &verdicts, now);
+                let kept = self.kept(pod, &nodes, &verdicts, now);
                 let tally = Tally::of(&verdicts, kept.len());
                 // The scheduler does not ask for scores of one node.
                 if let [only] = kept[..] {
@@ -115,15 +117,15 @@ impl Extender {
     }
 
     /// The places of the nodes that are passed on: of those that can take the pod the best.
-    fn kept(&self, pod: &Pod, offered: &Offered<'_>, verdicts: &[Result<(), Reason>], now: Instant) -> Vec<usize> {
+    fn kept(&self, pod: &Pod, nodes: &[Asked<'_>], verdicts: &[Result<(), Reason>], now: Instant) -> Vec<usize> {
         let Settings { ignored_by_scheduler, shortlist: most, .. } = self.settings;
         let can: Vec<usize> = (0..verdicts.len()).filter(|&place| verdicts[place].is_ok()).collect();
         let all_count = pod.asks.is_nothing() || pod.has_preferences || ignored_by_scheduler;
         if most == 0 || can.len() <= most || all_count {
             return can;
         }
-        let ranks = decide::rank(&self.fleet, pod, can.iter().map(|&place| offered.name(place)), now);
-        let best = decide::shortlist(&ranks, |place| offered.name(can[place]), most);
+        let ranks = decide::rank(&self.fleet, pod, can.iter().map(|&place| nodes[place]), now);
+        let best = decide::shortlist(&ranks, |place| nodes[can[place]].name, most);
         best.into_iter().map(|place| can[place]).collect()
     }
 
@@ -133,7 +135,9 @@ impl Extender {
             return offered.names().map(|host| HostPriority { host, score: 0 }).collect();
         }
         let now = Instant::now();
-        let ranks = decide::rank(&self.fleet, pod, offered.names(), now);
+        let directory = self.fleet.directory();
+        let nodes = directory.look_up(offered.names());
+        let ranks = decide::rank(&self.fleet, pod, nodes.into_iter(), now);
         let best = decide::best(&ranks, offered.names());
         if let Some(name) = best.and_then(|best| offered.names().nth(best)) {
             self.expect(pod, name, now);

@@ -8,7 +8,7 @@ use migsaw::geometry::{Counts, Model, ProfileName};
 use migsaw_kube::scheduling::{Asks, Pod, Rollout};
 
 use super::Reason;
-use crate::fleet::{Cell, Fleet, GPU, View};
+use crate::fleet::{Asked, Cell, Fleet, GPU, View};
 
 /// Why a pod has to be tried again, rather than be turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,24 +32,23 @@ impl Waiting {
 ///
 /// # Errors
 /// [`Waiting`] if nothing can be said yet; then the pod claims nothing.
-pub(crate) fn filter<'n>(
+pub(crate) fn filter(
     fleet: &Fleet,
     pod: &Pod,
-    names: impl Iterator<Item = &'n str>,
+    nodes: &[Asked<'_>],
     claim: Option<Duration>,
     now: Instant,
 ) -> Result<Vec<Result<(), Reason>>, Waiting> {
     if pod.asks.is_nothing() {
-        return Ok(names.map(|_| Ok(())).collect());
+        return Ok(vec![Ok(()); nodes.len()]);
     }
     // The scheduler asks anew, so nothing came of what it was told before.
     fleet.claims.release(&pod.uid);
-    let directory = fleet.directory();
     let mut claiming = claim.filter(|_| !pod.uid.is_empty()).map(|ttl| Claiming::of(pod, (now, ttl)));
     let mut known = fleet.verdicts.recall(&(pod.asks.clone(), pod.selector.clone()));
     let mut is_waiting = false;
-    let verdict = |name: &str| {
-        let cell = directory.get(name).ok_or(Reason::Unknown)?;
+    let verdict = |&Asked { name, cell }: &Asked<'_>| {
+        let cell = cell.ok_or(Reason::Unknown)?;
         let verdict = if let Some(claiming) = &mut claiming {
             claiming.claim(cell, pod)
         } else {
@@ -63,7 +62,7 @@ pub(crate) fn filter<'n>(
         is_waiting |= pod.nominated.as_deref() == Some(name) && verdict == Err(Reason::Taken);
         verdict
     };
-    let verdicts = names.map(verdict).collect();
+    let verdicts = nodes.iter().map(verdict).collect();
     known.keep();
     if let Some(claiming) = claiming.filter(|claiming| !claiming.cells.is_empty()) {
         fleet.claims.note(&claiming.uid, claiming.cells);

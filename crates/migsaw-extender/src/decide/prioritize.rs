@@ -9,7 +9,7 @@ use migsaw_kube::scheduling::{Asks, Pod, Rollout};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::filter::has_room;
-use crate::fleet::{Fleet, Outlook, Prospect, View};
+use crate::fleet::{Asked, Fleet, Outlook, Prospect, View};
 use crate::wire::MAX_SCORE;
 
 /// How good a node is for a pod; less is better. What matters first is written first.
@@ -26,15 +26,14 @@ pub(crate) enum Rank {
 }
 
 /// The rank of each node, in the order of the request.
-pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, names: impl Iterator<Item = &'n str>, now: Instant) -> Vec<Rank> {
-    let directory = fleet.directory();
+pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, nodes: impl Iterator<Item = Asked<'n>>, now: Instant) -> Vec<Rank> {
     let outlook = fleet.outlook();
     let demand = format!("{}/{}", pod.namespace, pod.demand);
     let planned = outlook.plan.as_ref().and_then(|plan| plan.on(&demand));
     let mut known = fleet.ranks.recall(&Prospect { asks: pod.asks.clone(), outlook: Arc::clone(&outlook) });
     let mut measures = Measures { asks: &pod.asks, outlook: &outlook, known: Vec::new() };
-    let ranked = names.map(|name| {
-        let Some(cell) = directory.get(name) else { return Rank::Unknown };
+    let ranked = nodes.map(|Asked { name, cell }| {
+        let Some(cell) = cell else { return Rank::Unknown };
         let claimed = cell.claimed.by_others(&pod.uid, now);
         let expected = cell.claimed.expected_beside(&pod.uid, now);
         let planned = planned.and_then(|on| on.get(name)).copied().unwrap_or(0);

@@ -73,6 +73,13 @@ pub(crate) struct Cell {
 /// The nodes as they were when a request came.
 pub(crate) struct Directory(arc_swap::Guard<Arc<Cells>>);
 
+/// A node of a request, and what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'n> {
+    pub(crate) name: &'n str,
+    pub(crate) cell: Option<&'n Arc<Cell>>,
+}
+
 impl Fleet {
     pub(crate) fn directory(&self) -> Directory {
         Directory(self.nodes.load())
@@ -114,6 +121,11 @@ impl Fleet {
 impl Directory {
     pub(crate) fn get(&self, node: &str) -> Option<&Arc<Cell>> {
         self.0.get(node)
+    }
+
+    /// The nodes with these names, known or not.
+    pub(crate) fn look_up<'n>(&'n self, names: impl Iterator<Item = &'n str>) -> Vec<Asked<'n>> {
+        names.map(|name| Asked { name, cell: self.get(name) }).collect()
     }
 
     pub(crate) fn cells(&self) -> impl Iterator<Item = &Arc<Cell>> {
