@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use migsaw::demand::Operator;
 use migsaw::fleet::Taint;
 
@@ -49,6 +50,8 @@ pub(super) struct Collection {
     pub(super) passers: BTreeMap<(String, String), Passer>,
     /// Pods that are or were on a node, those too that have ended.
     pub(super) tenures: Vec<Tenure>,
+    /// The newest time that a node or pod tells.
+    pub(super) as_of: Option<Timestamp>,
     /// What priority classes mean, as pods tell that have both.
     pub(super) class_values: BTreeMap<String, i32>,
     pub(super) skipped: Skipped,
@@ -291,6 +294,7 @@ impl Collection {
             self.passers.insert(key, passer);
         }
         self.tenures.extend(other.tenures);
+        self.as_of = self.as_of.max(other.as_of);
         self.budgets.extend(other.budgets);
         self.quotas.extend(other.quotas);
         self.workloads.extend(other.workloads);
@@ -339,6 +343,7 @@ impl Collection {
             self.problems.push(Problem::NamelessNode { number: self.objects });
             return;
         }
+        self.as_of = self.as_of.max(status.newest_time());
         self.nodes.push(Node::of(metadata, spec, status));
     }
 
@@ -352,6 +357,7 @@ impl Collection {
 
     fn add_pod(&mut self, mut metadata: Metadata, spec: &PodSpec, status: &Status) {
         self.tenures.extend(Tenure::of(&metadata, spec, status));
+        self.as_of = self.as_of.max(status.newest_time());
         if metadata.deletion_timestamp.is_some() {
             self.skipped.pods_terminating += 1;
             return;

@@ -70,6 +70,7 @@ mod workload;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use migsaw::fleet::{Fleet, Strategy};
 use migsaw::geometry::Catalog;
 use migsaw::problem::Problem;
@@ -116,6 +117,9 @@ pub struct Dump {
     pub warnings: Vec<Warning>,
     /// What does not matter here.
     pub skipped: Skipped,
+    /// The newest time that a node or pod tells: heartbeats, conditions, when pods started and ended. The dump was
+    /// taken then or a little later. `None` if there is no such time, as in manifests.
+    pub as_of: Option<Timestamp>,
 }
 
 /// Objects that do not matter for planning, by number.
@@ -289,5 +293,5 @@ fn translate(mut found: Collection, catalog: &Catalog, options: &DumpOptions<'_>
         state::add(&found, &nodes.fleet, &running, &known, &mut problem, &mut warnings);
         problem.budgets = budgets::of_demands(&found, &running, &problem.demands, &mut warnings);
     }
-    Dump { problem, warnings: warnings.into_sorted(), skipped }
+    Dump { problem, warnings: warnings.into_sorted(), skipped, as_of: found.as_of }
 }

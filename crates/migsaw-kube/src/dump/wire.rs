@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
@@ -195,6 +196,9 @@ pub(super) struct Condition {
     /// Since when, in RFC 3339.
     #[serde(rename = "lastTransitionTime")]
     pub(super) since: Option<String>,
+    /// Of a node: when it last said so, in RFC 3339.
+    #[serde(rename = "lastHeartbeatTime")]
+    heartbeat: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -228,6 +232,14 @@ impl Status {
     pub(super) fn is_up(&self) -> bool {
         let is_running = self.phase.as_deref() == Some("Running");
         self.condition("Ready").map_or(is_running, |status| status == "True")
+    }
+
+    /// The newest time that a node or pod tells with it.
+    pub(super) fn newest_time(&self) -> Option<Timestamp> {
+        let of_conditions = self.conditions.iter().flat_map(|condition| [&condition.since, &condition.heartbeat]);
+        let of_containers = self.container_statuses.iter().map(|container| &container.state.terminated.finished_at);
+        let texts = of_conditions.chain(of_containers).chain([&self.start_time]).flatten();
+        texts.filter_map(|text| text.parse().ok()).max()
     }
 
     /// Whether a controller has written it.

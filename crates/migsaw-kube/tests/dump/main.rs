@@ -266,6 +266,30 @@ fn the_form_makes_no_difference() {
 }
 
 #[test]
+fn the_newest_time_is_that_of_the_dump() {
+    let condition = |of: &str| {
+        let times = format!(r#""lastTransitionTime": "2026-01-01T00:00:00Z"{of}"#);
+        format!(
+            r#"{{"kind": "Node", "metadata": {{"name": "n"}}, "status": {{"conditions": [{{"type": "Ready", {times}}}]}}}}"#
+        )
+    };
+    let node = condition(r#", "lastHeartbeatTime": "2026-03-01T00:05:00Z""#);
+    let odd = condition(r#", "lastHeartbeatTime": "yesterday""#);
+    let pod = r#"{"kind": "Pod", "metadata": {"name": "p"}, "status": {"phase": "Succeeded", "startTime": "2026-02-01T00:00:00Z",
+        "containerStatuses": [{"state": {"terminated": {"finishedAt": "2026-03-01T01:07:00+01:00"}}}]}}"#;
+    let manifest = "kind: Pod\nmetadata: {name: p}";
+    for (files, time) in [
+        (&[manifest][..], None),
+        (&[&node], Some("2026-03-01T00:05:00Z")),
+        (&[&odd], Some("2026-01-01T00:00:00Z")),
+        (&[pod, &node, manifest], Some("2026-03-01T00:07:00Z")),
+    ] {
+        let sources: Vec<(&str, &[u8])> = files.iter().map(|text| ("f", text.as_bytes())).collect();
+        assert_eq!(read(&sources).as_of.map(|time| time.to_string()).as_deref(), time, "{files:?}");
+    }
+}
+
+#[test]
 fn what_is_there_twice_counts_once() {
     let once = read(&[("cluster.json", CLUSTER)]);
     let twice = read(&[("cluster.json", CLUSTER), ("again.json", CLUSTER)]);
