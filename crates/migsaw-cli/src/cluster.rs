@@ -1,6 +1,7 @@
 //! The live cluster: connecting, reading, and what is said when that fails.
 
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 use migsaw_kube::apply::{ApplyError, PublishError, RecordError};
 use migsaw_kube::cluster::{Access, Cluster, ClusterError};
 use migsaw_kube::dump::{Reader, Source};
@@ -40,6 +41,9 @@ impl Connection {
 
     /// The same, for whoever takes it.
     pub(crate) fn read_into(&self, namespace: &str, take: impl FnMut(&Source<'_>), io: &mut Io<'_>) -> Result<()> {
+        if let Some(read) = io.was_read() {
+            read.live(Timestamp::now());
+        }
         let message = format!("reading {}", self.cluster.host());
         let progress = Progress::start(message, io.terminal.stderr, io.terminal.unicode);
         let not_read = self.runtime.block_on(self.cluster.read(namespace, take));

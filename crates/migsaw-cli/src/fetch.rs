@@ -1,5 +1,6 @@
 //! Metrics from a URL: a scrape, or what Prometheus answers.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,6 +36,22 @@ pub(crate) fn metrics(url: &Url, most: u64) -> Result<Input> {
     }
     let name = shown(url);
     on_runtime(get(&client()?, asked, &name, most))
+}
+
+/// An argument as it may be said.
+pub(crate) fn without_secrets(argument: &str) -> Cow<'_, str> {
+    let Some(begin) = ["http://", "https://"].iter().filter_map(|scheme| argument.find(scheme)).min() else {
+        return Cow::Borrowed(argument);
+    };
+    let (before, text) = argument.split_at(begin);
+    match Url::parse(text) {
+        Ok(url) if url.username().is_empty() && url.password().is_none() && url.query().is_none() => {
+            Cow::Borrowed(argument)
+        }
+        Ok(url) => Cow::Owned(format!("{before}{}", shown(&url))),
+        // Whatever it is, it may have a password.
+        Err(_) => Cow::Owned(format!("{before}…")),
+    }
 }
 
 /// A URL as it may be said: whoever reads it need not know the password, nor a token of the query.
@@ -143,6 +160,15 @@ mod tests {
     fn a_password_and_a_token_are_not_shown() {
         let url = Url::parse("http://user:secret@prometheus:9090/sub?token=secret").unwrap();
         assert_eq!(shown(&url), "http://prometheus:9090/sub");
+        for (argument, said) in [
+            ("--prometheus=https://user:secret@prometheus:9090", "--prometheus=https://prometheus:9090/"),
+            ("http://prometheus:9090?token=secret", "http://prometheus:9090/"),
+            ("http://secret@:9090", "…"),
+            ("http://prometheus:9090", "http://prometheus:9090"),
+            ("--output=html", "--output=html"),
+        ] {
+            assert_eq!(without_secrets(argument), said);
+        }
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub(crate) fn read(path: &Path, what: &str, most: u64, io: &mut Io<'_>) -> Resul
     if bytes.len() as u64 > most {
         return Err(too_large().into());
     }
+    if let Some(read) = io.was_read() {
+        read.file(&bytes);
+    }
     Ok(Input { name, bytes })
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use clap::ValueEnum;
 use migsaw_report::{Origin, Style};
 
+use crate::fetch;
+use crate::read::Read as WasRead;
 use crate::shell::word;
 
 /// Where a command reads and writes.
@@ -21,6 +23,8 @@ pub struct Io<'a> {
     pub terminal: Terminal,
     /// The command as it was typed.
     command_line: String,
+    /// What was read, if a page is to say so: a large file is not hashed for nothing.
+    was_read: Option<WasRead>,
 }
 
 /// What is at the other end of stdin, stdout and stderr.
@@ -56,31 +60,55 @@ pub(crate) enum ColorChoice {
 impl<'a> Io<'a> {
     /// Streams in memory: no terminal, no colour.
     pub fn captured(stdin: &'a mut dyn Read, stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Io<'a> {
-        Io { stdin, stdout, stderr, terminal: Terminal::NONE, command_line: String::new() }
+        Io { stdin, stdout, stderr, terminal: Terminal::NONE, command_line: String::new(), was_read: None }
     }
 
     /// The process's own streams.
     pub(crate) fn of_process(stdin: &'a mut dyn Read, stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Io<'a> {
-        Io { stdin, stdout, stderr, terminal: Terminal::of_process(), command_line: String::new() }
+        Io { stdin, stdout, stderr, terminal: Terminal::of_process(), command_line: String::new(), was_read: None }
     }
 
-    /// The same, writing its data elsewhere.
+    /// The same, writing its data elsewhere and with nothing read yet.
     pub(crate) fn writing_to<'b>(&'b mut self, stdout: &'b mut dyn Write) -> Io<'b> {
         let command_line = self.command_line.clone();
-        Io { stdin: &mut *self.stdin, stdout, stderr: &mut *self.stderr, terminal: self.terminal, command_line }
+        let was_read = self.was_read.as_ref().map(|_| WasRead::default());
+        Io {
+            stdin: &mut *self.stdin,
+            stdout,
+            stderr: &mut *self.stderr,
+            terminal: self.terminal,
+            command_line,
+            was_read,
+        }
     }
 
-    /// Takes down what was typed, but for where the program lies.
+    /// Takes down what was typed, but for where the program lies, and for passwords and tokens of addresses.
     pub(crate) fn note_call(&mut self, args: &[OsString]) {
         let name = args.first().and_then(|path| Path::new(path).file_stem()).map(|name| name.to_string_lossy());
         let name = if name.is_some_and(|name| name.starts_with("kubectl-")) { "kubectl migsaw" } else { "migsaw" };
-        let words = args.iter().skip(1).map(|arg| word(&arg.to_string_lossy()));
+        let words = args.iter().skip(1).map(|arg| word(&fetch::without_secrets(&arg.to_string_lossy())));
         self.command_line = std::iter::once(name.to_owned()).chain(words).collect::<Vec<_>>().join(" ");
     }
 
-    /// What a page says of where it is from. It tells no time, so that the same input gives the same page.
+    /// Takes down from now on what is read, for a page to say.
+    pub(crate) fn note_what_is_read(&mut self) {
+        self.was_read = Some(WasRead::default());
+    }
+
+    /// What is taken down of what is read, if a page is to say it.
+    pub(crate) fn was_read(&mut self) -> Option<&mut WasRead> {
+        self.was_read.as_mut()
+    }
+
+    /// What a page says of where it is from. Of time it tells what the input tells, so that the same input gives the
+    /// same page; only what is live has the time of this clock.
     pub(crate) fn origin(&self) -> Origin {
-        Origin { version: env!("CARGO_PKG_VERSION").to_owned(), command_line: self.command_line.clone() }
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let mut origin = Origin { version, command_line: self.command_line.clone(), ..Origin::default() };
+        if let Some(read) = &self.was_read {
+            read.tell(&mut origin);
+        }
+        origin
     }
 
     /// How to lay out what goes to stdout.

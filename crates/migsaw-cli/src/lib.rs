@@ -26,6 +26,7 @@ mod io;
 mod output;
 mod progress;
 mod publish;
+mod read;
 mod shell;
 
 use std::ffi::OsString;
@@ -77,12 +78,17 @@ pub fn run<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>, io: &mu
             return FAILURE;
         }
     };
-    let parsed = command.try_get_matches_from(args).and_then(|matches| args::Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
+    let matches = command.try_get_matches_from(args);
+    let parsed =
+        matches.and_then(|matches| Ok((args::Cli::from_arg_matches(&matches)?, args::is_for_a_page(&matches))));
+    let (cli, is_for_a_page) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return usage(&error, io),
     };
     io.terminal.settle(cli.color, cli.ascii);
+    if is_for_a_page {
+        io.note_what_is_read();
+    }
     let outcome = commands::run(cli.command, io).and_then(|answer| {
         output::flush(io)?;
         Ok(answer)

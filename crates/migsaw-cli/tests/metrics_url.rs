@@ -53,6 +53,17 @@ async fn metrics_are_read_from_a_url() {
     assert!(!prometheus.err.contains("metrics-"), "{}", prometheus.err);
     let exporter = planned(&dump, format!("{}/metrics", server.uri())).await;
     assert!(exporter.err.contains("metrics-disagree"), "{}", exporter.err);
+    // A page says that it was read live, and no password.
+    let secret = server.uri().replace("http://", "http://user:secret@") + "/metrics?token=secret";
+    let dump_file = dump.to_str().unwrap().to_owned();
+    let plan = move || {
+        let dcgm = format!("--dcgm={secret}");
+        common::migsaw(&["plan", "--from", &dump_file, "--running", "--dcgm", &secret, &dcgm, "-o", "html"])
+    };
+    let page = tokio::task::spawn_blocking(plan).await.unwrap();
+    assert_eq!(page.code, 0, "{}", page.err);
+    assert!(page.out.contains("Input: 1 file, SHA-256") && page.out.contains("Read live at <time"));
+    assert!(!page.out.contains("secret") && page.out.contains("/metrics"), "a password is on a page");
     for (url, text) in [
         (format!("{}/broken", server.uri()), "no such tenant"),
         (format!("{}/nothing-there", server.uri()), "404"),

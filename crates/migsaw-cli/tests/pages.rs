@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{example, migsaw};
+use common::{example, file, migsaw, migsaw_with};
+use sha2::{Digest as _, Sha256};
 
 /// Arguments of each command that has a page, with the file it reads.
 const PAGES: [(&[&str], &str); 6] = [
@@ -28,6 +29,45 @@ fn every_page_is_whole_and_the_same_each_time() {
         assert!(page.contains(&typed) && page.contains(env!("CARGO_PKG_VERSION")), "{args:?}");
         assert_eq!(migsaw(&asked).out, *page, "{args:?}");
     }
+}
+
+/// What the end of a page says of the input.
+fn said_of_input(args: &[&str], stdin: &[u8]) -> String {
+    let ran = migsaw_with(&[args, &["-o", "html"]].concat(), stdin);
+    assert!(ran.code < 2, "{}", ran.err);
+    let (_, said) = ran.out.split_once("<p id=\"input\">").unwrap_or_else(|| panic!("{args:?}"));
+    said.split_once("</p>").map_or(said, |(said, _)| said).replace("<code>", "").replace("</code>", "")
+}
+
+#[test]
+fn a_page_says_what_it_was_made_from() {
+    let sum = |files: &[&[u8]]| format!("{:x}", Sha256::digest(files.concat()));
+    let read = |name: &str| std::fs::read(example(name)).unwrap();
+    let running = read("running.yaml");
+    let said = format!("Input: 1 file, SHA-256 {}.", sum(&[&running]));
+    for args in [&["plan"][..], &["rollout"], &["capacity", "--profile", "3g.40gb"]] {
+        assert_eq!(said_of_input(&[args, &[&example("running.yaml")]].concat(), b""), said);
+        assert_eq!(said_of_input(&[args, &["-f", "-"]].concat(), &running), said);
+    }
+    // Of several files all bytes, as they lie there, in the order in which they are read: metrics behind a dump.
+    let folder = tempfile::tempdir().unwrap();
+    let node = r#"{"kind": "Node", "metadata": {"name": "late"}, "status": {"conditions": [
+        {"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-03-01T00:05:00Z"}]}}"#;
+    let late = file(&folder, "late.json", node);
+    let (dump, metrics) = (example("dump.json"), example("metrics.txt"));
+    let args = ["plan", "--from", &dump, "--from", &late, "--running", "--dcgm", &metrics];
+    let all = sum(&[&read("dump.json"), node.as_bytes(), &read("metrics.txt")]);
+    let newest = "2026-03-01T00:05:00Z";
+    assert_eq!(
+        said_of_input(&args, b""),
+        format!(
+            "Input: 3 files, one behind the other, SHA-256 {all}. As of <time datetime=\"{newest}\">{newest}</time>, \
+             the newest time in it."
+        ),
+    );
+    // A history has its period, which stands above.
+    let said = said_of_input(&["chargeback", &example("history.json")], b"");
+    assert_eq!(said, format!("Input: 1 file, SHA-256 {}.", sum(&[&read("history.json")])));
 }
 
 #[test]

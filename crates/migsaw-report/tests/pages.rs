@@ -53,7 +53,7 @@ fn planned(name: &str) -> (Problem, Plan) {
 }
 
 fn origin() -> Origin {
-    Origin { version: "1.2.3".to_owned(), command_line: "migsaw plan x".to_owned() }
+    Origin { version: "1.2.3".to_owned(), command_line: "migsaw plan x".to_owned(), ..Origin::default() }
 }
 
 fn rollout_of(problem: &Problem, plan: &Plan) -> RolloutDocument {

@@ -29,7 +29,7 @@ mod whatif;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::io::ColorChoice;
@@ -197,6 +197,12 @@ pub(crate) enum SchemaOf {
     Quotas,
     /// What `migsaw advise -o json` writes.
     Advice,
+}
+
+/// Whether the command is to print a page.
+pub(crate) fn is_for_a_page(matches: &ArgMatches) -> bool {
+    let of_command = matches.subcommand().and_then(|(_, of_command)| of_command.try_get_one::<Format>("format").ok());
+    of_command.flatten() == Some(&Format::Html)
 }
 
 /// The definition, under the name it was called by: kubectl calls its plugins `kubectl-…`.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use jiff::Timestamp;
 use migsaw::chargeback::{By, Ledger, LedgerError, Span, Terms, right_size, statement};
 use migsaw::document::chargeback::ChargebackDocument;
 use migsaw::document::rightsize::RightSizeDocument;
@@ -155,6 +156,9 @@ fn read_metrics(args: &HistoryArgs, io: &mut Io<'_>) -> Result<History> {
         take(&input::read(&file.path, "metrics", problem::MOST_METRICS, io)?, file.itself);
     }
     if let (Some(url), Some(from), Some(to)) = (&args.prometheus, args.start, args.end) {
+        if let Some(read) = io.was_read() {
+            read.live(Timestamp::now());
+        }
         let range = Range { from, to, step: args.step, matchers: &args.matchers };
         fetch::range(url, &range, problem::MOST_METRICS, |input| take(input, false))?;
     }
@@ -184,7 +188,7 @@ fn add_tenures(
     if args.from.is_empty() {
         return Ok(());
     }
-    let now = jiff::Timestamp::now();
+    let now = Timestamp::now();
     if ledger.period.to > now.as_second() {
         let wrong = Wrong::new("period-to-come", "the period ends in the future, of which a dump tells nothing");
         return Err(Failure::from(wrong.help(format!("give --end {} or before", now.as_second()))).into());

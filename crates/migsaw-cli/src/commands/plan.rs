@@ -20,6 +20,7 @@ use super::watching::{self, Between, Input};
 use crate::args::{ClusterArgs, Format, MovingArgs, PlanArgs, PlanningArgs};
 use crate::budget::{Deadline, heed_interrupts, interrupted};
 use crate::failure::{Failure, Problem as Wrong, Step};
+use crate::fetch::without_secrets;
 use crate::input::is_stdin;
 use crate::io::Io;
 use crate::output::{self, say};
@@ -263,7 +264,8 @@ fn next_steps(args: &PlanningArgs, was_stopped: bool, to_write: bool, gain: Opti
                 input.push_str(" --running");
             }
             if !args.problem.dcgm.is_empty() {
-                let paths: Vec<String> = args.problem.dcgm.iter().map(|p| word(&p.display().to_string())).collect();
+                let paths = args.problem.dcgm.iter().map(|p| p.display().to_string());
+                let paths: Vec<String> = paths.map(|path| word(&without_secrets(&path))).collect();
                 input.push_str(" --dcgm ");
                 input.push_str(&paths.join(" "));
             }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
+use jiff::Timestamp;
 use migsaw::document::{MAX_TEXT, scenario};
 use migsaw::geometry::{Catalog, GeometryFile, GeometryFileError, GeometryProblem, Model, ModelError};
 use migsaw::problem::{InputProblem, Problem};
@@ -181,6 +182,9 @@ fn finish(reader: Reader, args: &ProblemArgs, catalog: &Catalog, inputs: &[Input
         ..DumpOptions::default()
     };
     let dump = reader.finish(catalog, &options).map_err(|errors| wrong_dump(&errors.0, inputs))?;
+    if let Some(read) = io.was_read() {
+        read.as_of(dump.as_of);
+    }
     tell(&dump, io);
     let wrong = dump.problem.validate();
     if !wrong.is_empty() {
@@ -201,7 +205,12 @@ fn read_metrics(paths: &[PathBuf], io: &mut Io<'_>) -> Result<Metrics> {
     let (mut wrong, mut foreign) = (Vec::new(), Vec::new());
     for file in input::files(paths, &input::METRICS)? {
         let input = match fetch::url_of(&file.path) {
-            Some(url) => fetch::metrics(&url, MOST_METRICS)?,
+            Some(url) => {
+                if let Some(read) = io.was_read() {
+                    read.live(Timestamp::now());
+                }
+                fetch::metrics(&url, MOST_METRICS)?
+            }
             None => input::read(&file.path, "metrics", MOST_METRICS, io)?,
         };
         let Err(error) = metrics.read(&input.name, &input.bytes) else { continue };
