@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
+import { launched } from "./browser.mjs";
 
 const WIDTHS = [400, 800, 1400];
 const THEMES = ["light", "dark"];
@@ -22,10 +22,7 @@ if (positionals.length === 0) {
 }
 if (values.screenshots) mkdirSync(values.screenshots, { recursive: true });
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-});
+const browser = await launched();
 let failures = 0;
 for (const file of positionals) {
   const wrong = await checked(file);
@@ -129,18 +126,42 @@ async function behaviour(page, theme) {
     await filter.fill("");
     if ((await shown()) !== all) found.push("the filter does not bring back what it hid");
   }
-  const table = page.locator("table.sortable").first();
-  if (await table.count()) {
+  // A long table has a rest that is folded away, and is sorted with it.
+  const lists = page.locator(".scroll:has(> table.sortable)");
+  const long = page.locator(".scroll:has(> details.more)");
+  const list = (await long.count()) ? long.first() : lists.first();
+  if (await list.count()) {
     // Pictures of tables may be folded away; a click by script sorts all the same.
-    const first = () => table.locator("tbody tr > :first-child").allTextContents();
+    const first = () => list.locator("tbody tr > :first-child").allTextContents();
     const before = await first();
-    const head = table.locator("thead button").first();
+    const head = list.locator("thead button").first();
     await head.evaluate((button) => button.click());
     const up = await first();
     await head.evaluate((button) => button.click());
     const down = await first();
     if (JSON.stringify([...up].sort()) !== JSON.stringify([...before].sort())) found.push("sorting loses rows");
     if (new Set(before).size > 1 && JSON.stringify(up) === JSON.stringify(down)) found.push("sorting does nothing");
+  }
+  if (await long.count()) {
+    const rest = long.first().locator("details.more");
+    const name = (await rest.locator("tbody th").last().textContent()).trim();
+    const isOpen = () => rest.evaluate((details) => details.open);
+    await filter.fill(name);
+    if (!(await isOpen())) found.push(`${name} is found in the rest of a table, which stays closed`);
+    await filter.fill("");
+    if (await isOpen()) found.push("the rest of a table stays open after a search");
+  }
+  const node = page.locator("details.nodes:not([open])").last();
+  if (await node.count()) {
+    const id = await node.getAttribute("id");
+    const target = page.locator(`[id=${JSON.stringify(id)}]`);
+    await page.evaluate((id) => { location.hash = encodeURIComponent(id); }, id);
+    if (!(await target.evaluate((details) => details.open))) found.push(`#${id} leads to what stays closed`);
+    const drawn = await target.locator("svg").count();
+    const waiting = await target.locator("[data-boards]").count();
+    if (drawn === 0 || waiting > 0) found.push(`#${id} is open and has no pictures`);
+    const top = await target.evaluate((details) => details.getBoundingClientRect().top);
+    if (top < 0 || top > 1000) found.push(`#${id} is ${top} px off`);
   }
   // Whatever can be used is reached by Tab, and it shows.
   const focusable = await page.locator("a[href], button, input, select, summary").count();

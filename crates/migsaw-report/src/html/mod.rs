@@ -23,6 +23,7 @@ pub(crate) use table::{Column, Row, Table};
 
 use crate::chart;
 use crate::clean::clean;
+use crate::number::grouped;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -142,6 +143,11 @@ pub(crate) fn facts(facts: &[(String, String)]) -> Markup {
             }
         }
     }
+}
+
+/// A number with what it counts, of one and of several.
+pub(crate) fn counting(number: u64, one: &str, several: &str) -> (String, String) {
+    (grouped(number), if number == 1 { one } else { several }.to_owned())
 }
 
 /// What only some readers want, to be opened.

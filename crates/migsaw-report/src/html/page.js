@@ -44,6 +44,8 @@
     return false;
   };
 
+  const MOST_OPENED = 500;
+
   // Search: what does not match is hidden, and parts of the page in which nothing is left.
   const items = Array.from(document.querySelectorAll("[data-find]"), (element) => ({
     element,
@@ -51,6 +53,8 @@
     text: null,
   }));
   const scopes = document.querySelectorAll("[data-scope]");
+  const rests = document.querySelectorAll("details.more");
+  const openedToFind = new Set();
   const matches = (item, word) => {
     if (item.text === null) {
       item.text = ((item.element.dataset.find || "") + " " + item.element.textContent).toLowerCase();
@@ -67,6 +71,15 @@
     for (const scope of scopes) {
       scope.hidden = words.length > 0 ? !scope.querySelector("[data-find]:not([hidden])") : false;
     }
+    // The rest of a long table is open while it has what is searched, unless that is far too much.
+    const isSearched = words.length > 0 ? !(left > MOST_OPENED) : false;
+    for (const rest of rests) {
+      if (isSearched ? !rest.open : openedToFind.has(rest)) {
+        rest.open = isSearched;
+        if (isSearched) openedToFind.add(rest);
+        else openedToFind.delete(rest);
+      }
+    }
     found.textContent = words.length > 0 ? left + " of " + items.length + " found" : "";
   };
   filter.addEventListener("input", search);
@@ -82,22 +95,33 @@
     if (a === null || b === null) return textA.localeCompare(textB, "en", { numeric: true });
     return a - b || textA.localeCompare(textB, "en", { numeric: true });
   };
-  for (const table of document.querySelectorAll("table.sortable")) {
-    const heads = Array.from(table.tHead.rows[0].cells);
-    heads.forEach((head, column) => {
+  const sort = (tables, column, isUp) => {
+    const bodies = tables.map((table) => table.tBodies[0]);
+    const ends = bodies.map((body) => body.rows.length);
+    const rows = bodies.flatMap((body) => Array.from(body.rows, (row) => [order(row, column), row]));
+    rows.sort(([a], [b]) => (isUp ? compare(a, b) : compare(b, a)));
+    bodies.forEach((body, at) => {
+      for (const [, row] of rows.splice(0, ends[at])) body.append(row);
+    });
+  };
+  for (const first of document.querySelectorAll(".scroll > table.sortable")) {
+    // The rest of a long table is one of its own, but is sorted with it.
+    const tables = Array.from(first.parentElement.querySelectorAll("table.sortable"));
+    const heads = tables.flatMap((table) => Array.from(table.tHead.rows[0].cells));
+    for (const head of heads) {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = head.textContent;
       head.replaceChildren(button);
       button.addEventListener("click", () => {
         const isUp = head.getAttribute("aria-sort") !== "ascending";
-        for (const each of heads) each.removeAttribute("aria-sort");
-        head.setAttribute("aria-sort", isUp ? "ascending" : "descending");
-        const rows = Array.from(table.tBodies[0].rows, (row) => [order(row, column), row]);
-        rows.sort(([a], [b]) => (isUp ? compare(a, b) : compare(b, a)));
-        for (const [, row] of rows) table.tBodies[0].append(row);
+        for (const each of heads) {
+          if (each.cellIndex !== head.cellIndex) each.removeAttribute("aria-sort");
+          else each.setAttribute("aria-sort", isUp ? "ascending" : "descending");
+        }
+        sort(tables, head.cellIndex, isUp);
       });
-    });
+    }
   }
 
   // Links to what is folded away: #node=…, #pool=…, #demand=….
@@ -126,19 +150,26 @@
   addEventListener("hashchange", go);
   go();
 
-  // Where there are very many GPUs, each is drawn when somebody looks.
+  // Where there are very many GPUs, each, a line of words, is drawn when somebody looks.
   // The namespace is that of the pictures that are there.
   const SVG = theme.ownerDocument.querySelector("svg")?.namespaceURI;
   const draw = (within) => {
-    for (const item of within.querySelectorAll("[data-board]")) {
-      const picture = document.createElementNS(SVG, "svg");
-      const use = document.createElementNS(SVG, "use");
-      use.setAttribute("href", "#" + item.dataset.board);
-      picture.setAttribute("class", "picture");
-      picture.setAttribute("aria-hidden", "true");
-      picture.append(use);
-      item.prepend(picture);
-      item.removeAttribute("data-board");
+    for (const item of within.querySelectorAll("[data-boards]")) {
+      const boards = item.dataset.boards.split(" ");
+      const lines = item.textContent.split("\n").map((text, at) => {
+        const line = document.createElement("span");
+        const picture = document.createElementNS(SVG, "svg");
+        const use = document.createElementNS(SVG, "use");
+        use.setAttribute("href", "#" + boards[at]);
+        picture.setAttribute("class", "picture");
+        picture.setAttribute("aria-hidden", "true");
+        picture.append(use);
+        line.className = "line";
+        line.append(picture, text);
+        return line;
+      });
+      item.replaceChildren(...lines);
+      item.removeAttribute("data-boards");
     }
   };
   document.addEventListener("toggle", (event) => draw(event.target), true);

@@ -3,7 +3,11 @@
 use maud::{Markup, html};
 
 use crate::clean::clean;
+use crate::number::counted;
 use crate::sheet::Sheet;
+
+/// Rows of a list that are shown at once.
+const MOST_ROWS: usize = 100;
 
 /// A column; the first one names the row.
 pub(crate) struct Column {
@@ -35,11 +39,14 @@ pub(crate) struct Row {
     pub(crate) looks: &'static str,
 }
 
+/// A row with its name and its other cells.
+type Filled = (Row, Markup, Vec<Markup>);
+
 /// Rows under headings.
 pub(crate) struct Table {
     caption: String,
     columns: Vec<Column>,
-    rows: Vec<(Row, Markup, Vec<Markup>)>,
+    rows: Vec<Filled>,
     /// Row below all others, which is not sorted.
     sum: Option<(String, Vec<String>)>,
     is_list: bool,
@@ -58,7 +65,8 @@ impl Table {
     /// A list of a sheet's rows; `numbers` says which columns hold numbers, as in Markdown.
     pub(crate) fn of_sheet(caption: &str, sheet: &Sheet, numbers: &[bool]) -> Table {
         let column = |(index, title): (usize, &String)| Column {
-            title: title.clone(),
+            // As programs read it in CSV, people read it in words.
+            title: title.replace('_', " "),
             is_number: numbers.get(index) == Some(&true),
         };
         Table::filled(caption, sheet.header.iter().enumerate().map(column).collect(), &sheet.rows)
@@ -100,37 +108,54 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// The table. Of a list that is long, the rest is to be opened: a browser lays out what is seen, and wide tables
+    /// of thousands of rows take seconds.
     pub(crate) fn show(&self) -> Markup {
+        let most = if self.is_list && self.rows.len() > MOST_ROWS + MOST_ROWS / 10 { MOST_ROWS } else { usize::MAX };
+        let (first, rest) = self.rows.split_at(most.min(self.rows.len()));
         html! {
             // Whoever has no mouse scrolls what has the focus.
             div class="scroll" role="group" tabindex="0" aria-label=(self.caption) {
-                table class=[(self.is_list && self.rows.len() > 1).then_some("sortable")] {
-                    caption { (self.caption) }
-                    thead {
+                (self.part(&self.caption, first, self.sum.as_ref()))
+                @if !rest.is_empty() {
+                    details class="more" data-scope="" {
+                        summary { (counted(rest.len() as u64, "more row")) }
+                        (self.part(&format!("{}, the rest", self.caption), rest, None))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Some of the rows, with the headings.
+    fn part(&self, caption: &str, rows: &[Filled], sum: Option<&(String, Vec<String>)>) -> Markup {
+        html! {
+            table class=[(self.is_list && self.rows.len() > 1).then_some("sortable")] {
+                caption { (caption) }
+                thead {
+                    tr {
+                        @for column in &self.columns {
+                            th scope="col" class=[class(column)] { (clean(&column.title)) }
+                        }
+                    }
+                }
+                tbody {
+                    @for (row, name, cells) in rows {
+                        tr id=[row.id.as_deref().map(clean)] class=[(!row.looks.is_empty()).then_some(row.looks)]
+                            data-find=[self.is_list.then_some("")] {
+                            th scope="row" { (name) }
+                            @for (cell, column) in cells.iter().zip(self.columns.iter().skip(1)) {
+                                td class=[class(column)] { (cell) }
+                            }
+                        }
+                    }
+                }
+                @if let Some((name, cells)) = sum {
+                    tfoot {
                         tr {
-                            @for column in &self.columns {
-                                th scope="col" class=[class(column)] { (clean(&column.title)) }
-                            }
-                        }
-                    }
-                    tbody {
-                        @for (row, name, cells) in &self.rows {
-                            tr id=[row.id.as_deref().map(clean)] class=[(!row.looks.is_empty()).then_some(row.looks)]
-                                data-find=[self.is_list.then_some("")] {
-                                th scope="row" { (name) }
-                                @for (cell, column) in cells.iter().zip(self.columns.iter().skip(1)) {
-                                    td class=[class(column)] { (cell) }
-                                }
-                            }
-                        }
-                    }
-                    @if let Some((name, cells)) = &self.sum {
-                        tfoot {
-                            tr {
-                                th scope="row" { (clean(name)) }
-                                @for (cell, column) in cells.iter().zip(self.columns.iter().skip(1)) {
-                                    td class=[class(column)] { (clean(cell)) }
-                                }
+                            th scope="row" { (clean(name)) }
+                            @for (cell, column) in cells.iter().zip(self.columns.iter().skip(1)) {
+                                td class=[class(column)] { (clean(cell)) }
                             }
                         }
                     }

@@ -120,10 +120,9 @@ pub(super) fn configurations(problem: &Problem, plan: &Plan, index: &NodeIndex<'
     let mut table = Table::list("Node configurations", columns);
     for (configuration, groups) in &order {
         let parts: Vec<_> = groups.iter().flat_map(|group| index.parts(group)).collect();
-        let gpus = html! { @for line in gpus(configuration) { span class="line" { (line) } } };
         let cells = vec![
             html! { (grouped(count(groups))) },
-            gpus,
+            html! { span class="lines" { (gpus(configuration).join("\n")) } },
             html! { span class="names" data-names="" { (folded(&parts)) } },
         ];
         table.add(Row::default(), html! { code { (configuration.name) } }, cells);

@@ -22,7 +22,8 @@ const MOST_ROWS: usize = 300;
 /// Up to so many groups of nodes are shown open.
 const MOST_OPEN: usize = 6;
 /// With more groups of nodes than that, the script draws their GPUs when they are opened; without it they stand in
-/// words, and the pictures of each pool's kinds are above.
+/// words, a line each in one element, and the pictures of each pool's kinds are above: a browser takes as long as there
+/// are elements.
 const MOST_DRAWN: usize = 200;
 
 /// Names a pool in links: `pool=inference`.
@@ -53,7 +54,7 @@ pub(super) fn show(problem: &Problem, nodes: &[Nodes<'_>], boards: &mut Boards) 
         }
         @for (at, pool) in problem.fleet.pools.iter().enumerate() {
             @let here: Vec<&Nodes<'_>> = nodes.iter().filter(|nodes| nodes.alike.pool == at).collect();
-            div class="pool" id=(id(pool)) data-scope="" {
+            div class={ "pool" @if view == View::Words { " is-large" } } id=(id(pool)) data-scope="" {
                 h3 { "Pool " (clean(&pool.name)) }
                 p class="about-section" { (about(pool)) }
                 (kinds(pool, &here, boards))
@@ -135,14 +136,14 @@ fn group(problem: &Problem, pool: &Pool, nodes: &Nodes<'_>, view: View, boards: 
             summary {
                 span class="names" data-names="" { (nodes.names()) }
                 @if count > 1 { span class="note" { (counted(count, "node")) } }
-                span class="note" { code { (nodes.alike.config) } }
+                code class="note" { (nodes.alike.config) }
                 @if !nodes.alike.evicts.is_empty() {
                     span class="note is-warning" { "evicts " (demands(problem, &nodes.alike.evicts)) }
                 }
                 @if nodes.alike.gpus.iter().any(|gpu| gpu.before.is_some()) { span class="note" { "cut anew" } }
             }
             (gpus(nodes, view, boards))
-            (units(problem, nodes))
+            (units(problem, nodes, view))
         }
     }
 }
@@ -162,13 +163,10 @@ fn gpus(nodes: &Nodes<'_>, view: View, boards: &mut Boards) -> Markup {
         }
     }
     if view == View::Words {
-        return html! {
-            ul class="units" {
-                @for (first, last, look) in runs {
-                    li data-board=(boards.name(&look.board)) { (gpu_names(first, last)) ": " (look.words) }
-                }
-            }
-        };
+        let lines = runs.iter().map(|(first, last, look)| format!("{}: {}", gpu_names(*first, *last), look.words));
+        let names = runs.iter().map(|(_, _, look)| boards.name(&look.board));
+        let names = names.collect::<Vec<_>>().join(" ");
+        return html! { p class="units lines" data-boards=(names) { (lines.collect::<Vec<_>>().join("\n")) } };
     }
     let columns = vec![Column::text("GPU"), Column::text("picture"), Column::text("slices")];
     let mut table = Table::new(&format!("GPUs of {}", nodes.first()), columns);
@@ -180,7 +178,7 @@ fn gpus(nodes: &Nodes<'_>, view: View, boards: &mut Boards) -> Markup {
 }
 
 /// What runs there today, unit by unit, GPU by GPU, and whether it stays.
-fn units(problem: &Problem, nodes: &Nodes<'_>) -> Markup {
+fn units(problem: &Problem, nodes: &Nodes<'_>, view: View) -> Markup {
     let models: Vec<_> = problem.fleet.pools[nodes.alike.pool].gpu_models().collect();
     let place = |held: &Held| match held.instance {
         Some(instance) => {
@@ -217,14 +215,18 @@ fn units(problem: &Problem, nodes: &Nodes<'_>) -> Markup {
             }
         }
     }
+    if left > 0 {
+        lines.push(format!("and {} more", grouped(left as u64)));
+    }
+    let title = counted(running as u64, "running unit");
     html! {
-        @if running > 0 {
+        @if running == 0 {
+        } @else if view == View::Words {
+            p class="units lines" { (title) ":\n" (lines.join("\n")) }
+        } @else {
             details {
-                summary { (counted(running as u64, "running unit")) }
-                ul class="units" {
-                    @for line in lines { li { (line) } }
-                    @if left > 0 { li { "and " (grouped(left as u64)) " more" } }
-                }
+                summary { (title) }
+                ul class="units" { @for line in lines { li { (line) } } }
             }
         }
     }
