@@ -4,7 +4,7 @@ use migsaw::document::advice::AdviceDocument;
 
 use super::{answer, of, sheets};
 use crate::chart::{Bar, Bars, Ink, Panel, ratio};
-use crate::html::{Figure, Frame, Origin, Section, Table, facts};
+use crate::html::{Figure, Frame, Origin, Section, Table, counting, facts};
 use crate::number::{counted, grouped};
 
 /// The advice as one HTML file that needs no network: both strategies side by side, pools that are all of one profile,
@@ -20,9 +20,9 @@ pub fn html(document: &AdviceDocument, origin: &Origin) -> String {
     }
     let belonging = |word: &str| document.workloads.iter().filter(|workload| workload.belongs == word).count() as u64;
     let figures = [
-        (grouped(belonging("mig")), "demands belong on MIG".to_owned()),
-        (grouped(belonging("mig-off")), "do not".to_owned()),
-        (grouped(belonging("depends")), "depend on what is not said".to_owned()),
+        counting(belonging("mig"), "demand belongs on MIG", "demands belong on MIG"),
+        counting(belonging("mig-off"), "does not", "do not"),
+        counting(belonging("depends"), "depends on what is not said", "depend on what is not said"),
     ];
     let frame = Frame {
         command: "migsaw advise",

@@ -6,7 +6,7 @@ use migsaw::document::buy::{BuyDocument, OfferForm};
 use super::{answer, footing, nodes, rows};
 use crate::chart::{Bar, Bars, Ink, Panel, ratio};
 use crate::clean::clean;
-use crate::html::{Column, Figure, Frame, Origin, Row, Section, Table, facts};
+use crate::html::{Column, Figure, Frame, Origin, Row, Section, Table, counting, facts};
 use crate::number::{counted, grouped};
 
 /// The answer as one HTML file that needs no network: the models side by side, what they are for, and why it takes
@@ -28,8 +28,8 @@ pub fn html(document: &BuyDocument, origin: &Origin) -> String {
         }
     }
     let target = document.target.iter().map(|line| line.target).sum::<u64>();
-    figures.push((grouped(target), "units have to be served".to_owned()));
-    figures.push((grouped(document.gpus), "GPUs are there and count".to_owned()));
+    figures.push(counting(target, "unit has to be served", "units have to be served"));
+    figures.push(counting(document.gpus, "GPU is there and counts", "GPUs are there and count"));
     let frame = Frame {
         command: "migsaw buy",
         answer: &answer(document),

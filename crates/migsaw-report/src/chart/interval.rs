@@ -33,7 +33,9 @@ impl Intervals<'_> {
     /// The axis, which need not begin at 0: dots have no length that could mislead.
     pub(crate) fn scale(&self) -> Scale {
         let ends = self.rows.iter().flat_map(|row| [row.mean - row.half_width, row.mean + row.half_width]);
-        Scale::around(ends, 5.0)
+        let scale = Scale::around(ends, 5.0);
+        // No part is more than the whole, unless it is no part.
+        if self.rows.iter().all(|row| row.mean <= 1.0) { scale.at_most(1.0) } else { scale }
     }
 
     pub(crate) fn draw(&self, width: f64) -> Drawing {

@@ -10,6 +10,8 @@ const ROW: f64 = 30.0;
 const BAR: f64 = 20.0;
 const NAME: usize = 24;
 const LEGEND: f64 = 30.0;
+/// Between what patterns mean.
+const GAP: f64 = 18.0;
 
 /// A bar.
 pub(crate) struct Stack {
@@ -33,12 +35,10 @@ impl Stacks<'_> {
         let (left, right) = (names + 10.0, width - figures - 10.0);
         let occurs = |part: &Part| self.rows.iter().any(|row| row.parts[part.index()] > 0);
         let legend: Vec<Part> = Part::ALL.into_iter().filter(occurs).collect();
-        let columns = if width < 600.0 { 2 } else { 5 };
-        let lines = legend.len().div_ceil(columns);
+        let (places, lines) = placed(&legend, width);
         let top = LEGEND * count(lines);
         let shapes = html! {
-            @for (at, part) in legend.iter().enumerate() {
-                @let (x, y) = (width / count(columns) * count(at % columns), LEGEND * count(at / columns));
+            @for (part, (x, y)) in legend.iter().zip(places) {
                 rect class=(part.title()) x=(px(x + 1.0)) y=(px(y + 2.0)) width="22" height="14" {}
                 text class="small" x=(px(x + 30.0)) y=(px(y + 13.5)) { (part.meaning()) }
             }
@@ -51,6 +51,22 @@ impl Stacks<'_> {
         };
         Drawing { width, height: top + ROW * count(self.rows.len()), shapes }
     }
+}
+
+/// Where what patterns mean stands, one behind the other, and in how many lines.
+fn placed(legend: &[Part], width: f64) -> (Vec<(f64, f64)>, usize) {
+    let (mut x, mut line) = (0.0, 0);
+    let mut places = Vec::new();
+    for part in legend {
+        // Its letters are small.
+        let wide = 30.0 + width_of(part.meaning()) * 0.85;
+        if x > 0.0 && x + wide > width {
+            (x, line) = (0.0, line + 1);
+        }
+        places.push((x, LEGEND * count(line)));
+        x += wide + GAP;
+    }
+    (places, line + 1)
 }
 
 fn draw(parts: &[u128; 5], left: f64, width: f64, y: f64) -> Markup {

@@ -5,8 +5,8 @@ use migsaw::document::quota::{LineForm, QuotasDocument};
 use super::{answer, served, sheets, short};
 use crate::chart::{Bar, Bars, Ink, Panel, ratio};
 use crate::clean::clean;
-use crate::html::{Figure, Frame, Origin, Section, Table, facts};
-use crate::number::{grouped, percent};
+use crate::html::{Figure, Frame, Origin, Section, Table, counting, facts};
+use crate::number::percent;
 
 /// Most quotas that the picture shows; the table has all.
 const MOST_BARS: usize = 30;
@@ -23,8 +23,8 @@ pub fn html(document: &QuotasDocument, origin: &Origin) -> String {
         sections.push(Section::new(&format!("part-{}", index + 1), title, content));
     }
     let figures = [
-        (grouped(document.refused), "pods can never be created, at least".to_owned()),
-        (grouped(document.together.granted), "instances and GPUs are promised".to_owned()),
+        counting(document.refused, "pod at least can never be created", "pods at least can never be created"),
+        counting(document.together.granted, "instance or GPU is promised", "instances and GPUs are promised"),
         (served(document), "served by the plan".to_owned()),
     ];
     let frame = Frame {
@@ -46,13 +46,15 @@ fn picture(document: &QuotasDocument) -> Figure<'static> {
         half_width: 0.0,
         figure: percent(line.asked.into(), line.hard.into()),
     };
+    let all = document.lines.len();
+    let more = if all > MOST_BARS { format!(" The first {MOST_BARS} of {all} quotas.") } else { String::new() };
     let bars: Vec<Bar> = document.lines.iter().take(MOST_BARS).map(bar).collect();
     let said: Vec<String> = bars.iter().map(|bar| format!("{} {}", bar.name, bar.figure)).collect();
     let panels = [Panel { title: "asked for of each quota".to_owned(), note: String::new(), bars }];
     Figure {
         name: "asked",
         title: "How full quotas are",
-        caption: format!("The first {MOST_BARS} at most; where more is asked for than the quota has stands out."),
+        caption: format!("Where more is asked for than the quota has stands out.{more}"),
         description: said.join("; "),
         draw: Box::new(move |width| Bars { panels: &panels }.draw(width)),
     }

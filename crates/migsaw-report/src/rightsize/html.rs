@@ -4,7 +4,7 @@ use maud::html as markup;
 use migsaw::document::rightsize::RightSizeDocument;
 
 use super::{answer, cells, footing, notes};
-use crate::html::{Frame, Origin, Section, Table, facts, paragraphs};
+use crate::html::{Frame, Origin, Section, Table, counting, facts, paragraphs};
 use crate::number::grouped;
 
 /// The answer as one HTML file that needs no network: each who holds a slice, what of it was used, and the smaller
@@ -18,8 +18,8 @@ pub fn html(document: &RightSizeDocument, origin: &Origin) -> String {
     let unmeasured = document.advice.iter().filter(|advice| !advice.gaps.is_empty()).count() as u64;
     let figures = [
         (grouped(smaller), "could be smaller".to_owned()),
-        (grouped(document.advice.len() as u64), "slices were held".to_owned()),
-        (grouped(unmeasured), "were not measured in full".to_owned()),
+        counting(document.advice.len() as u64, "slice was held", "slices were held"),
+        counting(unmeasured, "was not measured in full", "were not measured in full"),
     ];
     let frame = Frame {
         command: "migsaw right-size",

@@ -6,7 +6,7 @@ use migsaw::document::rollout::{RolloutDocument, StepForm};
 use super::{answer, duration, notes, pods};
 use crate::chart::{Waves, WavesRow};
 use crate::clean::clean;
-use crate::html::{Column, Figure, Frame, Origin, Row, Section, Table, facts};
+use crate::html::{Column, Figure, Frame, Origin, Row, Section, Table, counting, facts};
 use crate::number::{counted, grouped};
 
 /// Most nodes in the picture; the table has them all.
@@ -22,10 +22,10 @@ pub fn html(rollout: &RolloutDocument, origin: &Origin) -> String {
     let evicted = steps().map(|step| step.evicts.len() as u64).sum();
     let homeless = steps().map(homeless).sum::<u64>();
     let figures = [
-        (grouped(nodes), "nodes are changed".to_owned()),
-        (grouped(rollout.waves.len() as u64), "waves, one after the other".to_owned()),
-        (grouped(evicted), "pods evicted".to_owned()),
-        (grouped(homeless), "pods with nowhere to go meanwhile".to_owned()),
+        counting(nodes, "node is changed", "nodes are changed"),
+        counting(rollout.waves.len() as u64, "wave", "waves, one after the other"),
+        counting(evicted, "pod evicted", "pods evicted"),
+        counting(homeless, "pod with nowhere to go meanwhile", "pods with nowhere to go meanwhile"),
         (duration(rollout.seconds), "about, for all of it".to_owned()),
     ];
     let frame = Frame {
