@@ -115,7 +115,7 @@ fn profiles(document: &CapacityDocument, columns: &[Column], style: Style) -> St
 /// The GPUs by what binds there, for each profile and freedom.
 fn binding(document: &CapacityDocument, columns: &[Column], style: Style) -> String {
     let titles = titles(columns, "");
-    let mut header = vec!["|What binds, in GPUs"];
+    let mut header = vec!["|Profile"];
     header.extend(titles.iter().map(String::as_str));
     let mut table = Table::new(&header);
     for profile in &document.profiles {
@@ -123,7 +123,7 @@ fn binding(document: &CapacityDocument, columns: &[Column], style: Style) -> Str
         row.extend(profile.fits.iter().map(limits));
         table.row(row);
     }
-    format!("\n{}", table.print(style))
+    format!("\n{}\n{}", style.paint(Tone::Strong, "What binds, in GPUs"), table.print(style))
 }
 
 /// `3 memory, 1 running pods`, most GPUs first.
@@ -164,9 +164,14 @@ fn copies(mix: &MixForm, style: Style) -> String {
     page.line(style.paint(Tone::Strong, "Copies"));
     page.wrapped(&format!("one is {}", parts.join(", ")), 2, 4);
     let only = mix.fits.len() == 1;
-    for fit in &mix.fits {
-        let when = if only { "fit".to_owned() } else { title(fit.freedom, fit.max_evictions) };
-        page.line(format!("  {when:<11} {}", range(fit.least, fit.most)));
+    // What one more lacks is often the same, whatever may be done for it.
+    let groups = mix.fits.chunk_by(|a, b| (a.least, a.most, &a.lacks) == (b.least, b.most, &b.lacks));
+    let when = |fit: &CopiesForm| if only { "fit".to_owned() } else { title(fit.freedom, fit.max_evictions) };
+    let groups: Vec<(String, &CopiesForm)> =
+        groups.map(|alike| (alike.iter().map(when).collect::<Vec<_>>().join(", "), &alike[0])).collect();
+    let width = groups.iter().map(|(when, _)| when.len()).max().unwrap_or(0);
+    for (when, fit) in groups {
+        page.line(format!("  {when:<width$}  {}", range(fit.least, fit.most)));
         lacks(fit, &mut page, style);
     }
     page.finish()
