@@ -133,6 +133,9 @@ async fn answered<A: Answers>(app: &App<A>, verb: Verb, body: Result<Bytes, Byte
             return (status, sentence).into_response();
         }
     };
+    // An answer is reckoned without a pause. Those who have come meanwhile go first, so that they take a place or are
+    // refused now; else they would wait unseen for all answers before theirs, however many there are.
+    tokio::task::yield_now().await;
     let Reply { body, outcome, nodes } = match (verb, &app.bind) {
         (Verb::Bind, Some(bind)) => bound(bind.as_ref(), &body).await,
         _ => app.answers.answer(verb, &body),

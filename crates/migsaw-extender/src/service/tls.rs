@@ -15,6 +15,8 @@ use super::metrics::Metrics;
 
 /// How often the files are looked at. Kubernetes swaps a symlink when a Secret changes, so their content counts.
 const LOOK: Duration = Duration::from_secs(5);
+/// How often they are read again at most until they are what they were just before.
+const READS: usize = 5;
 
 /// Where the certificates are, PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,11 +99,24 @@ impl TlsFiles {
         Ok(Loaded { config: Arc::new(config), seen, expiry })
     }
 
+    /// The files, as they were at one moment: a volume may be swapped between reading one and the next.
     fn read(&self) -> Result<Vec<Vec<u8>>, TlsError> {
         let read = |path: &PathBuf| {
             std::fs::read(path).map_err(|error| TlsError::File { path: path.clone(), reason: error.to_string() })
         };
-        [&self.certificate, &self.key].into_iter().chain(&self.client_ca).map(read).collect()
+        let all = || {
+            let files = [&self.certificate, &self.key].into_iter().chain(&self.client_ca);
+            files.map(read).collect::<Result<Vec<Vec<u8>>, TlsError>>()
+        };
+        let mut seen = all()?;
+        for _ in 0..READS {
+            let again = all()?;
+            if again == seen {
+                break;
+            }
+            seen = again;
+        }
+        Ok(seen)
     }
 }
 

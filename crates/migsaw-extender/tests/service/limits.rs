@@ -81,6 +81,42 @@ async fn more_than_can_be_in_work_is_refused_at_once_and_counted() {
     site.end().await;
 }
 
+/// Answers after a while in which its thread does nothing else.
+struct Busy;
+
+impl Answers for Busy {
+    fn answer(&self, _: Verb, _: &[u8]) -> Reply {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        Reply { body: b"{}".to_vec(), outcome: Outcome::Ok, nodes: migsaw_extender::Tally::default() }
+    }
+}
+
+/// With one thread, on which nobody is read while somebody is answered.
+#[tokio::test]
+async fn those_who_come_at_once_do_not_wait_for_each_others_answers() {
+    let site = Site::start(Busy, Setup { max_in_flight: 2, ..Setup::default() }).await;
+    let mut connections = Vec::new();
+    for _ in 0..10 {
+        let mut connection = Connection::to(site.at.verbs).await;
+        assert_eq!(connection.ask("POST", "/filter", "go").await.status, 200);
+        connections.push(connection);
+    }
+    for connection in &mut connections {
+        assert!(connection.send(super::raw::request("POST", "/filter", "", "go")).await);
+    }
+    let mut refused = 0;
+    for connection in &mut connections {
+        match connection.answer().await.unwrap().status {
+            200 => {}
+            503 => refused += 1,
+            status => panic!("{status}"),
+        }
+    }
+    assert!(refused > 0 && refused <= 8, "{refused} of ten were refused, where two may be in work");
+    assert_eq!(site.count("filter", "shed").await, refused);
+    site.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_place_is_free_again_when_its_caller_has_gone() {
     let site = Site::start(Gated(Arc::default()), Setup { max_in_flight: 1, ..Setup::default() }).await;
