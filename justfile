@@ -73,6 +73,11 @@ fuzz-brief: (fuzz "15")
 bench *filter:
     cargo bench -p migsaw-benches -- {{ filter }}
 
+# `migsaw serve` under what it should survive: soak, overload, slow-clients, rotate, away, roll.
+trial +arguments:
+    cargo build --release -p migsaw-cli
+    cargo run --release -p migsaw-benches --bin extender -- {{ arguments }}
+
 # Time, gap and memory over 20 seeds of a mixed fleet.
 scale gpus="100000":
     cargo run --release -p migsaw-benches --bin scale -- {{ gpus }}

@@ -4,18 +4,25 @@
 //!
 //! Beside it, in the same process and asked in turn with it, is an extender that reads the same requests and decides
 //! nothing. The process that asks is another than the one that answers. What comes out is a table in Markdown.
+//!
+//!     cargo build --release -p migsaw-cli && cargo run --release -p migsaw-benches --bin extender -- soak
+//!
+//! With a subcommand it lets `migsaw serve` itself go through what it should survive
+//! ([`trials`](migsaw_benches::extender::trials)), and ends with 1 where something went wrong.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Barrier;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use migsaw_benches::extender::connection::{Connection, Question, Wire};
+use migsaw_benches::extender::crowd::{Answered, Crowd, WAITING};
 use migsaw_benches::extender::fleet::{Shape, keeper, pods};
 use migsaw_benches::extender::requests::{by_name, hopeless, pending, whole};
 use migsaw_benches::extender::serve::{ROLE, Served, Server, Who, certificate, serve};
+use migsaw_benches::extender::trials::Trial;
 use migsaw_benches::figures::{Table, Times, count};
 use migsaw_kube::scheduling::{Change, Pod};
 use serde_json::Value;
@@ -24,12 +31,13 @@ use serde_json::Value;
 const MAX_IN_FLIGHT: usize = 64;
 /// Pods asked about before it counts.
 const WARM_UP: u32 = 20;
-/// So many pods are asked about again and again. They are never bound, and of so many no more wait at a time.
-const WAITING: u32 = 64;
 
 /// Measures the scheduler extender.
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(subcommand)]
+    trial: Option<Trial>,
     /// Names in a request, and nodes of the fleet; several times for several
     #[arg(long, default_values_t = [100, 1_000, 5_000, 15_000])]
     nodes: Vec<u32>,
@@ -53,14 +61,19 @@ struct Args {
     latency_only: bool,
 }
 
-fn main() -> io::Result<()> {
+fn main() -> io::Result<ExitCode> {
     let provider = rustls::crypto::ring::default_provider();
     provider.install_default().map_err(|_| io::Error::other("there is a provider of cryptography already"))?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == ROLE) {
-        return serve(&arguments[1..]);
+        return serve(&arguments[1..]).map(|()| ExitCode::SUCCESS);
     }
     let mut args = Args::parse();
+    if let Some(trial) = args.trial {
+        let found = trial.run()?;
+        println!("{found}\nload: {}", load());
+        return Ok(if found.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     if args.quick {
         args = Args { nodes: vec![20, 100], pods: 60, seconds: 1, ..args };
     }
@@ -83,7 +96,7 @@ fn main() -> io::Result<()> {
         bench.keeping(if bench.args.quick { 100 } else { 5_000 })?;
     }
     println!("load after: {}\n\nTimes are median / 99th percentile / longest.\n\n{}", load(), bench.table);
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn load() -> String {
@@ -207,11 +220,10 @@ impl Bench {
         let server = self.server(Shape::of(nodes))?;
         let lasting = Duration::from_secs(self.args.seconds);
         for connections in [1, 64] {
-            let asked =
-                [Who::Migsaw, Who::PassThrough].map(|who| self.crowd(&server, who, nodes, (connections, lasting)));
-            let [migsaw, other] = asked;
+            let crowd = |who| self.crowd(&server, who, nodes, (connections, lasting));
+            let [migsaw, other] = [Who::Migsaw, Who::PassThrough].map(crowd);
             let (migsaw, other) = (migsaw?, other?);
-            let rate = |crowd: &Crowd| count(crowd.accepted.len()) / crowd.lasted.as_secs_f64();
+            let rate = |crowd: &Answered| count(crowd.accepted.len()) / crowd.lasted.as_secs_f64();
             let (migsaws, others) = (rate(&migsaw), rate(&other));
             self.table.row([
                 format!("pods in a second, {nodes} names, HTTP, {connections} connections"),
@@ -282,43 +294,9 @@ impl Bench {
         who: Who,
         nodes: u32,
         (connections, lasting): (usize, Duration),
-    ) -> io::Result<Crowd> {
-        let questions: Vec<[Question; 2]> = (0..WAITING)
-            .map(|pod| by_name(&pending(pod), nodes))
-            .map(|body| ["filter", "prioritize"].map(|verb| Question::new(verb, &body)))
-            .collect();
-        let (address, ca) = (server.address(who, false), &self.tls.0);
-        let barrier = Barrier::new(connections + 1);
-        std::thread::scope(|scope| {
-            let askers: Vec<_> = (0..connections)
-                .map(|i| {
-                    let (questions, barrier) = (&questions, &barrier);
-                    let ask = move || {
-                        let opened = Connection::open(Wire::Http, address, ca);
-                        barrier.wait();
-                        let mut connection = opened?;
-                        let end = Instant::now() + lasting;
-                        let mut crowd = Crowd::default();
-                        let mut pod = i;
-                        while Instant::now() < end {
-                            pod += 1;
-                            if !crowd.ask(&mut connection, &questions[pod % questions.len()]) {
-                                connection = Connection::open(Wire::Http, address, ca)?;
-                            }
-                        }
-                        Ok::<_, io::Error>(crowd)
-                    };
-                    std::thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, ask)
-                })
-                .collect::<io::Result<_>>()?;
-            barrier.wait();
-            let begun = Instant::now();
-            let mut all = Crowd::default();
-            for asker in askers {
-                all.join(asker.join().map_err(|_| io::Error::other("a thread panicked"))??);
-            }
-            Ok(Crowd { lasted: begun.elapsed(), ..all })
-        })
+    ) -> io::Result<Answered> {
+        let (address, ca) = (server.address(who, false), self.tls.0.as_path());
+        Crowd { address, ca, nodes, connections, lasting, pause: Duration::ZERO }.ask()
     }
 
     /// Memory of the process that serves, once it knows everything and once it has been asked.
@@ -403,52 +381,6 @@ impl Bench {
             String::new(),
         ]);
         Ok(())
-    }
-}
-
-/// What came of many connections.
-#[derive(Debug, Default)]
-struct Crowd {
-    took: [Vec<Duration>; 2],
-    accepted: Times,
-    refused: Times,
-    broken: usize,
-    lasted: Duration,
-}
-
-impl Crowd {
-    /// Asks about a pod; false if the connection is of no more use.
-    fn ask(&mut self, connection: &mut Connection, questions: &[Question; 2]) -> bool {
-        let begun = Instant::now();
-        for question in questions {
-            let asked = Instant::now();
-            match connection.ask(question) {
-                Ok((200, _)) => {}
-                Ok((503, _)) => {
-                    self.took[1].push(asked.elapsed());
-                    return true;
-                }
-                Ok(_) | Err(_) => {
-                    self.broken += 1;
-                    return false;
-                }
-            }
-        }
-        self.took[0].push(begun.elapsed());
-        true
-    }
-
-    fn join(&mut self, other: Crowd) {
-        let Crowd { took: [accepted, refused], broken, .. } = other;
-        self.took[0].extend(accepted);
-        self.took[1].extend(refused);
-        self.broken += broken;
-        self.accepted = times(&self.took[0]);
-        self.refused = times(&self.took[1]);
-    }
-
-    fn counts(&self) -> String {
-        format!("{}, {}, {}", self.accepted.len(), self.refused.len(), self.broken)
     }
 }
 

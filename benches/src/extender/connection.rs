@@ -46,6 +46,12 @@ impl Question {
         Question { verb, head: head.len(), bytes }
     }
 
+    /// What is read at a path, without a body; over HTTP/1.1 alone.
+    pub fn read(path: &str) -> Question {
+        let bytes = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes();
+        Question { verb: "", head: bytes.len(), bytes }
+    }
+
     /// Bytes of its body.
     pub fn body_len(&self) -> usize {
         self.bytes.len() - self.head
@@ -57,6 +63,7 @@ pub struct Connection {
     stream: Stream,
     /// Room for an answer.
     buffer: Vec<u8>,
+    is_closing: bool,
 }
 
 enum Stream {
@@ -101,7 +108,18 @@ impl Connection {
                 Stream::Http2 { client: client.map_err(io::Error::other)?, runtime, url }
             }
         };
-        Ok(Connection { stream, buffer: Vec::new() })
+        Ok(Connection { stream, buffer: Vec::new(), is_closing: false })
+    }
+
+    /// Whether the last answer said that the server takes nothing more on it.
+    pub fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    /// The certificate that the server showed, in the handshake that came first.
+    pub fn certificate(&self) -> Option<Vec<u8>> {
+        let Stream::Tls(stream) = &self.stream else { return None };
+        Some(stream.conn.peer_certificates()?.first()?.to_vec())
     }
 
     /// Asks, and waits for the whole answer: its status and its body.
@@ -135,7 +153,11 @@ impl Connection {
         self.send(&question.bytes[..question.head + question.body_len() / 2])
     }
 
-    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Sends bytes, whatever they are.
+    ///
+    /// # Errors
+    /// If they cannot be sent.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.stream {
             Stream::Plain(stream) => stream.write_all(bytes),
             Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
@@ -154,7 +176,9 @@ impl Connection {
             if length.is_none()
                 && let Some(end) = self.buffer[..filled].windows(4).position(|bytes| bytes == b"\r\n\r\n")
             {
-                length = Some(head(&self.buffer[..end]).map(|(status, body)| (status, end + 4, body))?);
+                let (status, body, is_closing) = head(&self.buffer[..end])?;
+                length = Some((status, end + 4, body));
+                self.is_closing = is_closing;
             }
             if let Some((status, begin, body)) = length
                 && filled >= begin + body
@@ -179,15 +203,19 @@ impl Connection {
     }
 }
 
-/// The status and the bytes of the body.
-fn head(bytes: &[u8]) -> io::Result<(u16, usize)> {
+/// The status, the bytes of the body, and whether the server closes the connection behind it.
+fn head(bytes: &[u8]) -> io::Result<(u16, usize, bool)> {
     let wrong = || io::Error::new(io::ErrorKind::InvalidData, "no answer of HTTP/1.1 with a length");
     let text = std::str::from_utf8(bytes).map_err(|_| wrong())?;
     let mut lines = text.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).ok_or_else(wrong)?;
-    let length = lines.find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        if name.eq_ignore_ascii_case("content-length") { value.trim().parse().ok() } else { None }
-    });
-    Ok((status, length.ok_or_else(wrong)?))
+    let value = |wanted: &str| {
+        lines
+            .clone()
+            .filter_map(|line| line.split_once(':'))
+            .find_map(|(name, value)| if name.eq_ignore_ascii_case(wanted) { Some(value.trim()) } else { None })
+    };
+    let is_closing = value("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+    let length = value("content-length").and_then(|length| length.parse().ok()).ok_or_else(wrong)?;
+    Ok((status, length, is_closing))
 }

@@ -117,6 +117,11 @@ pub fn node(shape: &Shape, number: u32) -> Made {
 }
 
 impl Made {
+    /// The slices it offers, by profile.
+    pub fn offers(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.kind.profiles.into_iter().zip(self.slices).filter(|(_, n)| *n > 0)
+    }
+
     /// The node as JSON, with the labels that GPU feature discovery sets and with `managedFields`.
     pub fn json(&self) -> String {
         let Made { name, kind, slices, whole, way } = self;

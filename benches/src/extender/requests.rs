@@ -18,13 +18,34 @@ const ASKS: [(&str, u64); 8] = [
 const ZONES: u32 = 3;
 const WORKERS: usize = 16;
 
+/// The pods of the fleet have lower numbers.
+const FIRST: u32 = 90_000_000;
+
 /// A profile that no model of the fleet has.
 const HOPELESS: (&str, u64) = ("1g.18gb", 1);
 
 /// A pod that waits for a node, as JSON.
 pub fn pending(number: u32) -> String {
     debug_assert!(KINDS.iter().all(|kind| !kind.profiles.contains(&HOPELESS.0)));
-    waiting(number, ASKS[number as usize % ASKS.len()], number % 5 == 4)
+    waiting(number, asks(number), number % 5 == 4)
+}
+
+/// In how many ways pods ask; those whose numbers differ by a multiple of it ask alike.
+pub const WAYS: usize = ASKS.len();
+
+/// The profile that the pod asks for, and how many of it.
+pub fn asks(number: u32) -> (&'static str, u64) {
+    ASKS[number as usize % WAYS]
+}
+
+/// The same pod on a node, as JSON.
+pub fn bound(number: u32, node: &str) -> String {
+    pod(PodText { number: FIRST + number, slices: Some(asks(number)), on: Some(node), is_particular: false })
+}
+
+/// Its UID.
+pub fn uid(number: u32) -> String {
+    format!("a52aa5d7-8b78-40dc-8d58-0000{:08}", FIRST + number)
 }
 
 /// A pod that no node could ever take, as JSON.
@@ -33,7 +54,7 @@ pub fn hopeless(number: u32) -> String {
 }
 
 fn waiting(number: u32, slices: (&str, u64), is_particular: bool) -> String {
-    pod(PodText { number: 90_000_000 + number, slices: Some(slices), on: None, is_particular })
+    pod(PodText { number: FIRST + number, slices: Some(slices), on: None, is_particular })
 }
 
 /// All nodes in the order in which a scheduler names them: zone by zone in turn, and then as they come out of its
@@ -54,7 +75,13 @@ pub fn order(nodes: u32) -> Vec<u32> {
 
 /// A body with the names of all nodes.
 pub fn by_name(pod: &str, nodes: u32) -> String {
-    let names: Vec<String> = order(nodes).into_iter().map(|number| format!("\"{}\"", name(number))).collect();
+    let names: Vec<String> = order(nodes).into_iter().map(name).collect();
+    of_names(pod, &names)
+}
+
+/// A body with these names.
+pub fn of_names(pod: &str, names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     format!(r#"{{"Pod":{pod},"Nodes":null,"NodeNames":[{}]}}"#, names.join(","))
 }
 
@@ -67,6 +94,18 @@ pub fn whole(pod: &str, shape: &Shape) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pod_is_the_same_one_wherever_it_is() {
+        let read = |text: &str| serde_json::from_str::<migsaw_kube::scheduling::Pod>(text).unwrap();
+        for number in 0..20 {
+            let (waiting, there) = (read(&pending(number)), read(&bound(number, "n")));
+            assert_eq!((waiting.uid.clone(), waiting.asks.clone(), waiting.node), (uid(number), there.asks, None));
+            assert_eq!((there.uid, there.node.as_deref()), (waiting.uid, Some("n")));
+            let (profile, n) = asks(number);
+            assert_eq!(waiting.asks.resources.get(format!("nvidia.com/mig-{profile}").as_str()), Some(&n));
+        }
+    }
 
     #[test]
     fn each_node_is_named_once_whatever_the_order() {
