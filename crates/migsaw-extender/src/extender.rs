@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use migsaw_kube::scheduling::Pod;
+use migsaw_kube::scheduling::{Budget, Pod};
 
-use crate::decide::{self, Held, Reason, Victim};
+use crate::decide::{self, Gone, Held, Reason, Victim};
 use crate::explain::{Decision, Journal};
-use crate::fleet::{Asked, Fleet, View};
+use crate::fleet::{Asked, Budgets, Fleet, Labels, View};
 use crate::wire::{FilterResult, HostPriority, KeptNodes, MetaPod, Offered, PreemptArgs, PreemptResult, Text, Victims};
 
 /// How an extender behaves.
@@ -161,7 +161,7 @@ impl Extender {
         }
     }
 
-    /// Answers `preempt`: on which nodes evictions would help, and the fewest of the victims that have to go there.
+    /// Answers `preempt`: on which nodes evictions would help, and which of the victims have to go there.
     pub fn preempt(&self, pod: &Pod, args: PreemptArgs<'_>) -> PreemptResult {
         let mut answer = PreemptResult::default();
         for (Text(node), victims) in args.meta_victims.into_iter().flatten() {
@@ -189,26 +189,65 @@ impl Extender {
         let Some(cell) = directory.get(&node) else { return };
         let claimed = cell.claimed.by_others(&pod.uid, Instant::now());
         let view = cell.view();
-        let victims: Vec<Victim> =
-            victims.into_iter().map(|(uid, whole)| Victim { holds: held(&view, &uid, whole), uid }).collect();
+        let mut counted = Counted::of(&self.fleet);
+        let victims: Vec<Victim> = victims.into_iter().map(|(uid, whole)| counted.victim(&view, uid, whole)).collect();
+        let gone = decide::preempt(&view, pod, &claimed, &victims, &counted.limits);
         // The scheduler takes a node without victims for an error, and then evicts nobody anywhere.
-        let gone = decide::preempt(&view, pod, &claimed, &victims).filter(|gone| !gone.is_empty());
-        let Some(gone) = gone else { return };
-        let pods: Vec<MetaPod> = gone.into_iter().map(|uid| MetaPod { uid }).collect();
-        let violations = violations.min(i64::try_from(pods.len()).unwrap_or(i64::MAX));
+        let Some(Gone { uids, violations: known }) = gone.filter(|gone| !gone.uids.is_empty()) else { return };
+        let pods: Vec<MetaPod> = uids.into_iter().map(|uid| MetaPod { uid }).collect();
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        // Where budgets are not known, no more than the scheduler found, and no more than go.
+        let violations = known.map_or_else(|| violations.min(count(pods.len())), count);
         answer.node_name_to_meta_victims.insert(node.into_owned(), Victims { pods: Some(pods), violations });
     }
 }
 
-/// What a victim holds: as the request says, else as it is known.
-fn held(view: &View, uid: &str, whole: Option<Pod>) -> Option<Held> {
-    match whole {
-        Some(pod) => Some(Held { asks: Arc::new(pod.asks), others: pod.others, priority: pod.priority }),
-        None => view.holder(uid).map(|holder| Held {
-            asks: Arc::clone(&holder.asks),
-            others: holder.others.as_ref().map(|others| BTreeMap::clone(others)),
-            priority: holder.priority,
-        }),
+/// Budgets against which victims count.
+struct Counted {
+    /// All there are; `None` if they are not known.
+    known: Option<Arc<Budgets>>,
+    /// Those against which a victim counts.
+    budgets: Vec<Arc<Budget>>,
+    /// How many evictions each of these allows.
+    limits: Vec<i64>,
+}
+
+impl Counted {
+    fn of(fleet: &Fleet) -> Counted {
+        Counted { known: fleet.budgets.load_full(), budgets: Vec::new(), limits: Vec::new() }
+    }
+
+    /// A victim with what it holds: as the request says, else as it is known.
+    fn victim(&mut self, view: &View, uid: String, whole: Option<Pod>) -> Victim {
+        let (holds, counts) = match (whole, view.holder(&uid)) {
+            (Some(pod), _) => {
+                let counts = self.counts(&pod.namespace, &pod.name, &pod.labels);
+                let holds = Held { asks: Arc::new(pod.asks), others: pod.others, priority: pod.priority };
+                (Some(holds), counts)
+            }
+            (None, Some(holder)) => {
+                let others = holder.others.as_ref().map(|others| BTreeMap::clone(others));
+                let holds = Held { asks: Arc::clone(&holder.asks), others, priority: holder.priority };
+                let (namespace, name) = holder.name.split_once('/').unwrap_or_default();
+                (Some(holds), self.counts(namespace, name, &holder.labels))
+            }
+            (None, None) => (None, None),
+        };
+        Victim { uid, holds, counts }
+    }
+
+    /// The budgets against which a pod counts, as places in the limits.
+    fn counts(&mut self, namespace: &str, name: &str, labels: &Labels) -> Option<Vec<usize>> {
+        let known = self.known.clone()?;
+        let counting = known.counting(namespace, name, labels).map(|budget| {
+            let at = self.budgets.iter().position(|known| Arc::ptr_eq(known, budget));
+            at.unwrap_or_else(|| {
+                self.budgets.push(Arc::clone(budget));
+                self.limits.push(budget.allowed);
+                self.budgets.len() - 1
+            })
+        });
+        Some(counting.collect())
     }
 }
 

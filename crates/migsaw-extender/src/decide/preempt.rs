@@ -5,7 +5,13 @@
 //! victims that are left free as much of everything else as the pod that is to come requests. That is certain to be
 //! enough, since the node had room for all of them. Where it is not known what a pod requests, or where something else
 //! counts for it, like a port, nobody is spared.
+//!
+//! Of the sets that are enough that one is best by which the scheduler will compare nodes (`pickOneNodeForPreemption` in
+//! `pkg/scheduler/framework/preemption/preemption.go`): the fewest broken disruption budgets, then the least important
+//! of its most important pods, then the least sum of priorities, then the fewest pods, then those that came last, which
+//! the scheduler names last.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,8 +21,10 @@ use super::Reason;
 use super::filter::judge;
 use crate::fleet::View;
 
-/// How many sets of victims are looked at; beyond that the set found so far stands, or the scheduler's.
+/// How many sets of victims are looked at; beyond that the best found so far stands, or the scheduler's.
 const MOST_SETS: usize = 50_000;
+/// What a victim adds to the sum of priorities beside its own, so that a negative one adds something too.
+const PRIORITY_OFFSET: i64 = 1 << 31;
 
 /// A pod that the scheduler would evict.
 #[derive(Debug, Clone)]
@@ -24,6 +32,8 @@ pub(crate) struct Victim {
     pub(crate) uid: String,
     /// What it holds of GPUs and of everything else, if that is known.
     pub(crate) holds: Option<Held>,
+    /// The budgets against which its eviction counts, as places in [`Limits`]; `None` if that is not known.
+    pub(crate) counts: Option<Vec<usize>>,
 }
 
 /// What a pod holds.
@@ -34,50 +44,108 @@ pub(crate) struct Held {
     pub(crate) priority: i32,
 }
 
-/// The fewest of the victims that have to go, by UID in the order given, and the ones of the lowest priorities among
-/// as few; `None` if the pod could not come to the node even if all of them went.
-pub(crate) fn preempt(view: &View, pod: &Pod, claimed: &[Arc<Asks>], victims: &[Victim]) -> Option<Vec<String>> {
+/// How many more evictions each budget allows.
+pub(crate) type Limits = [i64];
+
+/// Who has to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gone {
+    /// By UID, in the order given.
+    pub(crate) uids: Vec<String>,
+    /// How many of them break a budget; `None` if that cannot be told of all.
+    pub(crate) violations: Option<usize>,
+}
+
+/// Those of the victims that have to go; `None` if the pod could not come to the node even if all of them went.
+pub(crate) fn preempt(
+    view: &View,
+    pod: &Pod,
+    claimed: &[Arc<Asks>],
+    victims: &[Victim],
+    limits: &Limits,
+) -> Option<Gone> {
     match judge(view, pod, claimed) {
         // What is taken is what victims can free; what is free already may lack something else.
         Ok(()) | Err(Reason::Taken) => {}
         Err(_) => return None,
     }
-    // Whose devices come by claims is not known here: the scheduler's victims stand.
-    if view.by_claims || pod.asks.by_claims {
-        return Some(victims.iter().map(|victim| victim.uid.clone()).collect());
-    }
-    let search = Search::of(view, pod, claimed, victims);
     let all: Vec<usize> = (0..victims.len()).collect();
-    if !search.has_slices(&all) {
-        return None;
-    }
-    let kept = search.run().unwrap_or(all);
-    Some(kept.into_iter().map(|index| victims[index].uid.clone()).collect())
+    // Whose devices come by claims is not known here: the scheduler's victims stand.
+    let gone = if view.by_claims || pod.asks.by_claims {
+        all
+    } else {
+        let search = Search::of(view, pod, claimed, (victims, limits));
+        if !search.has_slices(&all) {
+            return None;
+        }
+        search.run().unwrap_or(all)
+    };
+    let is_told = gone.iter().all(|&index| victims[index].counts.is_some());
+    Some(Gone {
+        violations: is_told.then(|| violations(victims, limits, &gone)),
+        uids: gone.into_iter().map(|index| victims[index].uid.clone()).collect(),
+    })
 }
 
-/// A search for the smallest set that is enough.
+/// How many of these break a budget, one after the other, as the scheduler counts (`filterPodsWithPDBViolation`).
+fn violations(victims: &[Victim], limits: &Limits, gone: &[usize]) -> usize {
+    let mut left = limits.to_vec();
+    let counted = |&&index: &&usize| {
+        let mut breaks = false;
+        for &budget in victims[index].counts.iter().flatten() {
+            left[budget] -= 1;
+            breaks |= left[budget] < 0;
+        }
+        breaks
+    };
+    gone.iter().filter(counted).count()
+}
+
+/// How bad it is that a set goes; a set with one more is never better.
+type Badness = (usize, Option<i32>, i64, usize);
+
+/// A search for the best set that is enough.
 struct Search<'a> {
     pod: &'a Pod,
     victims: &'a [Victim],
+    limits: &'a Limits,
     /// What has to be freed of each resource asked for.
     missing: Vec<(&'a Arc<str>, u64)>,
-    /// Victims of which it is known what they hold: the only ones that may be spared, lowest priority first.
-    known: Vec<usize>,
+    /// Victims of which it is known what they hold: the only ones that may be spared. Those that are alike but for when
+    /// they came are together, and of them those that came last come first; the least important ones come first.
+    known: Vec<Vec<usize>>,
     /// The others, all of whom have to go.
     unknown: Vec<usize>,
 }
 
 impl<'a> Search<'a> {
-    fn of(view: &'a View, pod: &'a Pod, claimed: &[Arc<Asks>], victims: &'a [Victim]) -> Search<'a> {
+    fn of(
+        view: &'a View,
+        pod: &'a Pod,
+        claimed: &[Arc<Asks>],
+        (victims, limits): (&'a [Victim], &'a Limits),
+    ) -> Search<'a> {
         let free = |resource: &Arc<str>| {
             let taken: u64 = claimed.iter().filter_map(|asks| asks.resources.get(resource)).sum();
             view.free.get(resource).copied().unwrap_or(0).saturating_sub(taken)
         };
         let missing = pod.asks.resources.iter().map(|(resource, n)| (resource, n.saturating_sub(free(resource))));
-        let (mut known, unknown): (Vec<usize>, Vec<usize>) = (0..victims.len())
-            .partition(|&index| victims[index].holds.as_ref().is_some_and(|held| held.others.is_some()));
-        known.sort_by_key(|&index| victims[index].holds.as_ref().map(|held| held.priority));
-        Search { pod, victims, missing: missing.collect(), known, unknown }
+        let (mut known, mut unknown) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
+        for (index, victim) in victims.iter().enumerate().rev() {
+            match victim.holds.as_ref().and_then(|held| Some((held, held.others.as_ref()?))) {
+                Some((held, others)) => {
+                    let kind = (held.priority, &victim.counts, &held.asks.resources, others);
+                    known.entry(kind).or_default().push(index);
+                }
+                None => unknown.push(index),
+            }
+        }
+        unknown.reverse();
+        let mut known: Vec<((i32, _), Vec<usize>)> =
+            known.into_iter().map(|((priority, ..), alike)| ((priority, Reverse(alike[0])), alike)).collect();
+        known.sort_unstable();
+        let known = known.into_iter().map(|(_, alike)| alike).collect();
+        Search { pod, victims, limits, missing: missing.collect(), known, unknown }
     }
 
     /// Whether enough slices are free once these are gone.
@@ -99,49 +167,66 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The smallest set that is certainly enough, ascending; `None` if only all of them are.
-    fn run(&self) -> Option<Vec<usize>> {
-        self.pod.others.as_ref()?;
-        let mut left = MOST_SETS;
-        // Somebody has to go: the scheduler saw no room for the pod beside all of them.
-        let least = usize::from(self.unknown.is_empty());
-        (least..self.known.len()).find_map(|size| {
-            let mut best: Option<(Vec<i32>, Vec<usize>)> = None;
-            self.sets(size, 0, &mut self.unknown.clone(), &mut left, &mut best);
-            let (_, mut gone) = best?;
-            gone.sort_unstable();
-            Some(gone)
-        })
+    /// Whether a set is enough. Somebody has to go: the scheduler saw no room for the pod beside all of them.
+    fn is_enough(&self, gone: &[usize]) -> bool {
+        !gone.is_empty() && self.has_slices(gone) && self.has_others(gone)
     }
 
-    /// Goes through all sets with so many more of the known victims from `from` on.
-    fn sets(
-        &self,
-        size: usize,
-        from: usize,
-        gone: &mut Vec<usize>,
-        left: &mut usize,
-        best: &mut Option<(Vec<i32>, Vec<usize>)>,
-    ) {
-        if *left == 0 {
+    fn badness(&self, gone: &[usize]) -> Badness {
+        let mut in_order = gone.to_vec();
+        in_order.sort_unstable();
+        let priorities = || gone.iter().filter_map(|&index| Some(self.victims[index].holds.as_ref()?.priority));
+        let sum = priorities().map(|priority| i64::from(priority) + PRIORITY_OFFSET).sum();
+        (violations(self.victims, self.limits, &in_order), priorities().max(), sum, gone.len())
+    }
+
+    /// The best set that is certainly enough, ascending; `None` if none was found.
+    fn run(&self) -> Option<Vec<usize>> {
+        self.pod.others.as_ref()?;
+        let mut found = Found { best: None, left: MOST_SETS };
+        self.extend(0, 0, &mut self.unknown.clone(), &mut found);
+        let (_, mut gone) = found.best?;
+        gone.sort_unstable();
+        Some(gone)
+    }
+
+    /// Goes through all sets that have these and some of the known victims from this kind on, of which so many are
+    /// taken already. A set that is enough is not made larger, nor one that is worse than the best one.
+    fn extend(&self, kind: usize, taken: usize, gone: &mut Vec<usize>, found: &mut Found) {
+        if found.left == 0 {
             return;
         }
-        if size == 0 {
-            *left -= 1;
-            if self.has_slices(gone) && self.has_others(gone) {
-                let mut priorities: Vec<i32> =
-                    gone.iter().filter_map(|&index| Some(self.victims[index].holds.as_ref()?.priority)).collect();
-                priorities.sort_unstable_by(|a, b| b.cmp(a));
-                if best.as_ref().is_none_or(|(known, _)| priorities < *known) {
-                    *best = Some((priorities, gone.clone()));
-                }
-            }
+        found.left -= 1;
+        let badness = self.badness(gone);
+        if found.best.as_ref().is_some_and(|(best, _)| badness >= *best) {
             return;
         }
-        for at in from..=self.known.len().saturating_sub(size) {
-            gone.push(self.known[at]);
-            self.sets(size - 1, at + 1, gone, left, best);
+        if self.is_enough(gone) {
+            found.best = Some((badness, gone.clone()));
+            return;
+        }
+        let more = self.known.get(kind).map_or(&[][..], |alike| &alike[taken..]);
+        let others = self.known.get(kind + 1..).unwrap_or_default();
+        let all: Vec<usize> = gone.iter().chain(more).chain(others.iter().flatten()).copied().collect();
+        if !self.is_enough(&all) {
+            return;
+        }
+        if let Some(&next) = more.first() {
+            gone.push(next);
+            self.extend(kind, taken + 1, gone, found);
+            gone.pop();
+        }
+        for (kind, alike) in self.known.iter().enumerate().skip(kind + 1) {
+            gone.push(alike[0]);
+            self.extend(kind, 1, gone, found);
             gone.pop();
         }
     }
+}
+
+/// What a search has found.
+struct Found {
+    best: Option<(Badness, Vec<usize>)>,
+    /// How many sets may still be looked at.
+    left: usize,
 }

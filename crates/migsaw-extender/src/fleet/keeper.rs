@@ -8,6 +8,7 @@ use migsaw::geometry::{Catalog, Model};
 use migsaw::score::Mix;
 use migsaw_kube::scheduling::{Asks, Change, Node, NodeReader, Pod};
 
+use super::budgets::{Heard, SharedLabels};
 use super::outlook::{Assignments, Outlook, PlanError};
 use super::view::{Holder, View};
 use super::{Cell, Cells, Fleet};
@@ -24,6 +25,8 @@ pub struct Keeper {
     on_node: HashMap<Arc<str>, BTreeMap<Arc<str>, Holder>>,
     /// What pods ask for, each thing once, and how many do.
     asks: HashMap<Arc<Asks>, u64>,
+    labels: SharedLabels,
+    budgets: Heard,
     plan: Option<Arc<Assignments>>,
     /// How many views were shown.
     shown: u64,
@@ -49,6 +52,8 @@ pub struct Known {
     pub nodes: usize,
     /// Pods that ask for GPUs or slices.
     pub pods: usize,
+    /// Disruption budgets; `None` if they have not been listed, as where they may not be read.
+    pub budgets: Option<usize>,
     /// Whether all nodes and pods have been listed.
     pub is_all: bool,
 }
@@ -64,6 +69,8 @@ impl Keeper {
             pods: HashMap::new(),
             on_node: HashMap::new(),
             asks: HashMap::new(),
+            labels: SharedLabels::default(),
+            budgets: Heard::default(),
             plan: None,
             shown: 0,
             free_places: Vec::new(),
@@ -81,7 +88,7 @@ impl Keeper {
     /// How much it knows.
     pub fn known(&self) -> Known {
         let is_all = self.are_nodes_listed && self.are_pods_listed;
-        Known { nodes: self.nodes.len(), pods: self.pods.len(), is_all }
+        Known { nodes: self.nodes.len(), pods: self.pods.len(), budgets: self.budgets.known(), is_all }
     }
 
     /// Takes a change.
@@ -109,6 +116,9 @@ impl Keeper {
                 }
                 self.listed(|keeper| keeper.are_pods_listed = true);
             }
+            Change::Budget(budget) => self.heard_of_budgets(|budgets| budgets.put(*budget)),
+            Change::BudgetGone(key) => self.heard_of_budgets(|budgets| budgets.remove(&key)),
+            Change::BudgetsAre(keys) => self.heard_of_budgets(|budgets| budgets.are(&keys)),
             Change::GivenByClaims(nodes) => {
                 let others: Vec<String> = self.by_claims.symmetric_difference(&nodes).cloned().collect();
                 self.by_claims = nodes;
@@ -142,6 +152,13 @@ impl Keeper {
         let outlook = Arc::new(Outlook::new(mix, self.plan.clone(), models.into_values()));
         decide::foresee(&self.fleet, &outlook);
         self.fleet.outlook.store(outlook);
+    }
+
+    fn heard_of_budgets(&mut self, hear: impl FnOnce(&mut Heard) -> bool) {
+        // While they are listed for the first time, nobody reads them.
+        if hear(&mut self.budgets) && self.budgets.known().is_some() {
+            self.fleet.budgets.store(self.budgets.shown());
+        }
     }
 
     fn put_node(&mut self, node: Node) {
@@ -198,6 +215,7 @@ impl Keeper {
             demand: full(&pod.demand),
             asks,
             others: pod.others.map(Arc::new),
+            labels: self.labels.share(pod.labels),
             priority: pod.priority,
             is_terminating: pod.is_terminating,
         };

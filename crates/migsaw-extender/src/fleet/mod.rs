@@ -4,6 +4,7 @@
 //! on it changes, and with the claims of pods that are on their way to it. Readers wait for nobody: they take a view
 //! as it is. The one writer is a [`Keeper`].
 
+mod budgets;
 mod claims;
 mod keeper;
 mod memo;
@@ -14,13 +15,15 @@ mod view;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use migsaw::demand::NodeSelector;
 use migsaw_kube::scheduling::Asks;
 use rustc_hash::FxHashMap;
 
 use crate::decide::{self, Rank, Reason};
 
+pub(crate) use budgets::Budgets;
+pub use budgets::Labels;
 pub use claims::Claims;
 pub use keeper::{Keeper, Known};
 use memo::Memo;
@@ -33,6 +36,8 @@ pub use view::{Holder, View};
 pub struct Fleet {
     nodes: ArcSwap<Cells>,
     outlook: ArcSwap<Outlook>,
+    /// The disruption budgets, once they have been listed.
+    pub(crate) budgets: ArcSwapOption<Budgets>,
     /// Pods that are on their way to a node.
     pub claims: Claims,
     /// Pods that were seen on a node lately.

@@ -8,6 +8,8 @@ use migsaw::geometry::{Counts, Model, ProfileId, ProfileName};
 use migsaw::score::State;
 use migsaw_kube::scheduling::{Asks, Node};
 
+use super::budgets::Labels;
+
 /// The resource of whole GPUs, and of slices under strategy `single`.
 pub(crate) const GPU: &str = "nvidia.com/gpu";
 
@@ -41,6 +43,8 @@ pub struct Holder {
     pub asks: Arc<Asks>,
     /// What it requests of everything else, as [`Pod::others`](migsaw_kube::scheduling::Pod::others) has it.
     pub others: Option<Arc<BTreeMap<String, u64>>>,
+    /// Its labels.
+    pub labels: Arc<Labels>,
     /// Its priority.
     pub priority: i32,
     /// Whether it is about to go.

@@ -32,6 +32,7 @@ pub struct Metrics {
     ready: Gauge,
     nodes: Gauge,
     pods: Gauge,
+    budgets: Family<Labels<0>, Gauge>,
     watch_errors: Family<Labels<1>, Counter>,
     plan_age: Family<Labels<0>, Gauge<f64, AtomicU64>>,
     plan_errors: Counter,
@@ -71,6 +72,7 @@ impl Default for Metrics {
             ready: Gauge::default(),
             nodes: Gauge::default(),
             pods: Gauge::default(),
+            budgets: Family::default(),
             watch_errors: Family::default(),
             plan_age: Family::default(),
             plan_errors: Counter::default(),
@@ -111,6 +113,8 @@ impl Metrics {
         registry.register("ready", "Whether /readyz says yes", self.ready.clone());
         registry.register("nodes", "Nodes that are known", self.nodes.clone());
         registry.register("pods", "Pods that are known to ask for GPUs or slices", self.pods.clone());
+        let budgets = "Disruption budgets that are known; missing where they may not be read";
+        registry.register("disruption_budgets", budgets, self.budgets.clone());
         registry.register("watch_errors", "Watches that failed and were begun again", self.watch_errors.clone());
         registry.register("plan_age_seconds", "Time since the plan came", self.plan_age.clone());
         registry.register("plan_errors", "Plans that could not be read", self.plan_errors.clone());
@@ -161,6 +165,10 @@ impl Metrics {
         let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         self.nodes.set(gauge(known.nodes));
         self.pods.set(gauge(known.pods));
+        match known.budgets {
+            Some(budgets) => drop(self.budgets.get_or_create(&[]).set(gauge(budgets))),
+            None => drop(self.budgets.remove(&[])),
+        }
         self.reservations.set(gauge(reservations));
     }
 

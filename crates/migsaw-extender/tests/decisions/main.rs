@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod budgets;
 mod claims;
 #[path = "../common/mod.rs"]
 mod common;

@@ -48,7 +48,7 @@ fn is(nodes: &[(&str, &str)]) -> Gone {
 }
 
 #[test]
-fn the_fewest_go_and_of_these_the_least_important() {
+fn the_least_important_go_and_of_these_the_fewest() {
     let check = |name: &str, offers: &str, asks: &str, holders: &[Value], expected: &str| {
         let world = World::new(Settings::default(), &[node("a", H100, 2, offers)], holders);
         let uids: Vec<&str> = holders.iter().map(|pod| pod["metadata"]["uid"].as_str().unwrap()).collect();
@@ -59,10 +59,31 @@ fn the_fewest_go_and_of_these_the_least_important() {
     check("all are needed", "1g.10gb=2", "1g.10gb=2", &[v("u", "1g.10gb=1", 0), v("w", "1g.10gb=1", 0)], "u w");
     check("one is enough", "1g.10gb=2", "1g.10gb=1", &[v("u", "1g.10gb=1", 7), v("w", "1g.10gb=1", 3)], "w");
     check(
-        "one important one rather than two others",
+        "two others rather than an important one",
         "1g.10gb=4",
         "1g.10gb=2",
         &[v("u", "1g.10gb=1", 0), v("w", "1g.10gb=1", 0), v("x", "1g.10gb=2", 50)],
+        "u w",
+    );
+    check(
+        "one rather than two that are as important",
+        "1g.10gb=4",
+        "1g.10gb=2",
+        &[v("u", "1g.10gb=1", 0), v("w", "1g.10gb=1", 0), v("x", "1g.10gb=2", 0)],
+        "x",
+    );
+    check(
+        "one rather than two even if it is of a negative priority",
+        "1g.10gb=4",
+        "1g.10gb=2",
+        &[v("u", "1g.10gb=1", -9), v("w", "1g.10gb=1", -9), v("x", "1g.10gb=2", -9)],
+        "x",
+    );
+    check(
+        "of those that are alike the one that came last",
+        "1g.10gb=3",
+        "1g.10gb=1",
+        &[v("u", "1g.10gb=1", 0), v("w", "1g.10gb=1", 0), v("x", "1g.10gb=1", 0)],
         "x",
     );
     check(
@@ -91,7 +112,7 @@ fn the_fewest_go_and_of_these_the_least_important() {
         "1g.10gb=2,3g.40gb=1",
         "1g.10gb=1,3g.40gb=1",
         &[v("u", "1g.10gb=1", 0), v("w", "3g.40gb=1", 0), v("x", "1g.10gb=1,3g.40gb=1", 80)],
-        "x",
+        "u w",
     );
     check(
         "what is free already helps",
@@ -114,7 +135,7 @@ fn the_fewest_go_and_of_these_the_least_important() {
         "1g.10gb=3",
         "1g.10gb=1,cpu=300m",
         &[v("u", "1g.10gb=1,cpu=100m", 0), v("w", "1g.10gb=1,cpu=200m", 0), v("x", "1g.10gb=1,cpu=100m", 0)],
-        "u w",
+        "w x",
     );
     check(
         "or all the scheduler named go, as it knows what is free",

@@ -1,9 +1,11 @@
 //! Preemption against all sets of victims there are.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use migsaw_extender::Settings;
 use migsaw_extender::service::Verb;
+use migsaw_kube::scheduling::Change;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -12,13 +14,16 @@ use super::common::World;
 use super::common::objects::{H100, merge, node, on, pod};
 
 const OFFERED: [u64; 2] = [7, 3];
+const BUDGETS: [&str; 2] = ["b", "c"];
 
-/// A pod on the node: its slices of two kinds, its CPU, its priority, and whether it has something else that counts.
+/// A pod on the node: its slices of two kinds, its CPU, its priority, which of two budgets protect it, and whether it
+/// has something else that counts.
 #[derive(Debug, Clone)]
 struct On {
     slices: [u64; 2],
     cpu: u64,
     priority: i32,
+    budgets: [bool; 2],
     is_particular: bool,
     is_victim: bool,
 }
@@ -28,21 +33,26 @@ struct Case {
     on: Vec<On>,
     slices: [u64; 2],
     cpu: u64,
+    /// How many may go by each budget.
+    allowed: [i64; 2],
 }
 
 fn cases() -> impl Strategy<Value = Case> {
     let slices = prop_oneof![Just([1, 0]), Just([2, 0]), Just([0, 1]), Just([1, 1])];
-    let others = (0..4_u64, 0..4_i32, prop::bool::weighted(0.15), prop::bool::weighted(0.85));
-    let on = (slices, others).prop_map(|(slices, (cpu, priority, is_particular, is_victim))| On {
+    let budget = || prop::bool::weighted(0.3);
+    let others = (0..4_u64, -1..3_i32, [budget(), budget()], prop::bool::weighted(0.15), prop::bool::weighted(0.85));
+    let on = (slices, others).prop_map(|(slices, (cpu, priority, budgets, is_particular, is_victim))| On {
         slices,
         cpu,
         priority,
+        budgets,
         is_particular,
         is_victim,
     });
     let asks =
         prop_oneof![Just([1, 0]), Just([3, 0]), Just([0, 1]), Just([2, 1]), Just([2, 2]), Just([5, 0]), Just([1, 3])];
-    (prop::collection::vec(on, 1..8), asks, 0..6_u64).prop_map(|(mut on, slices, cpu)| {
+    let rest = (0..6_u64, [0..3_i64, 0..2_i64]);
+    (prop::collection::vec(on, 1..8), asks, rest).prop_map(|(mut on, slices, (cpu, allowed))| {
         // Nobody holds more than there is.
         let mut left = OFFERED;
         on.retain(|on| {
@@ -50,7 +60,7 @@ fn cases() -> impl Strategy<Value = Case> {
             (0..2).filter(|_| fits).for_each(|kind| left[kind] -= on.slices[kind]);
             fits
         });
-        Case { on, slices, cpu }
+        Case { on, slices, cpu, allowed }
     })
 }
 
@@ -64,9 +74,35 @@ impl Case {
             let plain = super::common::objects::on("a", pod(&format!("on-{i}"), &asks(on.slices, on.cpu)));
             let spec = json!({"priority": on.priority, "topologySpreadConstraints":
                 if on.is_particular { json!([{"whenUnsatisfiable": "DoNotSchedule"}]) } else { json!([]) }});
-            merge(plain, json!({"spec": spec}))
+            let labels = (0..2).map(|at| (BUDGETS[at].to_owned(), json!(on.budgets[at].to_string())));
+            let labels: serde_json::Map<String, Value> = labels.collect();
+            merge(plain, json!({"spec": spec, "metadata": {"labels": labels}}))
         };
         self.on.iter().enumerate().map(object).collect()
+    }
+
+    fn budgets(&self) -> impl Iterator<Item = Change> + '_ {
+        let object = |(name, allowed): (&str, i64)| {
+            json!({"metadata": {"name": name, "namespace": "team"}, "status": {"disruptionsAllowed": allowed},
+                "spec": {"selector": {"matchLabels": {name: "true"}}}})
+        };
+        let budgets = BUDGETS.into_iter().zip(self.allowed).map(object);
+        budgets.map(|budget| Change::Budget(Box::new(serde_json::from_value(budget).unwrap())))
+    }
+
+    /// How many of these break a budget, one after the other.
+    fn violations(&self, gone: &[usize]) -> usize {
+        let mut left = self.allowed;
+        let mut broken = 0;
+        for &i in gone {
+            let mut breaks = false;
+            for at in (0..2).filter(|&at| self.on[i].budgets[at]) {
+                left[at] -= 1;
+                breaks |= left[at] < 0;
+            }
+            broken += usize::from(breaks);
+        }
+        broken
     }
 
     fn victims(&self) -> Vec<usize> {
@@ -90,15 +126,16 @@ impl Case {
         gone.len() == victims.len() || (!gone.is_empty() && !spares_unknown && cpu >= self.cpu && self.has_slices(gone))
     }
 
-    /// How bad a set is: how many, and their priorities from the top.
-    fn cost(&self, gone: &[usize]) -> (usize, Vec<i32>) {
-        let mut priorities: Vec<i32> = gone.iter().map(|&i| self.on[i].priority).collect();
-        priorities.sort_unstable_by(|a, b| b.cmp(a));
-        (gone.len(), priorities)
+    /// How bad a set is: budgets broken, the highest priority, the sum of priorities above the least there can be, and
+    /// how many.
+    fn cost(&self, gone: &[usize]) -> (usize, i32, i64, usize) {
+        let priorities = || gone.iter().map(|&i| self.on[i].priority);
+        let sum = priorities().map(|priority| i64::from(priority) - i64::from(i32::MIN)).sum();
+        (self.violations(gone), priorities().max().unwrap(), sum, gone.len())
     }
 
     /// The least cost of all sets that are enough, if all victims together are.
-    fn best(&self) -> Option<(usize, Vec<i32>)> {
+    fn best(&self) -> Option<(usize, i32, i64, usize)> {
         let victims = self.victims();
         if victims.is_empty() || !self.has_slices(&victims) {
             return None;
@@ -126,6 +163,8 @@ fn no_other_set_of_victims_is_better_and_both_forms_give_the_same() {
         let mut world = world.borrow_mut();
         let pods = case.pods();
         world.put_pods(&pods);
+        case.budgets().for_each(|budget| world.change(budget));
+        world.change(Change::BudgetsAre(HashSet::from(BUDGETS.map(|name| format!("team/{name}")))));
         let asks = pod("p", &asks(case.slices, case.cpu));
         let victims: Vec<&Value> = case.victims().into_iter().map(|i| &pods[i]).collect();
         let uids: Vec<Value> = victims.iter().map(|pod| json!({"UID": pod["metadata"]["uid"]})).collect();
@@ -139,6 +178,8 @@ fn no_other_set_of_victims_is_better_and_both_forms_give_the_same() {
         let found = gone(&said);
         if let Some(found) = &found {
             prop_assert!(case.is_enough(found), "{:?} is not enough", found);
+            let told = &said["NodeNameToMetaVictims"]["a"]["NumPDBViolations"];
+            prop_assert_eq!(told, &Value::from(case.violations(found)));
         }
         prop_assert_eq!(found.map(|found| case.cost(&found)), case.best());
         Ok(())

@@ -51,7 +51,7 @@ async fn the_text_can_be_read_and_names_everything() {
     site.metrics.watch_failed("pods");
     site.metrics.plan_failed();
     site.metrics.plan_is(Some(Duration::from_secs(7)));
-    site.metrics.known(Known { nodes: 5, pods: 3, is_all: true }, 2);
+    site.metrics.known(Known { nodes: 5, pods: 3, budgets: Some(4), is_all: true }, 2);
     let answer = Connection::to(site.at.metrics).await.ask("GET", "/metrics", "").await;
     assert_eq!(answer.status, 200);
     assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text; version=1.0.0"));
@@ -67,6 +67,7 @@ async fn the_text_can_be_read_and_names_everything() {
         "ready",
         "nodes",
         "pods",
+        "disruption_budgets",
         "watch_errors",
         "plan_age_seconds",
         "plan_errors",
@@ -78,6 +79,7 @@ async fn the_text_can_be_read_and_names_everything() {
         ("watch_errors_total{kind=\"pods\"}", 1),
         ("plan_errors_total", 1),
         ("plan_age_seconds{}", 7),
+        ("disruption_budgets{}", 4),
         ("nodes", 5),
         ("pods", 3),
         ("reservations", 2),

@@ -1,4 +1,5 @@
-//! What changes in a cluster, as it changes: nodes, pods, the plan, and which nodes give GPUs out through claims.
+//! What changes in a cluster, as it changes: nodes, pods, the plan, disruption budgets, and which nodes give GPUs out
+//! through claims.
 //!
 //! Each kind is listed and then watched; a watch that fails is begun again where it was, or with a new list where the
 //! API server has forgotten that, at growing intervals. An object that cannot be read is said and passed over.
@@ -25,7 +26,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 use crate::cluster::{Cluster, ClusterError, refused};
-use crate::scheduling::{Change, NodeObject, Pod};
+use crate::scheduling::{Budget, Change, NodeObject, Pod};
 pub use heard::Heard;
 use watched::{Listed, Slice, Watched};
 
@@ -33,7 +34,7 @@ use watched::{Listed, Slice, Watched};
 const WATCH_SECONDS: u32 = 60;
 /// A watch that fails is begun again after this long, at most: what is told must not be much older than the outage.
 const LATEST_AGAIN: Duration = Duration::from_secs(5);
-/// How long to wait before it is tried again whether there are `ResourceSlice`s.
+/// How long to wait before it is tried again whether there is a kind that not every cluster has.
 const AGAIN: Duration = Duration::from_secs(15);
 /// Objects in a page of a first list.
 const PAGE: u32 = 500;
@@ -79,6 +80,7 @@ impl Cluster {
         if let Some((namespace, name)) = &watching.plan {
             tasks.spawn(plan(client.clone(), namespace.clone(), name.clone(), tell.clone()));
         }
+        tasks.spawn(budgets(client.clone(), tell.clone()));
         tasks.spawn(given_by_claims(Api::all(client), tell));
         Ok(tasks)
     }
@@ -187,22 +189,41 @@ async fn plan(client: Client, namespace: String, name: String, tell: Sender<Told
     }
 }
 
-async fn given_by_claims(api: Api<Watched<Slice>>, tell: Sender<Told>) {
-    let kind = "resourceslices";
-    // Clusters without DRA have no such kind, and where it may not be read it is done without.
+/// Whether there is a kind that may be read. Clusters without DRA have no `ResourceSlice`s, for one, and what may not
+/// be read is done without.
+async fn may_be_read<K: Clone + Debug + DeserializeOwned>(
+    kind: &'static str,
+    api: &Api<K>,
+    tell: &Sender<Told>,
+) -> bool {
     loop {
         match api.list(&ListParams::default().limit(1)).await {
-            Ok(_) => break,
-            Err(kube::Error::Api(status)) if status.code == 404 => return,
+            Ok(_) => return true,
+            Err(kube::Error::Api(status)) if status.code == 404 => return false,
             Err(error) => {
                 let is_refused = matches!(&error, kube::Error::Api(status) if status.code == 403);
                 let told = Told::Trouble(Trouble { kind, message: last_cause(&error) });
                 if tell.send(told).await.is_err() || is_refused {
-                    return;
+                    return false;
                 }
             }
         }
         tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Without the right to read them victims are counted as the scheduler has.
+async fn budgets(client: Client, tell: Sender<Told>) {
+    let api: Api<Watched<Budget>> = Api::all(client.clone());
+    if may_be_read(Budget::KIND, &api, &tell).await {
+        listed::<Budget>(client, tell).await;
+    }
+}
+
+async fn given_by_claims(api: Api<Watched<Slice>>, tell: Sender<Told>) {
+    let kind = "resourceslices";
+    if !may_be_read(kind, &api, &tell).await {
+        return;
     }
     let config = watcher::Config::default().page_size(PAGE);
     let mut events = std::pin::pin!(events(kind, api, config, tell.clone()));

@@ -9,7 +9,7 @@ use kube::Resource;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::scheduling::{Change, NodeObject, Pod};
+use crate::scheduling::{Budget, Change, NodeObject, Pod};
 
 /// An object of a watch, or why it cannot be read.
 #[derive(Debug, Clone)]
@@ -75,6 +75,16 @@ impl Read for Pod {
     }
 }
 
+impl Read for Budget {
+    fn read(text: &RawValue) -> serde_json::Result<Budget> {
+        serde_json::from_str(text.get())
+    }
+
+    fn version(&self) -> Option<String> {
+        self.version.clone()
+    }
+}
+
 /// What is told of the objects of a kind.
 pub(super) trait Listed: Read {
     /// The kind, as the API calls it.
@@ -124,6 +134,26 @@ impl Listed for Pod {
 
     fn all(keys: HashSet<String>) -> Change {
         Change::PodsAre(keys)
+    }
+}
+
+impl Listed for Budget {
+    const KIND: &'static str = "poddisruptionbudgets";
+
+    fn key(&self) -> String {
+        Budget::key(self)
+    }
+
+    fn there(self) -> Change {
+        Change::Budget(Box::new(self))
+    }
+
+    fn gone(key: String) -> Change {
+        Change::BudgetGone(key)
+    }
+
+    fn all(keys: HashSet<String>) -> Change {
+        Change::BudgetsAre(keys)
     }
 }
 
@@ -196,6 +226,7 @@ macro_rules! resource {
 
 resource!(NodeObject, ClusterResourceScope, "Node", "nodes", "", "v1");
 resource!(Pod, NamespaceResourceScope, "Pod", "pods", "", "v1");
+resource!(Budget, NamespaceResourceScope, "PodDisruptionBudget", "poddisruptionbudgets", "policy", "v1");
 resource!(Slice, ClusterResourceScope, "ResourceSlice", "resourceslices", "resource.k8s.io", "v1");
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::budget::Budget;
 use super::node::NodeObject;
 use super::pod::Pod;
 
@@ -20,6 +21,12 @@ pub enum Change {
     PodGone(String),
     /// These pods were listed, by UID, and so no others are there.
     PodsAre(HashSet<String>),
+    /// A disruption budget is there, or is another than before.
+    Budget(Box<Budget>),
+    /// A disruption budget is gone, by [`Budget::key`].
+    BudgetGone(String),
+    /// These disruption budgets were listed, by [`Budget::key`], and so no others are there.
+    BudgetsAre(HashSet<String>),
     /// On these nodes GPUs are given out through claims: a driver publishes them.
     GivenByClaims(BTreeSet<String>),
     /// The plan that the cluster is to follow, as a plan document; `None` if there is none.

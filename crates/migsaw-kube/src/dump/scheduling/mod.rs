@@ -1,6 +1,6 @@
-//! Nodes and pods one at a time, as a scheduler looks at them: small values made of what the API server sends.
+//! Nodes, pods and disruption budgets one at a time, as a scheduler looks at them: small values made of what the API server sends.
 //!
-//! [`Pod`] is read from JSON as it is. A [`Node`] takes a [`NodeReader`], which knows the GPU models. A [`Site`] keeps
+//! [`Pod`] and [`Budget`] are read from JSON as they are. A [`Node`] takes a [`NodeReader`], which knows the GPU models. A [`Site`] keeps
 //! what a plan needs of them.
 //!
 //! ```
@@ -21,12 +21,14 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod budget;
 mod change;
 mod labels;
 mod node;
 mod pod;
 mod site;
 
+pub use budget::Budget;
 pub use change::Change;
 pub use labels::NodeLabels;
 pub use node::{Gpus, Node, NodeObject, NodeReader, Rollout};

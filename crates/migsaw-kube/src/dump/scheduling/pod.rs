@@ -46,6 +46,8 @@ pub struct Pod {
     pub is_finished: bool,
     /// Whether it is being deleted. It holds what it has until it is gone.
     pub is_terminating: bool,
+    /// Its labels, by which disruption budgets select it.
+    pub labels: BTreeMap<String, String>,
     /// What a plan needs beside all this, if it asks for GPUs or slices by name.
     pub planned: Option<Planned>,
 }
@@ -171,6 +173,7 @@ impl Pod {
             priority,
             is_finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             is_terminating: metadata.deletion_timestamp.is_some(),
+            labels,
             planned,
             name: std::mem::take(&mut metadata.name),
             namespace,

@@ -74,7 +74,7 @@ impl Site {
                 self.by_claims.clone_from(nodes);
                 differs
             }
-            Change::Plan(_) => false,
+            Change::Budget(_) | Change::BudgetGone(_) | Change::BudgetsAre(_) | Change::Plan(_) => false,
         };
         self.changes += u64::from(differs || before != (self.are_nodes_listed, self.are_pods_listed));
     }

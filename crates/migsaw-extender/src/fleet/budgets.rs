@@ -1,0 +1,93 @@
+//! Disruption budgets, where they may be read.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use migsaw_kube::scheduling::Budget;
+
+/// A pod's labels.
+pub type Labels = BTreeMap<String, String>;
+
+/// The budgets of a cluster by namespace.
+#[derive(Debug, Default)]
+pub(crate) struct Budgets(BTreeMap<String, Vec<Arc<Budget>>>);
+
+impl Budgets {
+    /// The budgets against which a pod's eviction counts.
+    pub(crate) fn counting<'a>(
+        &'a self,
+        namespace: &str,
+        pod: &'a str,
+        labels: &'a Labels,
+    ) -> impl Iterator<Item = &'a Arc<Budget>> {
+        self.0.get(namespace).into_iter().flatten().filter(move |budget| budget.counts(pod, labels))
+    }
+}
+
+/// The budgets as they are heard of.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    budgets: BTreeMap<String, Arc<Budget>>,
+    are_listed: bool,
+}
+
+impl Heard {
+    /// How many there are; `None` before they have been listed.
+    pub(super) fn known(&self) -> Option<usize> {
+        self.are_listed.then_some(self.budgets.len())
+    }
+
+    /// Takes one, and says whether anything is another than before.
+    pub(super) fn put(&mut self, mut budget: Budget) -> bool {
+        // The controller writes each time a pod comes or goes; what matters is often the same.
+        budget.version = None;
+        let key = budget.key();
+        if self.budgets.get(&key).is_some_and(|known| **known == budget) {
+            return false;
+        }
+        self.budgets.insert(key, Arc::new(budget));
+        true
+    }
+
+    pub(super) fn remove(&mut self, key: &str) -> bool {
+        self.budgets.remove(key).is_some()
+    }
+
+    pub(super) fn are(&mut self, keys: &HashSet<String>) -> bool {
+        let before = self.budgets.len();
+        self.budgets.retain(|key, _| keys.contains(key));
+        !std::mem::replace(&mut self.are_listed, true) || self.budgets.len() < before
+    }
+
+    /// For those who read; `None` before all have been listed.
+    pub(super) fn shown(&self) -> Option<Arc<Budgets>> {
+        let mut budgets: BTreeMap<String, Vec<Arc<Budget>>> = BTreeMap::new();
+        for budget in self.budgets.values() {
+            budgets.entry(budget.namespace.clone()).or_default().push(Arc::clone(budget));
+        }
+        self.are_listed.then(|| Arc::new(Budgets(budgets)))
+    }
+}
+
+/// Labels that pods have alike, there once.
+#[derive(Debug, Default)]
+pub(super) struct SharedLabels {
+    known: HashSet<Arc<Labels>>,
+    /// How many there may be before those that nobody has any more are dropped.
+    most: usize,
+}
+
+impl SharedLabels {
+    pub(super) fn share(&mut self, labels: Labels) -> Arc<Labels> {
+        if let Some(known) = self.known.get(&labels) {
+            return Arc::clone(known);
+        }
+        if self.known.len() >= self.most {
+            self.known.retain(|labels| Arc::strong_count(labels) > 1);
+            self.most = (2 * self.known.len()).max(1024);
+        }
+        let labels = Arc::new(labels);
+        self.known.insert(Arc::clone(&labels));
+        labels
+    }
+}
