@@ -53,6 +53,11 @@ features:
     cargo check -p migsaw-report
     cargo check -p migsaw-cli
     cargo check -p migsaw-cli --features highs
+    cargo check -p migsaw-cli --features otel
+
+# Traces of `serve` reach a collector.
+otel:
+    cargo test -p migsaw-cli --features otel --test otel
 
 # The planner against HiGHS on the naive program (needs cmake and libclang).
 highs:

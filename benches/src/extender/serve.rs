@@ -246,6 +246,7 @@ fn listen<A: Answers>(answers: A, tls: Option<TlsFiles>, max_in_flight: usize) -
         metrics: Arc::new(Metrics::default()),
         health: Arc::new(health),
         client_names: Vec::new(),
+        follow: None,
         debug: false,
         max_body: 32 << 20,
         max_in_flight,

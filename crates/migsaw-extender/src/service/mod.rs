@@ -25,6 +25,6 @@ pub use bind::{Bind, BindError, BindFuture};
 pub use capacity::Capacity;
 pub use health::{Ages, Health};
 pub use metrics::Metrics;
-pub use routes::{App, verbs};
+pub use routes::{App, Follow, verbs};
 pub use run::{Addresses, Config, Service, ServiceError};
 pub use tls::{TlsError, TlsFiles};

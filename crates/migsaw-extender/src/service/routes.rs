@@ -10,7 +10,7 @@ use axum::error_handling::HandleErrorLayer;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
-use axum::http::{StatusCode, Version};
+use axum::http::{HeaderMap, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -33,6 +33,9 @@ use crate::wire::{BindArgs, BindResult};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Makes a request's span part of the trace that its headers name.
+pub type Follow = fn(&HeaderMap, &tracing::Span);
+
 /// What answers requests, and how.
 pub struct App<A> {
     /// Who answers.
@@ -45,6 +48,8 @@ pub struct App<A> {
     pub health: Arc<Health>,
     /// Names of which a client's certificate has to bear one; none lets all in that the CA lets in.
     pub client_names: Vec<String>,
+    /// Where traces are sent: what connects a request to its caller's.
+    pub follow: Option<Follow>,
     /// Whether `/debug` is there.
     pub debug: bool,
     /// The largest body, in bytes.
@@ -68,12 +73,18 @@ pub fn verbs<A: Answers>(app: Arc<App<A>>) -> Router {
             .route("/debug/node/{name}", get(debug_node::<A>))
             .route("/debug/pod/{namespace}/{name}", get(debug_pod::<A>));
     }
+    let follow = app.follow;
     // From the outside in.
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID, Numbered::default()))
-        .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
+        .layer(TraceLayer::new_for_http().make_span_with(move |request: &Request| {
             let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-            tracing::info_span!("request", trace_id = id, path = request.uri().path())
+            let path = request.uri().path();
+            let span = tracing::info_span!("request", trace_id = id, path, otel.kind = tracing::field::Empty);
+            if let Some(follow) = follow {
+                follow(request.headers(), &span);
+            }
+            span
         }))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(from_fn_with_state(Arc::clone(&app), let_in::<A>));

@@ -66,13 +66,6 @@ fn the_least_important_go_and_of_these_the_fewest() {
         "u w",
     );
     check(
-        "one rather than two that are as important",
-        "1g.10gb=4",
-        "1g.10gb=2",
-        &[v("u", "1g.10gb=1", 0), v("w", "1g.10gb=1", 0), v("x", "1g.10gb=2", 0)],
-        "x",
-    );
-    check(
         "one rather than two even if it is of a negative priority",
         "1g.10gb=4",
         "1g.10gb=2",

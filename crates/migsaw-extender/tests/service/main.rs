@@ -118,6 +118,7 @@ impl Site {
             metrics: Arc::clone(&metrics),
             health: Arc::clone(&health),
             client_names: setup.client_names,
+            follow: None,
             debug: setup.debug,
             max_body: setup.max_body,
             max_in_flight: setup.max_in_flight,

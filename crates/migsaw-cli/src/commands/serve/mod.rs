@@ -1,6 +1,9 @@
 //! `migsaw serve`: watches the cluster and answers kube-scheduler.
 
 mod capacity;
+mod logs;
+#[cfg(feature = "otel")]
+mod traces;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,12 +21,12 @@ use migsaw_kube::watch::{Heard, Told, Trouble, Watching};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
-use tracing_subscriber::EnvFilter;
 
 use self::capacity::Asking;
+use self::logs::Logs;
 use super::problem::catalog;
 use crate::Answer;
-use crate::args::{LogFormat, ServeArgs};
+use crate::args::ServeArgs;
 use crate::cluster::{Connection, wrong};
 use crate::failure::{Failure, Problem, Step};
 use crate::io::Io;
@@ -36,7 +39,7 @@ const WAITING: usize = 4096;
 /// Runs the command.
 pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
     let catalog = catalog(&args.geometry, io)?;
-    log_to_stderr(args)?;
+    let logs = Logs::start(args)?;
     let Connection { cluster, runtime } = Connection::open(&args.access)?;
     let service = Service::bind(config(args)).map_err(|error| not_served(&error))?;
     let (keeper, heard, metrics) = (Keeper::new(&catalog), Heard::default(), Arc::new(Metrics::default()));
@@ -56,6 +59,7 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
         client_names: args.client_name.clone(),
+        follow: logs.follow,
         debug: args.debug,
         max_body: args.max_body,
         max_in_flight: usize::try_from(args.max_in_flight).unwrap_or(usize::MAX),
@@ -187,22 +191,6 @@ fn config(args: &ServeArgs) -> Config {
         shutdown_delay: args.shutdown_delay,
         drain_timeout: args.drain_timeout,
     }
-}
-
-fn log_to_stderr(args: &ServeArgs) -> Result<()> {
-    let filter = EnvFilter::try_new(&args.log).map_err(|error| {
-        Failure::from(
-            Problem::new(crate::USAGE, format!("--log {}: {error}", args.log))
-                .help("like `info` or `info,migsaw_extender=debug`"),
-        )
-    })?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Where there is one already, as in tests, it stays.
-    let _ = match args.log_format {
-        LogFormat::Text => logs.with_ansi(false).try_init(),
-        LogFormat::Json => logs.json().flatten_event(true).try_init(),
-    };
-    Ok(())
 }
 
 fn not_served(error: &ServiceError) -> Failure {
