@@ -5,8 +5,11 @@
 use std::collections::BTreeMap;
 
 use migsaw::document::plan::PlanDocument;
+use migsaw::document::quota::QuotasDocument;
 use migsaw::geometry::Catalog;
 use migsaw::plan::{Options, plan};
+use migsaw::quota::quotas;
+use migsaw::whatif::BasisPoints;
 use migsaw_kube::collect::{Collected, Collector, Names};
 use migsaw_kube::dump::{Dump, DumpError, DumpOptions, Source, read_dump};
 
@@ -102,13 +105,88 @@ fn a_workload_of_the_cluster_is_not_taken_for_a_manifest() {
     }
 }
 
+/// A namespace with pods that ask for CPU and memory in all ways, and quotas of best effort and not.
+fn best_effort_and_not() -> String {
+    let containers = |resources: &str| {
+        format!(r#""containers": [{{"resources": {{{resources}, "limits": {{"nvidia.com/mig-1g.10gb": "1"}}}}}}]"#)
+    };
+    let asks = |requests: &str| containers(&format!(r#""requests": {{{requests}}}"#));
+    let pods = [
+        asks(""),
+        asks(r#""cpu": "0""#),
+        asks(r#""cpu": 0, "memory": "0Mi", "ephemeral-storage": "77Mi""#),
+        asks(r#""cpu": "777m""#),
+        asks(r#""memory": "some""#),
+        asks(r#""cpu": null"#),
+        format!(r#"{}, "initContainers": [{{"resources": {{"limits": {{"memory": "777Mi"}}}}}}]"#, asks("")),
+    ];
+    let pods = pods.iter().enumerate().map(|(index, spec)| {
+        format!(r#"{{"kind": "Pod", "metadata": {{"name": "p{index}", "namespace": "team", "uid": "u{index}"}}, "spec": {{{spec}}}}}"#)
+    });
+    let deployment = format!(
+        r#"{{"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {{"name": "web", "namespace": "team"}},
+            "spec": {{"replicas": 2, "template": {{"spec": {{{}}}}}}}}}"#,
+        asks(r#""memory": "777Mi""#)
+    );
+    let idle = r#"{"kind": "Pod", "metadata": {"name": "idle", "namespace": "team"},
+        "spec": {"containers": [{"resources": {"requests": {"cpu": "777m"}}}]}}"#;
+    let quotas = [
+        ("all", r#""hard": {"requests.nvidia.com/mig-1g.10gb": "7", "limits.nvidia.com/gpu": "1", "cpu": "777"}"#),
+        ("best-effort", r#""hard": {"requests.nvidia.com/mig-1g.10gb": "3"}, "scopes": ["BestEffort"]"#),
+        (
+            "other",
+            r#""hard": {"requests.nvidia.com/mig-1g.10gb": "4"},
+               "scopeSelector": {"matchExpressions": [{"scopeName": "NotBestEffort", "operator": "Exists"}]}"#,
+        ),
+        ("by-class", r#""hard": {"gpu.nvidia.com.deviceclass.resource.k8s.io/devices": "1"}"#),
+    ];
+    let quotas = quotas.map(|(name, spec)| {
+        format!(
+            r#"{{"kind": "ResourceQuota", "metadata": {{"name": "{name}", "namespace": "team"}}, "spec": {{{spec}}}}}"#
+        )
+    });
+    let node = r#"{"kind": "Node", "metadata": {"name": "a", "labels": {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
+        "nvidia.com/gpu.count": "1", "nvidia.com/mig.strategy": "mixed"}}}"#;
+    let items: Vec<String> = pods.chain(quotas).chain([deployment, idle.to_owned(), node.to_owned()]).collect();
+    format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{}]}}"#, items.join(","))
+}
+
+#[test]
+fn quotas_of_best_effort_judge_what_is_collected_alike() {
+    let text = best_effort_and_not();
+    let less = collected(&[&text], Names::Kept);
+    assert!(!less.text.contains("777"), "how much CPU and memory is nobody's business: {}", less.text);
+    assert!(!less.text.contains("idle"), "CPU alone is nothing that is read");
+    assert_eq!(collected(&[&less.text], Names::Kept).text, less.text, "nothing more can be left out");
+    let answer = |dump: &Dump| {
+        let answer = quotas(&dump.problem, &Options::default()).unwrap();
+        serde_json::to_string(&QuotasDocument::new(&dump.problem, &answer, BasisPoints::default(), &[])).unwrap()
+    };
+    let told = |dump: &Dump| dump.warnings.iter().map(ToString::to_string).collect::<Vec<String>>();
+    for running in [false, true] {
+        let (all, few) = (read(&[&text], running), read(&[&less.text], running));
+        assert_eq!(few.problem, all.problem);
+        assert_eq!(told(&few), told(&all));
+        assert_eq!(answer(&few), answer(&all));
+        // Pods 0, 1, 2 and 5 are of best effort: the others are 3, 4, 6 and the Deployment's two.
+        let asked = |name: &str| {
+            let quota = all.problem.quotas.iter().find(|quota| quota.name == name).unwrap();
+            let counted = all.problem.demands.iter().enumerate().filter(|(index, demand)| quota.counts(*index, demand));
+            counted.map(|(_, demand)| demand.count).sum::<u64>()
+        };
+        assert_eq!(["all", "best-effort", "other"].map(asked), [9, 4, 5]);
+    }
+    let hidden = collected(&[&text], Names::Hashed("a key"));
+    assert_eq!(with_old_names(&answer(&read(&[&hidden.text], false)), &hidden.names), answer(&read(&[&text], false)));
+}
+
 #[test]
 fn what_is_nobodys_business_is_gone() {
     let pod = r#"{"apiVersion": "v1", "kind": "PodList", "items": [
         {"metadata": {"name": "p", "namespace": "a", "uid": "u", "managedFields": [{"manager": "SECRET"}],
             "annotations": {"x": "SECRET", "migsaw.io/together": "gpu"}, "labels": {"note": "SECRET"}},
          "spec": {"containers": [{"name": "SECRET", "image": "SECRET", "command": ["SECRET"],
-            "env": [{"name": "A", "value": "SECRET"}], "resources": {"limits": {"nvidia.com/mig-1g.10gb": "1", "cpu": "7"}}}],
+            "env": [{"name": "A", "value": "SECRET"}], "resources": {"limits": {"nvidia.com/mig-1g.10gb": "1", "cpu": "77"}}}],
             "volumes": [{"name": "SECRET"}], "serviceAccountName": "SECRET"}},
         {"metadata": {"name": "cpu-only", "namespace": "a"}, "spec": {"containers": [{}]}},
         {"metadata": {"name": "ended", "namespace": "a"}, "status": {"phase": "Succeeded"},
@@ -116,7 +194,7 @@ fn what_is_nobodys_business_is_gone() {
         {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "SECRET"}}
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other"}, "data": {"config.yaml": "SECRET: 1"}}"#;
     let found = collected(&[pod], Names::Kept);
-    assert!(!found.text.contains("SECRET") && !found.text.contains("cpu"), "{}", found.text);
+    assert!(!found.text.contains("SECRET") && !found.text.contains("77"), "{}", found.text);
     assert!(found.text.contains("migsaw.io/together"));
     assert_eq!(found.kinds, BTreeMap::from([("Pod".to_owned(), 1)]));
     let left_out = [("ConfigMap", 1), ("Pod", 2), ("Secret", 1)];

@@ -2,8 +2,9 @@
 //!
 //! A dump has much that is nobody's business: environment variables, commands, images, annotations. [`Collector`]
 //! takes the same files as [`read_dump`](crate::dump::read_dump) and keeps the objects and fields that matter there
-//! (`shape` lists them), and of labels those that some selector mentions or that tell of GPUs. Reading what it
-//! writes gives the same problem.
+//! (`shape` lists them), and of labels those that some selector mentions or that tell of GPUs. Of CPU and memory it
+//! keeps whether a container asks for any, because that decides which quotas count its pod. Reading what it writes
+//! gives the same problem.
 //!
 //! Names can be replaced as well ([`Names`]): of namespaces, pods, workloads, claims, budgets and nodes, and the
 //! values of labels and taints. The order of the new names is that of the old ones, because planning breaks ties by

@@ -25,15 +25,20 @@ pub(super) enum Shape {
     Values,
     /// A condition on a label or a taint: members `key`, and `value` or `values`.
     Condition,
-    /// Quantities of resources, of which those of GPUs are kept; quotas name them with `requests.` before.
+    /// Quantities of resources, of which those of GPUs are kept.
     Gpus,
+    /// What a container asks for: GPUs, and whether it asks for CPU or memory, which decides whether quotas count its
+    /// pod as one of best effort. How much is nobody's business.
+    Asked,
+    /// Amounts of a quota, of which all that name NVIDIA's resources are kept.
+    Limited,
     /// Attributes of devices, of which those that are text are kept.
     Attributes,
     /// A map of which only the keys matter.
     Keys,
 }
 
-use Shape::{Any, Attributes, Condition, Gpus, Keys, Labels, List, Made, Members, Name, Values};
+use Shape::{Any, Asked, Attributes, Condition, Gpus, Keys, Labels, Limited, List, Made, Members, Name, Values};
 
 /// A text that may be renamed.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +102,7 @@ const AFFINITY: Shape = Members(&[
     ("podAntiAffinity", POD_AFFINITY),
 ]);
 const CONTAINERS: Shape =
-    List(&Members(&[("resources", Members(&[("requests", Gpus), ("limits", Gpus)])), ("restartPolicy", Any)]));
+    List(&Members(&[("resources", Members(&[("requests", Asked), ("limits", Asked)])), ("restartPolicy", Any)]));
 const POD_SPEC: Shape = Members(&[
     ("containers", CONTAINERS),
     ("initContainers", CONTAINERS),
@@ -168,7 +173,7 @@ const QUOTA: Shape = Members(&[
     (
         "spec",
         Members(&[
-            ("hard", Gpus),
+            ("hard", Limited),
             ("scopes", Any),
             (
                 "scopeSelector",
@@ -179,7 +184,7 @@ const QUOTA: Shape = Members(&[
             ),
         ]),
     ),
-    ("status", Members(&[("used", Gpus)])),
+    ("status", Members(&[("used", Limited)])),
 ]);
 const PRIORITY_CLASS: Shape = Members(&[("metadata", CLASS_METADATA), ("value", Any), ("globalDefault", Any)]);
 const CONFIG_MAP: Shape = Members(&[("metadata", CLASS_METADATA), ("data", Members(&[("config.yaml", Any)]))]);
@@ -313,8 +318,8 @@ pub(super) fn asks(spec: &Value) -> bool {
     let containers = lists.into_iter().filter_map(Value::as_array).flatten();
     let resources =
         containers.flat_map(|container| [&container["resources"]["requests"], &container["resources"]["limits"]]);
-    resources.chain([&spec["overhead"]]).any(has_members)
-        || spec["resourceClaims"].as_array().is_some_and(|c| !c.is_empty())
+    let mut names = resources.chain([&spec["overhead"]]).filter_map(Value::as_object).flat_map(Map::keys);
+    names.any(|name| is_of_gpus(name)) || spec["resourceClaims"].as_array().is_some_and(|c| !c.is_empty())
 }
 
 /// Whether a node has labels or resources of GPUs.
@@ -322,6 +327,10 @@ pub(super) fn speaks_of_gpus(node: &Value) -> bool {
     let labels = node["metadata"]["labels"].as_object();
     labels.is_some_and(|labels| labels.keys().any(|key| key.starts_with("nvidia.com/")))
         || [&node["status"]["capacity"], &node["status"]["allocatable"]].into_iter().any(has_members)
+}
+
+fn is_of_gpus(resource: &str) -> bool {
+    is_gpu(resource) || resource.starts_with("nvidia.com/gpu")
 }
 
 fn has_members(value: &Value) -> bool {
@@ -346,9 +355,16 @@ pub(super) fn pruned(value: Value, shape: &Shape) -> Option<Value> {
                 known.iter().find(|(name, _)| *name == key).map(|(_, shape)| *shape).or(of_object)
             })
         }
-        (Value::Object(map), Gpus) => members(map, &|key| {
-            (is_gpu(key.strip_prefix("requests.").unwrap_or(key)) || key.starts_with("nvidia.com/gpu")).then_some(Any)
-        }),
+        (Value::Object(map), Gpus) => members(map, &|key| is_of_gpus(key).then_some(Any)),
+        (Value::Object(map), Asked) => {
+            let kept = map.into_iter().filter_map(|(key, value)| match key.as_str() {
+                name if is_of_gpus(name) => Some((key, pruned(value, &Any)?)),
+                "cpu" | "memory" => Some((key, in_short(value)?)),
+                _ => None,
+            });
+            Value::Object(kept.collect())
+        }
+        (Value::Object(map), Limited) => members(map, &|key| key.contains("nvidia.com").then_some(Any)),
         (Value::Object(map), Attributes) => {
             let text = |value: &Value| value.get("string").is_some();
             Value::Object(map.into_iter().filter(|(_, value)| text(value)).collect())
@@ -362,6 +378,14 @@ pub(super) fn pruned(value: Value, shape: &Shape) -> Option<Value> {
         }
         (value, _) => value,
     })
+}
+
+/// 1 for any amount, nothing for zero. What is no quantity stays.
+fn in_short(amount: Value) -> Option<Value> {
+    match crate::dump::is_zero(&amount) {
+        Some(zero) => (!zero).then(|| Value::from(1)),
+        None => pruned(amount, &Any),
+    }
 }
 
 /// Goes through the texts that may be renamed.

@@ -207,6 +207,11 @@ pub(crate) fn objects(source: &Source<'_>, each: &mut dyn FnMut(serde_json::Valu
     read::objects(source, each)
 }
 
+/// Whether a quantity is zero; `None` if it is no text and no number.
+pub(crate) fn is_zero(quantity: &serde_json::Value) -> Option<bool> {
+    serde_json::from_value(quantity.clone()).ok().map(|scalar: quantity::Scalar| scalar.is_zero())
+}
+
 /// Whether objects of a kind are read. Without a version it is taken to be of the group that is.
 pub(crate) fn is_read(kind: &str, api_version: &str) -> bool {
     object::is_known(kind, Some(api_version).filter(|version| !version.is_empty()))

@@ -14,6 +14,11 @@ impl Scalar {
     pub(super) fn integer<T: std::str::FromStr>(&self) -> Option<T> {
         self.0.trim().parse().ok()
     }
+
+    /// Whether it is a quantity of nothing.
+    pub(super) fn is_zero(&self) -> bool {
+        thousandths(&self.0) == Some(0)
+    }
 }
 
 impl<'de> Deserialize<'de> for Scalar {

@@ -93,8 +93,7 @@ impl Scope {
 fn is_best_effort(pod: &PodSpec) -> bool {
     let containers = pod.containers.iter().chain(&pod.init_containers).map(|container| &container.resources);
     let mut amounts = containers.flat_map(|resources| resources.requests.1.iter().chain(&resources.limits.1));
-    let is_zero = |scalar: &Scalar| thousandths(&scalar.0) == Some(0);
-    !amounts.any(|(name, amount)| matches!(name.as_str(), "cpu" | "memory") && !is_zero(amount))
+    !amounts.any(|(name, amount)| matches!(name.as_str(), "cpu" | "memory") && !amount.is_zero())
 }
 
 impl Collection {
