@@ -388,7 +388,8 @@ impl Collection {
             pin(&mut constraints, node);
         }
         let pinned = if owner.kind == "DaemonSet" { unpin(&mut constraints) } else { None };
-        let asking = self.asking(&object, namespace, owner, resources, constraints, spec);
+        let asks = (resources, metadata.is_together());
+        let asking = self.asking(&object, namespace, owner, asks, constraints, spec);
         let held = Vec::new();
         self.pods.push(Pod { name: metadata.name, node, pinned, stays, healthy, labels, claims, held, asking });
     }
@@ -404,12 +405,13 @@ impl Collection {
         }
     }
 
+    /// `resources` are what a pod asks for, and whether all of it has to be on one GPU.
     pub(super) fn asking(
         &mut self,
         object: &str,
         namespace: String,
         owner: Owner,
-        resources: BTreeMap<String, u64>,
+        (resources, same_gpu): (BTreeMap<String, u64>, bool),
         constraints: Constraints,
         spec: &PodSpec,
     ) -> Arc<Asking> {
@@ -436,7 +438,7 @@ impl Collection {
             namespace,
             owner,
             resources,
-            same_gpu: false,
+            same_gpu,
             by_claims: false,
             constraints: Arc::new(constraints),
             priority,

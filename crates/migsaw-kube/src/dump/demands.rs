@@ -38,6 +38,13 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
+    /// Slices, on one GPU if it has to be. Of one slice there is nothing to say.
+    fn slices(slices: BTreeMap<ProfileName, u32>, strategy: Strategy, asking: &Asking) -> Wanted {
+        let several = slices.values().map(|&n| u64::from(n)).sum::<u64>() > 1;
+        let together = if asking.same_gpu && several { Together::Gpu } else { Together::Node };
+        Wanted::Slices(slices, strategy, together)
+    }
+
     /// Whether it is slices of strategy `single`.
     fn on_slices(&self) -> bool {
         matches!(self, Wanted::Slices(_, Strategy::Single, _))
@@ -272,15 +279,13 @@ impl<'a> Context<'a> {
     ) -> Vec<(Wanted, Vec<&'m Member>, u64)> {
         let gpus = match asked {
             Asked::Slices(slices) => {
-                let together = if asking.same_gpu { Together::Gpu } else { Together::Node };
-                return vec![(Wanted::Slices(slices.clone(), Strategy::Mixed, together), members.to_vec(), missing)];
+                let wanted = Wanted::slices(slices.clone(), Strategy::Mixed, asking);
+                return vec![(wanted, members.to_vec(), missing)];
             }
             Asked::Gpus(gpus) => *gpus,
         };
         let wanted = |profile: Option<&ProfileName>| match profile {
-            Some(profile) => {
-                Wanted::Slices(BTreeMap::from([(profile.clone(), gpus)]), Strategy::Single, Together::Node)
-            }
+            Some(profile) => Wanted::slices(BTreeMap::from([(profile.clone(), gpus)]), Strategy::Single, asking),
             None => Wanted::Whole(gpus),
         };
         let mut split: BTreeMap<Wanted, (Vec<&Member>, u64)> = BTreeMap::new();

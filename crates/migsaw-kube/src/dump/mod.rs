@@ -295,7 +295,7 @@ fn translate(mut found: Collection, catalog: &Catalog, options: &DumpOptions<'_>
     if options.running {
         budgets::keep_overlapping(&found, &mut running, &problem.demands, &mut warnings);
         let known = state::Known { catalog, metrics: options.metrics, published: &published };
-        state::add(&found, &nodes.fleet, &running, &known, &mut problem, &mut warnings);
+        state::add(&found, &nodes.fleet, &mut running, &known, &mut problem, &mut warnings);
         problem.budgets = budgets::of_demands(&found, &running, &problem.demands, &mut warnings);
     }
     Dump { problem, warnings: warnings.into_sorted(), skipped, as_of: found.as_of }

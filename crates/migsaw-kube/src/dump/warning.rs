@@ -77,6 +77,8 @@ codes! {
     TenureOverfull = "tenure-overfull",
     /// A running pod is not where its demand could be served; it counts as not running.
     RunningMisplaced = "running-misplaced",
+    /// A running pod holds slices of several GPUs though it has to have them on one; it stays as it is.
+    RunningSpread = "running-spread",
     /// A disruption budget covers some of a demand's pods only; it is taken to cover all.
     BudgetInPart = "budget-in-part",
     /// Several disruption budgets cover a pod, which the Eviction API refuses; the pod stays.

@@ -113,6 +113,11 @@ impl Metadata {
         self.uid.is_some() || self.resource_version.is_some() || self.creation_timestamp.is_some()
     }
 
+    /// Whether all slices of a pod have to be on one GPU when it is placed.
+    pub(super) fn is_together(&self) -> bool {
+        self.annotations.0.together.as_ref().is_some_and(|together| together.0 == "gpu")
+    }
+
     /// The name, or the beginning of the one it will get.
     pub(super) fn name_or_prefix(&self) -> &str {
         match (self.name.as_str(), self.generate_name.trim_end_matches('-')) {

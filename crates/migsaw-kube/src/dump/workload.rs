@@ -70,7 +70,8 @@ impl Collection {
                 pin(&mut constraints, &spec.node_name);
             }
             let owner = Owner { part: part.name, ..owner.clone() };
-            let asking = self.asking(&object, namespace.clone(), owner, resources, constraints, spec);
+            let asks = (resources, part.template.metadata.is_together());
+            let asking = self.asking(&object, namespace.clone(), owner, asks, constraints, spec);
             let claims = if counts { claims } else { Vec::new() };
             self.workloads.push(Workload { asking, claims, replicas, origin, above: above.clone() });
         }

@@ -9,6 +9,7 @@ mod metrics;
 mod quotas;
 mod releases;
 mod running;
+mod together;
 mod unusual;
 
 use std::fmt::Write as _;

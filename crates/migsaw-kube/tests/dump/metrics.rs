@@ -6,7 +6,7 @@ use super::running::{OPTIONS, check_with, node, pod};
 use super::*;
 
 /// A line of a scrape of node `a`: the GPU, then the instance with its id and its pod, each `-` for none.
-fn line(gpu: u32, instance: &str, pod: &str) -> String {
+pub(crate) fn line(gpu: u32, instance: &str, pod: &str) -> String {
     let instance = match instance.split_once('#') {
         Some((profile, id)) => format!(",GPU_I_PROFILE=\"{profile}\",GPU_I_ID=\"{id}\""),
         None => String::new(),

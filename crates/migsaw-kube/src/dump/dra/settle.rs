@@ -256,7 +256,8 @@ impl Collection {
         }
     }
 
-    /// The same with what claims ask for. `is_alone` says that it is one claim that does.
+    /// The same with what claims ask for. `is_alone` says that it is one claim that does. Which GPUs a claim gets only
+    /// its own conditions say, whatever the pod is annotated with.
     fn asking_also(&mut self, asking: &Arc<Asking>, ask: Ask, is_alone: bool) -> Arc<Asking> {
         if ask.resources.is_empty() {
             return Arc::clone(asking);

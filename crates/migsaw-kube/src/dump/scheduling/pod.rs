@@ -123,6 +123,7 @@ impl Pod {
             Ok(resources) => (resources, None),
             Err(bad) => (BTreeMap::new(), Some((bad.resource, bad.text))),
         };
+        let together = metadata.is_together();
         let by_claims = !dra::uses(&spec, &status).is_empty();
         let priority = spec.priority.as_ref().and_then(Scalar::integer).unwrap_or(0);
         let selector = NodeSelector { terms: constraints.terms.clone() };
@@ -135,7 +136,7 @@ impl Pod {
                 namespace: namespace.clone(),
                 owner,
                 resources: resources.clone(),
-                same_gpu: false,
+                same_gpu: together,
                 by_claims: false,
                 constraints: Arc::new(constraints),
                 priority: Some(priority),
@@ -161,12 +162,7 @@ impl Pod {
             demand,
             node,
             nominated: some(&status.nominated_node_name),
-            asks: Asks {
-                resources,
-                by_claims,
-                together: metadata.annotations.0.together.as_ref().is_some_and(|together| together.0 == "gpu"),
-                odd,
-            },
+            asks: Asks { resources, by_claims, together, odd },
             others: if is_particular { None } else { requests::others_of_pod(&spec) },
             selector,
             has_preferences: spec.has_preferences(),

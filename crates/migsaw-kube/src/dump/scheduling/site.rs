@@ -217,7 +217,10 @@ mod tests {
         let files =
             [include_str!("../../../../../examples/dump.json"), include_str!("../../../tests/data/cluster.json")];
         for text in files {
-            let items = with_uids(items(text));
+            let mut items = with_uids(items(text));
+            for pod in items.iter_mut().filter(|item| item["kind"] == "Pod").step_by(2) {
+                pod["metadata"]["annotations"]["migsaw.io/together"] = serde_json::json!("gpu");
+            }
             let closed: Vec<&serde_json::Value> = items
                 .iter()
                 .filter(|item| item["spec"]["unschedulable"] == true)

@@ -9,11 +9,14 @@
 //! with what the node offers and knows every pod, GPUs are what must be idle, or instances where a driver makes and
 //! removes them one by one. `ResourceSlice`s and claims go before metrics, because they are what the scheduler goes
 //! by and tell every start.
+//!
+//! A pod that has to have its slices on one GPU may run on several all the same; `spread` says what becomes of that.
 
 mod claims;
 pub(super) mod cuts;
 mod metrics;
 mod sight;
+mod spread;
 
 use std::collections::BTreeMap;
 
@@ -41,11 +44,12 @@ pub(super) struct Known<'a> {
     pub(super) published: &'a Published,
 }
 
-/// Says of every node of the fleet what runs there. `running` has the pods of each demand.
+/// Says of every node of the fleet what runs there. `running` has the pods of each demand, and gets those of demands
+/// that are made for pods that run spread over several GPUs.
 pub(super) fn add(
     found: &Collection,
     fleet: &[FleetNode],
-    running: &[Vec<RunningPod>],
+    running: &mut Vec<Vec<RunningPod>>,
     known: &Known<'_>,
     problem: &mut Problem,
     warnings: &mut Warnings,
@@ -94,6 +98,7 @@ pub(super) fn add(
     for pool in &mut problem.fleet.pools {
         split(pool, &mut states);
     }
+    spread::set_apart(problem, running);
 }
 
 /// Makes each node with a state a group of its own.
@@ -121,8 +126,8 @@ fn with_pods(
     let models: Vec<&Model> = pool.gpu_models().map(AsRef::as_ref).collect();
     let mut room = Room::of(&present, models.len());
     let mut here: BTreeMap<usize, u32> = BTreeMap::new();
-    // What is seen goes first, so that what is guessed does not take it.
-    let mut units: Vec<(usize, &RunningPod, Option<Vec<Held>>)> = Vec::new();
+    let mut units: Vec<(usize, &RunningPod)> = Vec::new();
+    let mut held: Vec<Option<Vec<Held>>> = Vec::new();
     for &(index, pod) in pods {
         let demand = &demands[index];
         let on_node = here.entry(index).or_insert(0);
@@ -135,23 +140,35 @@ fn with_pods(
         *on_node += 1;
         let namespace = demand.namespace.clone().unwrap_or_default();
         let seen = holds.get(&(namespace, pod.name.clone()));
-        let taken = seen.and_then(|seen| room.take_these(seen, &demand.request, &models));
+        let taken = seen.and_then(|seen| spread::taken(&demand.request, |asks| room.take_these(seen, asks, &models)));
         if taken.is_none() && unit != RecutUnit::Node {
             present.unit = RecutUnit::Node;
             let message = format!("{by} does not tell which GPU it is on: its node is what is cut anew");
             warnings.add(WarningCode::PodGpuUnknown, format!("pod {}", pod.name), message);
         }
-        units.push((index, pod, taken));
+        units.push((index, pod));
+        held.push(taken);
     }
-    for (index, pod, taken) in units {
-        let Some(holds) = taken.or_else(|| room.take(&demands[index].request, &models)) else {
+    // What is seen has gone first, so that what is guessed does not take it; then what has to be on one GPU.
+    let mut guessed: Vec<usize> = (0..units.len()).filter(|&unit| held[unit].is_none()).collect();
+    guessed.sort_by_key(|&unit| !spread::is_tight(&demands[units[unit].0].request));
+    for unit in guessed {
+        held[unit] = spread::taken(&demands[units[unit].0].request, |asks| room.take(asks, &models));
+    }
+    for ((index, pod), holds) in units.into_iter().zip(held) {
+        let Some(holds) = holds else {
             let message =
                 "runs pods that hold more than it offers: how it is cut cannot be told, so it counts as empty";
             warnings.add(WarningCode::StateUnknown, format!("node {node}"), message);
             return None;
         };
+        let is_spread = spread::is_spread(&demands[index].request, &holds);
+        if is_spread {
+            let message = "has slices of several GPUs where they have to be on one: it stays where it is";
+            warnings.add(WarningCode::RunningSpread, format!("pod {}", pod.name), message);
+        }
         let name = Some(pod.name.clone()).filter(|name| !name.is_empty());
-        present.running.push(Running { name, demand: index, holds, stays: pod.stays });
+        present.running.push(Running { name, demand: index, holds, stays: pod.stays || is_spread });
     }
     Some(present)
 }
