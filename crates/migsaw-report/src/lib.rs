@@ -20,6 +20,8 @@
 //! - [`quota`]: what quotas let in, and whether the fleet has it;
 //! - [`violations::text`]: what the checker found.
 //!
+//! Every report that is long has a [`List`] too, of which a [`Selection`] chooses and orders rows.
+//!
 //! Names come from clusters and files of others, so they pass [`clean`] before they reach a terminal or a page.
 
 pub mod advice;
@@ -42,9 +44,11 @@ mod bar;
 mod chart;
 mod clean;
 mod html;
+mod list;
 mod names;
 mod number;
 mod page;
+mod selection;
 mod sheet;
 mod statement;
 mod style;
@@ -52,7 +56,9 @@ mod table;
 
 pub use clean::clean;
 pub use html::Origin;
+pub use list::List;
 pub use names::compress;
 pub use number::{counted, grouped};
 pub use page::Page;
+pub use selection::{Selection, UnknownColumn};
 pub use style::{Style, Tone};

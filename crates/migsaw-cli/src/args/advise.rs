@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::Format;
 use super::asking::AskingArgs;
+use super::{Format, SelectionArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = ADVISE_EXAMPLES)]
@@ -13,6 +13,8 @@ pub(crate) struct AdviseArgs {
     /// How to print the advice
     #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
 }
 
 const ADVISE_EXAMPLES: &str = "\

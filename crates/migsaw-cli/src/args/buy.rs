@@ -4,8 +4,8 @@ use clap::Args;
 use migsaw::fleet::Cost;
 use migsaw::whatif::BasisPoints;
 
-use super::Format;
 use super::asking::AskingArgs;
+use super::{Format, SelectionArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = BUY_EXAMPLES)]
@@ -43,6 +43,8 @@ pub(crate) struct BuyArgs {
     /// How to print the answer
     #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
 }
 
 const BUY_EXAMPLES: &str = "\

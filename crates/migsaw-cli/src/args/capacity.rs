@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use super::Format;
 use super::asking::AskingArgs;
 use super::watch::WatchArgs;
+use super::{Format, SelectionArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = CAPACITY_EXAMPLES)]
@@ -28,6 +28,8 @@ pub(crate) struct CapacityArgs {
     /// How to print the answer
     #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
 }
 
 const CAPACITY_EXAMPLES: &str = "\

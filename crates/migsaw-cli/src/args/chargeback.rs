@@ -12,9 +12,9 @@ use migsaw::fleet::Cost;
 use migsaw::geometry::ProfileName;
 use migsaw::whatif::BasisPoints;
 
-use super::Format;
 use super::duration::duration;
 use super::problem::GeometryArgs;
+use super::{Format, SelectionArgs};
 
 /// What was seen, and on what terms it is billed.
 #[derive(Debug, Args)]
@@ -71,6 +71,8 @@ pub(crate) struct HistoryArgs {
     /// How to print the answer
     #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
 }
 
 /// Who is looked at.

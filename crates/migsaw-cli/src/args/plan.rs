@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Format;
 use super::planning::PlanningArgs;
 use super::watch::WatchArgs;
+use super::{Format, SelectionArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = PLAN_EXAMPLES)]
@@ -16,11 +16,13 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) watch: WatchArgs,
     /// Print what more evictions gain, instead of a plan
-    #[arg(long, conflicts_with_all = ["keep_running", "ignore_running", "out"], help_heading = "What runs today")]
+    #[arg(long, conflicts_with_all = ["keep_running", "ignore_running", "out", "sort_by", "filter"], help_heading = "What runs today")]
     pub(crate) curve: bool,
     /// How to print the plan
     #[arg(short = 'o', long, value_parser = Format::among(Format::PICTURE), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
     /// Also write ConfigMap, node labels and plan into this folder, all of them or none
     #[arg(long, conflicts_with = "watch", value_name = "DIR", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use migsaw::whatif::BasisPoints;
 
-use super::Format;
 use super::asking::AskingArgs;
+use super::{Format, SelectionArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = QUOTA_EXAMPLES)]
@@ -28,6 +28,8 @@ pub(crate) struct QuotaArgs {
     /// How to print the report
     #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
 }
 
 const QUOTA_EXAMPLES: &str = "\

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use migsaw::robust::Scenario;
 
-use super::Format;
 use super::asking::AskingArgs;
+use super::{Format, SelectionArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = ROBUST_EXAMPLES)]
@@ -28,6 +28,8 @@ pub(crate) struct RobustArgs {
     /// How to print the answer
     #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
     /// Also write ConfigMap, node labels and plan of the layout into this folder, all of them or none
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,

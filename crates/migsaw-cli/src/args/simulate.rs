@@ -7,9 +7,9 @@ use clap::{ArgGroup, Args, ValueEnum};
 use migsaw::present::RecutUnit;
 use migsaw_sim::Policy;
 
-use super::Format;
 use super::duration::duration;
 use super::problem::ProblemArgs;
+use super::{Format, SelectionArgs};
 
 /// Most pods of a run: a few GiB.
 pub(crate) const MOST_PODS: u32 = 50_000_000;
@@ -94,6 +94,8 @@ pub(crate) struct SimulateArgs {
     /// How to print the comparison
     #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
 }
 
 /// How GPUs are cut.

@@ -4,8 +4,8 @@ use clap::{ArgMatches, Args, FromArgMatches, error::ErrorKind};
 use migsaw::fleet::Strategy;
 use migsaw::whatif::Change;
 
-use super::Format;
 use super::asking::AskingArgs;
+use super::{Format, SelectionArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = WHATIF_EXAMPLES)]
@@ -17,6 +17,8 @@ pub(crate) struct WhatIfArgs {
     /// How to print the answer
     #[arg(short = 'o', long, value_parser = Format::among(Format::REPORT), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
 }
 
 const WHATIF_EXAMPLES: &str = "\

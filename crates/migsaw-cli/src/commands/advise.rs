@@ -10,6 +10,7 @@ use crate::args::AdviseArgs;
 use crate::io::Io;
 
 pub(super) fn run(mut args: AdviseArgs, io: &mut Io<'_>) -> Result<Answer> {
+    let selection = asking::selection(&args.selection, args.format)?;
     args.asking.settle();
     let problem = asking::read(&args.asking, io)?;
     let advice = asking::within(&args.asking, "planning both strategies", io, |options| advise(&problem, options));
@@ -20,7 +21,8 @@ pub(super) fn run(mut args: AdviseArgs, io: &mut Io<'_>) -> Result<Answer> {
         csv: &|| migsaw_report::advice::csv(&document),
         markdown: &|| migsaw_report::advice::markdown(&document),
         html: &|origin| migsaw_report::advice::html(&document, origin),
+        list: &|| migsaw_report::advice::list(&document),
     };
-    report.print(args.format, io)?;
+    report.print(args.format, selection.as_ref(), io)?;
     Ok(Answer::Yes)
 }

@@ -4,11 +4,12 @@ use anyhow::Result;
 use migsaw::geometry::{Catalog, ProfileName};
 use migsaw::plan::{Options, PlanError};
 use migsaw::problem::{InputProblem, Problem, Subject};
-use migsaw_report::Origin;
+use migsaw_report::{List, Origin, Selection, UnknownColumn};
 use serde::Serialize;
 
 use super::problem;
-use crate::args::{AskingArgs, Format};
+use crate::USAGE;
+use crate::args::{AskingArgs, Format, SelectionArgs};
 use crate::budget::{Deadline, heed_interrupts};
 use crate::failure::{Failure, Problem as Wrong, Step};
 use crate::io::Io;
@@ -59,10 +60,15 @@ pub(super) struct Report<'a, D> {
     pub(super) csv: &'a dyn Fn() -> String,
     pub(super) markdown: &'a dyn Fn() -> String,
     pub(super) html: Page<'a>,
+    pub(super) list: &'a dyn Fn() -> List,
 }
 
 impl<D: Serialize> Report<'_, D> {
-    pub(super) fn print(&self, format: Format, io: &mut Io<'_>) -> Result<()> {
+    /// Prints the report, or of its list what is selected.
+    pub(super) fn print(&self, format: Format, selection: Option<&Selection>, io: &mut Io<'_>) -> Result<()> {
+        if let Some(selection) = selection {
+            return list((self.list)(), selection, format, io);
+        }
         match format {
             Format::Text => {
                 let text = (self.text)(io.style());
@@ -77,6 +83,35 @@ impl<D: Serialize> Report<'_, D> {
             Format::Json | Format::Yaml | Format::Svg => output::document(io, self.document, format),
         }
     }
+}
+
+/// What is selected of the report's list; `None` for the report as it is.
+///
+/// # Errors
+/// A failure if it is printed in a form that has no rows.
+pub(super) fn selection(args: &SelectionArgs, format: Format) -> Result<Option<Selection>, Failure> {
+    let selection = args.selection();
+    if selection.is_some() && !matches!(format, Format::Text | Format::Csv | Format::Markdown) {
+        let wrong = Wrong::new(
+            USAGE,
+            "--sort-by and --filter choose rows of a table, which -o json, yaml, html and svg are not",
+        );
+        return Err(wrong
+            .help("give -o text, csv or markdown; a page is sorted and searched where it is opened")
+            .into());
+    }
+    Ok(selection)
+}
+
+/// Prints what is selected of a list.
+pub(super) fn list(list: List, selection: &Selection, format: Format, io: &mut Io<'_>) -> Result<()> {
+    let printed = match format {
+        Format::Csv => list.csv(selection),
+        Format::Markdown => list.markdown(selection),
+        _ => list.text(selection, io.style()),
+    };
+    let unknown = |error: UnknownColumn| Failure::from(Wrong::new(error.code(), error.to_string()));
+    output::text(io, &printed.map_err(unknown)?)
 }
 
 /// A profile by its name.

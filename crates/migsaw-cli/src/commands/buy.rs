@@ -15,6 +15,7 @@ use crate::io::Io;
 pub(super) fn run(mut args: BuyArgs, io: &mut Io<'_>) -> Result<Answer> {
     // Nodes come in weeks: what runs by then is not what runs today.
     args.asking.ignore_running = true;
+    let selection = asking::selection(&args.selection, args.format)?;
     args.asking.settle();
     let problem = asking::read(&args.asking, io)?;
     let order = Order {
@@ -45,8 +46,9 @@ pub(super) fn run(mut args: BuyArgs, io: &mut Io<'_>) -> Result<Answer> {
         csv: &|| migsaw_report::buy::csv(&document),
         markdown: &|| migsaw_report::buy::markdown(&document),
         html: &|origin| migsaw_report::buy::html(&document, origin),
+        list: &|| migsaw_report::buy::list(&document),
     };
-    report.print(args.format, io)?;
+    report.print(args.format, selection.as_ref(), io)?;
     Ok(Answer::yes_if(document.offers.iter().any(|offer| offer.nodes.most.is_some())))
 }
 

@@ -26,6 +26,7 @@ pub(super) fn run(mut args: CapacityArgs, io: &mut Io<'_>) -> Result<Answer> {
 }
 
 fn once(args: &CapacityArgs, io: &mut Io<'_>) -> Result<Answer> {
+    let selection = asking::selection(&args.selection, args.format)?;
     let query = query(args)?;
     let problem = asking::read(&args.asking, io)?;
     let answer =
@@ -41,8 +42,9 @@ fn once(args: &CapacityArgs, io: &mut Io<'_>) -> Result<Answer> {
         csv: &|| migsaw_report::capacity::csv(&document),
         markdown: &|| migsaw_report::capacity::markdown(&document),
         html: &|origin| migsaw_report::capacity::html(&document, origin),
+        list: &|| migsaw_report::capacity::list(&document),
     };
-    report.print(args.format, io)?;
+    report.print(args.format, selection.as_ref(), io)?;
     Ok(Answer::yes_if(fits(&answer, args.mix.is_some())))
 }
 

@@ -13,7 +13,7 @@ use migsaw_kube::dcgm::history::{History, HistoryOptions, Recorded};
 use migsaw_kube::dump::TenureOptions;
 use migsaw_report::counted;
 
-use super::asking::Report;
+use super::asking::{self, Report};
 use super::problem;
 use crate::Answer;
 use crate::args::{ChargebackArgs, HistoryArgs, Priced, RightSizeArgs, Whom};
@@ -27,6 +27,7 @@ use crate::output::say;
 const HOLD: u32 = 300;
 
 pub(super) fn chargeback(args: &ChargebackArgs, io: &mut Io<'_>) -> Result<Answer> {
+    let selection = asking::selection(&args.history.selection, args.history.format)?;
     let (ledger, terms, hold) = read(&args.history, By::Namespace, io)?;
     let statement = statement(&ledger, &terms).map_err(|error| refused(&error))?;
     let document = ChargebackDocument::new(&statement, &terms, hold);
@@ -36,12 +37,14 @@ pub(super) fn chargeback(args: &ChargebackArgs, io: &mut Io<'_>) -> Result<Answe
         csv: &|| migsaw_report::chargeback::csv(&document),
         markdown: &|| migsaw_report::chargeback::markdown(&document),
         html: &|origin| migsaw_report::chargeback::html(&document, origin),
+        list: &|| migsaw_report::chargeback::list(&document),
     };
-    report.print(args.history.format, io)?;
+    report.print(args.history.format, selection.as_ref(), io)?;
     Ok(Answer::Yes)
 }
 
 pub(super) fn right_sized(args: &RightSizeArgs, io: &mut Io<'_>) -> Result<Answer> {
+    let selection = asking::selection(&args.history.selection, args.history.format)?;
     let (ledger, terms, _) = read(&args.history, By::Pod, io)?;
     let found = right_size(&ledger, &terms, args.headroom).map_err(|error| refused(&error))?;
     let document = RightSizeDocument::new(&found, ledger.period, &terms);
@@ -51,8 +54,9 @@ pub(super) fn right_sized(args: &RightSizeArgs, io: &mut Io<'_>) -> Result<Answe
         csv: &|| migsaw_report::rightsize::csv(&document),
         markdown: &|| migsaw_report::rightsize::markdown(&document),
         html: &|origin| migsaw_report::rightsize::html(&document, origin),
+        list: &|| migsaw_report::rightsize::list(&document),
     };
-    report.print(args.history.format, io)?;
+    report.print(args.history.format, selection.as_ref(), io)?;
     Ok(Answer::yes_if(found.advice.iter().all(|advice| advice.smaller.is_none())))
 }
 

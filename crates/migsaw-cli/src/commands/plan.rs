@@ -15,8 +15,8 @@ use migsaw_kube::autoscaler;
 use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config};
 use migsaw_report::{counted, plan as report};
 
-use super::problem;
 use super::watching::{self, Between, Input};
+use super::{asking, problem};
 use crate::args::{ClusterArgs, Format, MovingArgs, PlanArgs, PlanningArgs};
 use crate::budget::{Deadline, heed_interrupts, interrupted};
 use crate::failure::{Failure, Problem as Wrong, Step};
@@ -46,6 +46,7 @@ pub(super) fn run(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
 }
 
 fn once(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
+    let selection = asking::selection(&args.selection, args.format)?;
     let problem = read(&args.planning, args.curve, io)?;
     if args.curve {
         return curve(&problem, args, io);
@@ -59,6 +60,10 @@ fn once(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
         Some(folder) if useful => write_files(folder, &problem, &plan, io)?,
         Some(folder) => say(io, &format!("nothing was written to `{}`: the plan serves nothing", folder.display())),
         None => {}
+    }
+    if let Some(selection) = selection {
+        asking::list(report::list(&problem, &plan), &selection, args.format, io)?;
+        return Ok(Answer::yes_if(served == asked));
     }
     match args.format {
         Format::Text | Format::Html => {

@@ -6,13 +6,19 @@ use migsaw::quota::{proposals, quotas};
 use migsaw_report::counted;
 
 use super::asking::{self, Report};
-use crate::Answer;
 use crate::args::QuotaArgs;
+use crate::failure::{Failure, Problem as Wrong};
 use crate::io::Io;
 use crate::output::{self, say};
 use crate::publish::publish_file;
+use crate::{Answer, USAGE};
 
 pub(super) fn run(mut args: QuotaArgs, io: &mut Io<'_>) -> Result<Answer> {
+    let selection = asking::selection(&args.selection, args.format)?;
+    if selection.is_some() && args.propose && args.out.is_none() {
+        let wrong = Wrong::new(USAGE, "--propose prints a manifest, of which --sort-by and --filter choose nothing");
+        return Err(Failure::from(wrong.help("give --out FILE for the manifest")).into());
+    }
     args.asking.settle();
     let problem = asking::read(&args.asking, io)?;
     let answer =
@@ -36,8 +42,9 @@ pub(super) fn run(mut args: QuotaArgs, io: &mut Io<'_>) -> Result<Answer> {
         csv: &|| migsaw_report::quota::csv(&document),
         markdown: &|| migsaw_report::quota::markdown(&document),
         html: &|origin| migsaw_report::quota::html(&document, origin),
+        list: &|| migsaw_report::quota::list(&document),
     };
-    report.print(args.format, io)?;
+    report.print(args.format, selection.as_ref(), io)?;
     let honoured = document.grants.iter().all(|grant| grant.honoured != HonouredForm::Never);
     Ok(Answer::yes_if(document.refused == 0 && honoured && document.together.percent_least == 100))
 }

@@ -15,6 +15,7 @@ use crate::output::say;
 pub(super) fn run(mut args: RobustArgs, io: &mut Io<'_>) -> Result<Answer> {
     // Nodes are cut for what may come: what runs by then is not what runs today.
     args.asking.ignore_running = true;
+    let selection = asking::selection(&args.selection, args.format)?;
     let mut problem = asking::read(&args.asking, io)?;
     problem.scenarios.append(&mut args.scenarios);
     let aim = if args.worst { Aim::Worst } else { Aim::Average };
@@ -40,8 +41,9 @@ pub(super) fn run(mut args: RobustArgs, io: &mut Io<'_>) -> Result<Answer> {
         csv: &|| migsaw_report::robust::csv(&document),
         markdown: &|| migsaw_report::robust::markdown(&document),
         html: &|origin| migsaw_report::robust::html(&document, origin),
+        list: &|| migsaw_report::robust::list(&document),
     };
-    report.print(args.format, io)?;
+    report.print(args.format, selection.as_ref(), io)?;
     Ok(Answer::yes_if(answer.serves_all()))
 }
 

@@ -17,6 +17,7 @@ pub(super) fn run(mut args: WhatIfArgs, io: &mut Io<'_>) -> Result<Answer> {
         let help = "give --add-nodes, --remove-node, --remove-nodes, --scale or --strategy";
         return Err(Failure::from(wrong.help(help)).into());
     }
+    let selection = asking::selection(&args.selection, args.format)?;
     args.asking.settle();
     let problem = asking::read(&args.asking, io)?;
     let answer =
@@ -35,7 +36,8 @@ pub(super) fn run(mut args: WhatIfArgs, io: &mut Io<'_>) -> Result<Answer> {
         csv: &|| migsaw_report::whatif::csv(&document),
         markdown: &|| migsaw_report::whatif::markdown(&document),
         html: &|origin| migsaw_report::whatif::html(&document, origin),
+        list: &|| migsaw_report::whatif::list(&document),
     };
-    report.print(args.format, io)?;
+    report.print(args.format, selection.as_ref(), io)?;
     Ok(Answer::yes_if(document.after.served == document.after.asked))
 }

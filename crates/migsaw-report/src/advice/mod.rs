@@ -8,6 +8,7 @@ use migsaw::document::advice::{AdviceDocument, RangeForm, StrategySideForm, Unif
 
 use crate::capacity::range;
 use crate::clean::clean;
+use crate::list::List;
 use crate::number::{counted, grouped};
 use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell};
@@ -140,6 +141,12 @@ fn workloads(document: &AdviceDocument) -> Sheet {
         sheet.row(vec![demand, count.to_string(), belongs, code, fact, reason, missing.join(" ")]);
     }
     sheet
+}
+
+/// A row for each workload, as [`csv`] has them.
+pub fn list(document: &AdviceDocument) -> List {
+    let setting = format!("on {}, as if nothing ran", counted(document.gpus, "GPU"));
+    List::of_sheet(answer(document), setting, workloads(document), &[false, true])
 }
 
 /// One row for each workload.

@@ -8,9 +8,11 @@ use migsaw::document::buy::{BuyDocument, CaseForm, NeedForm, OfferForm};
 
 use crate::capacity::range;
 use crate::clean::clean;
+use crate::list::List;
 use crate::number::{counted, grouped};
 use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell, marked};
+use crate::statement::Statement;
 use crate::style::{Style, Tone};
 use crate::table::Table;
 
@@ -205,8 +207,25 @@ fn why(offer: &OfferForm, page: &mut Page, style: Style) {
     }
 }
 
+/// A row for each model, as [`text`] and [`csv`] have them.
+pub fn list(document: &BuyDocument) -> List {
+    let (titles, rows) = rows(document);
+    let statement = Statement {
+        answer: answer(document),
+        setting: footing(document),
+        titles: titles.into_iter().map(str::to_owned).collect(),
+        rows: rows.into_iter().map(|row| row.cells).collect(),
+        notes: Vec::new(),
+    };
+    List::new(statement, sheet(document))
+}
+
 /// One row for each model.
 pub fn csv(document: &BuyDocument) -> String {
+    sheet(document).csv()
+}
+
+fn sheet(document: &BuyDocument) -> Sheet {
     let columns =
         ["model", "gpus_per_node", "possible", "least_nodes", "most_nodes", "price", "cost", "best", "one_less_lacks"];
     let mut sheet = Sheet::new(&columns);
@@ -226,7 +245,7 @@ pub fn csv(document: &BuyDocument) -> String {
             binding(offer).map(lack).unwrap_or_default(),
         ]);
     }
-    sheet.csv()
+    sheet
 }
 
 /// The answer, and a table with the models.

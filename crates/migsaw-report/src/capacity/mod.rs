@@ -9,7 +9,7 @@ use migsaw::document::capacity::{BesideForm, CapacityDocument, CopiesForm, FitFo
 use crate::number::{counted, grouped};
 
 pub use html::html;
-pub use sheets::{csv, markdown};
+pub use sheets::{csv, list, markdown};
 pub use text::text;
 
 /// `412`, or `412 to 415`.

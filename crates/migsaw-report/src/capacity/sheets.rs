@@ -4,13 +4,26 @@ use std::fmt::Write as _;
 
 use migsaw::document::capacity::{CapacityDocument, CopiesForm, FitForm, FreedomForm};
 
-use super::text::words;
+use super::text::{notes, words};
 use super::{answer, footing, name, range, title};
+use crate::list::List;
 use crate::number::{grouped, percent};
-use crate::sheet::{Sheet, markdown_cell};
+use crate::sheet::{Sheet, markdown_cell, marked};
+use crate::statement::Statement;
 
 /// One row for each pool, profile and freedom; the whole fleet is pool `*`, copies of the mix are profile `mix`.
 pub fn csv(document: &CapacityDocument) -> String {
+    sheet(document).csv()
+}
+
+/// A row for each profile on the fleet and in each pool, and the rows of [`csv`].
+pub fn list(document: &CapacityDocument) -> List {
+    let (titles, rows) = fits(document);
+    let (answer, setting) = (answer(document), footing(document));
+    List::new(Statement { answer, setting, titles, rows, notes: notes(document) }, sheet(document))
+}
+
+fn sheet(document: &CapacityDocument) -> Sheet {
     let columns = ["pool", "tainted", "profile", "freedom", "max_evictions", "least", "most", "if_empty", "limits"];
     let mut sheet = Sheet::new(&columns);
     let tainted = |pool: &str| {
@@ -45,7 +58,7 @@ pub fn csv(document: &CapacityDocument) -> String {
             of.fits.iter().for_each(|copies| add(&of.pool, "mix", Of::copies(copies), String::new()));
         }
     }
-    sheet.csv()
+    sheet
 }
 
 /// What a row says of a freedom.
@@ -81,19 +94,16 @@ fn word(freedom: FreedomForm) -> &'static str {
     }
 }
 
-/// The answer, and a table for each pool that has something to say.
-pub fn markdown(document: &CapacityDocument) -> String {
-    let mut text = format!("**{}**\n\n{}\n", markdown_cell(&answer(document)), markdown_cell(&footing(document)));
+/// How many more of each profile fit, on the fleet and in each pool if there are several: titles, marked as those of a
+/// [`Table`](crate::table::Table), and rows.
+fn fits(document: &CapacityDocument) -> (Vec<String>, Vec<Vec<String>>) {
     let fits: Vec<_> = document.profiles.first().into_iter().flat_map(|profile| &profile.fits).collect();
-    let mut header = vec!["pool".to_owned(), "profile".to_owned()];
     let only = fits.len() == 1;
-    header.extend(fits.iter().map(|fit| if only { "fit".to_owned() } else { title(fit.freedom, fit.max_evictions) }));
-    header.extend(["if empty".to_owned(), "what binds at most, in GPUs".to_owned()]);
-    let columns: Vec<&str> = header.iter().map(String::as_str).collect();
-    let mut sheet = Sheet::new(&columns);
-    let mut right = vec![false, false];
-    right.extend(fits.iter().map(|_| true));
-    right.extend([true, false]);
+    let fit = |fit: &FitForm| if only { "fit".to_owned() } else { title(fit.freedom, fit.max_evictions) };
+    let mut titles = vec!["pool".to_owned(), "profile".to_owned()];
+    titles.extend(fits.iter().map(|of| format!(">{}", fit(of))));
+    titles.extend([">if empty".to_owned(), "what binds at most, in GPUs".to_owned()]);
+    let mut rows = Vec::new();
     let mut add = |pool: &str, profile: &str, fits: &[FitForm], empty: u64| {
         let share = |fit: &FitForm| percent(u128::from(fit.least), u128::from(empty));
         let mut row = vec![pool.to_owned(), profile.to_owned()];
@@ -103,7 +113,7 @@ pub fn markdown(document: &CapacityDocument) -> String {
             each.collect::<Vec<_>>().join(", ")
         });
         row.extend([grouped(empty), limits.unwrap_or_default()]);
-        sheet.row(row);
+        rows.push(row);
     };
     for profile in &document.profiles {
         add("all", &name(profile), &profile.fits, profile.empty);
@@ -118,7 +128,15 @@ pub fn markdown(document: &CapacityDocument) -> String {
             }
         }
     }
-    write!(text, "\n{}", sheet.markdown(&right)).expect("a string grows");
+    (titles, rows)
+}
+
+/// The answer, and a table for each pool that has something to say.
+pub fn markdown(document: &CapacityDocument) -> String {
+    let mut text = format!("**{}**\n\n{}\n", markdown_cell(&answer(document)), markdown_cell(&footing(document)));
+    let (titles, rows) = fits(document);
+    let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
+    write!(text, "\n{}", marked(&titles, rows)).expect("a string grows");
     if let Some(mix) = &document.mix {
         let mut sheet = Sheet::new(&["copies", "fit", "one more lacks"]);
         for fit in &mix.fits {

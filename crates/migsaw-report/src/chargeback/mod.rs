@@ -6,6 +6,7 @@ use migsaw::chargeback::{GPU_PARTS, gpu_time};
 use migsaw::document::Decimal;
 use migsaw::document::chargeback::{ActivityForm, AmountForm, BilledForm, ChargebackDocument, ModelForm, PeriodForm};
 
+use crate::list::List;
 use crate::number::{counted, grouped, percent};
 use crate::sheet::Sheet;
 use crate::statement::Statement;
@@ -223,8 +224,19 @@ fn folded(rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
 
 fn statement(document: &ChargebackDocument) -> Statement {
     let (titles, rows) = cells(document);
+    stated(document, titles, folded(rows))
+}
+
+fn stated(document: &ChargebackDocument, titles: Vec<&'static str>, rows: Vec<Vec<String>>) -> Statement {
     let (answer, setting) = (answer(document), footing(document));
-    Statement { answer, setting, titles, rows: folded(rows), notes: notes(document) }
+    let titles = titles.into_iter().map(str::to_owned).collect();
+    Statement { answer, setting, titles, rows, notes: notes(document) }
+}
+
+/// The rows of the table, and of [`csv`].
+pub fn list(document: &ChargebackDocument) -> List {
+    let (titles, rows) = cells(document);
+    List::new(stated(document, titles, rows), sheet(document)).with_total()
 }
 
 /// The statement as text.
@@ -255,6 +267,10 @@ fn notes(document: &ChargebackDocument) -> Vec<String> {
 
 /// One row for each slice of each who is billed, and for what is idle, stranded and unknown.
 pub fn csv(document: &ChargebackDocument) -> String {
+    sheet(document).csv()
+}
+
+fn sheet(document: &ChargebackDocument) -> Sheet {
     let columns = [
         "kind",
         "who",
@@ -333,7 +349,7 @@ pub fn csv(document: &ChargebackDocument) -> String {
             ]));
         }
     }
-    sheet.csv()
+    sheet
 }
 
 /// The answer, and the table.

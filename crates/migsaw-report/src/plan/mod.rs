@@ -1,6 +1,7 @@
 //! A plan as text, as a page, and as a picture: the answer in line one, then what is behind it.
 
 mod answer;
+mod by_node;
 mod configurations;
 mod curve;
 mod demands;
@@ -16,6 +17,7 @@ mod usage;
 use migsaw::plan::{CurvePoint, Plan};
 use migsaw::problem::Problem;
 
+use crate::list::List;
 use crate::page::Page;
 use crate::style::Style;
 pub use html::{Beside, html};
@@ -60,6 +62,14 @@ pub fn text(problem: &Problem, plan: &Plan, next: &[String], style: Style) -> St
         page.push(&section);
     }
     page.finish()
+}
+
+/// The nodes, a row each: what they become, what they serve, and what changes there.
+///
+/// # Panics
+/// If the plan is not one for the problem, as [`migsaw::check::check`] judges.
+pub fn list(problem: &Problem, plan: &Plan) -> List {
+    by_node::list(problem, plan)
 }
 
 /// What more evictions gain, as a table. `asked` is the number of units asked for.

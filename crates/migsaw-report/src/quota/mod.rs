@@ -8,6 +8,7 @@ use migsaw::document::quota::{GrantForm, HonouredForm, LineForm, QuotasDocument,
 
 use crate::capacity::range;
 use crate::clean::clean;
+use crate::list::List;
 use crate::number::{counted, grouped};
 use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell};
@@ -198,6 +199,15 @@ fn sheet(document: &QuotasDocument) -> Sheet {
     sheet
 }
 
+/// Which of its columns hold numbers.
+const NUMBERS: [bool; 8] = [false, false, true, true, true, true, true, true];
+
+/// A row for each quota and resource, as [`csv`] has them.
+pub fn list(document: &QuotasDocument) -> List {
+    let setting = format!("the plan serves {} of what is asked for", served(document));
+    List::of_sheet(answer(document), setting, sheet(document), &NUMBERS)
+}
+
 /// One row for each quota and resource.
 pub fn csv(document: &QuotasDocument) -> String {
     sheet(document).csv()
@@ -208,7 +218,7 @@ type Sheets = Vec<(&'static str, Sheet, &'static [bool])>;
 
 /// The quotas, what is refused, and what the fleet has of each namespace's and of all.
 fn sheets(document: &QuotasDocument) -> Sheets {
-    let mut sheets: Sheets = vec![("Quotas", sheet(document), &[false, false, true, true, true, true, true, true])];
+    let mut sheets: Sheets = vec![("Quotas", sheet(document), &NUMBERS)];
     if !document.refusals.is_empty() {
         let mut refused = Sheet::new(&["demand", "quota", "code", "because"]);
         for of in &document.refusals {

@@ -7,6 +7,7 @@ use migsaw::document::Decimal;
 use migsaw::document::rightsize::{AdviceForm, GapForm, RightSizeDocument};
 
 use crate::chargeback::{cost, hours, money, span};
+use crate::list::List;
 use crate::number::{grouped, percent};
 use crate::sheet::Sheet;
 use crate::statement::Statement;
@@ -130,7 +131,13 @@ fn notes(document: &RightSizeDocument) -> Vec<String> {
 fn statement(document: &RightSizeDocument) -> Statement {
     let (titles, rows) = cells(document);
     let (answer, setting) = (answer(document), footing(document));
+    let titles = titles.into_iter().map(str::to_owned).collect();
     Statement { answer, setting, titles, rows, notes: notes(document) }
+}
+
+/// The rows of the table, and of [`csv`].
+pub fn list(document: &RightSizeDocument) -> List {
+    List::new(statement(document), sheet(document))
 }
 
 /// What could be smaller, as text.
@@ -140,6 +147,10 @@ pub fn text(document: &RightSizeDocument, style: Style) -> String {
 
 /// One row for each holder, model and slice.
 pub fn csv(document: &RightSizeDocument) -> String {
+    sheet(document).csv()
+}
+
+fn sheet(document: &RightSizeDocument) -> Sheet {
     let columns = [
         "who",
         "model",
@@ -188,7 +199,7 @@ pub fn csv(document: &RightSizeDocument) -> String {
             gaps(advice),
         ]);
     }
-    sheet.csv()
+    sheet
 }
 
 /// The answer, and the table.

@@ -11,6 +11,7 @@ use migsaw::document::robust::{
 };
 
 use crate::clean::clean;
+use crate::list::List;
 use crate::number::{counted, grouped};
 use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell, marked};
@@ -209,8 +210,18 @@ fn more(all: usize, what: &str, page: &mut Page) {
     }
 }
 
+/// A row for each demand of each scenario, as [`csv`] has them.
+pub fn list(document: &RobustDocument) -> List {
+    let right = [false, true, false, true, true, true, true, true];
+    List::of_sheet(answer(document), footing(document), sheet(document), &right)
+}
+
 /// One row for each demand of each scenario.
 pub fn csv(document: &RobustDocument) -> String {
+    sheet(document).csv()
+}
+
+fn sheet(document: &RobustDocument) -> Sheet {
     let mut sheet = Sheet::new(&["scenario", "weight", "demand", "priority", "asked", "served", "best", "regret"]);
     for scenario in &document.scenarios {
         for demand in &scenario.demands {
@@ -227,7 +238,7 @@ pub fn csv(document: &RobustDocument) -> String {
             ]);
         }
     }
-    sheet.csv()
+    sheet
 }
 
 /// The answer, the scenarios, and the layout beside others.

@@ -10,9 +10,11 @@ use migsaw::document::simulation::{
 };
 
 use crate::clean::clean;
+use crate::list::List;
 use crate::number::{counted, grouped};
 use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell};
+use crate::statement::Statement;
 use crate::style::{Style, Tone};
 use crate::table::Table;
 use grid::{Column, columns, time};
@@ -61,8 +63,26 @@ pub fn markdown(simulation: &SimulationDocument) -> String {
     format!("**{answer}.** {setting}\n\n{}", sheet.markdown(&numbers))
 }
 
+/// A row for each policy, as [`text`] and [`csv`] have them.
+pub fn list(simulation: &SimulationDocument) -> List {
+    let columns = columns(simulation);
+    let row = |policy: &PolicyForm| columns.iter().map(|column| (column.cell)(policy)).collect();
+    let statement = Statement {
+        answer: answer(simulation),
+        setting: setting(simulation),
+        titles: columns.iter().map(Column::heading).collect(),
+        rows: simulation.policies.iter().map(row).collect(),
+        notes: Vec::new(),
+    };
+    List::new(statement, sheet(simulation))
+}
+
 /// Each policy in a line, with means and half widths as plain numbers.
 pub fn csv(simulation: &SimulationDocument) -> String {
+    sheet(simulation).csv()
+}
+
+fn sheet(simulation: &SimulationDocument) -> Sheet {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let titles = grid::FIGURES.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("{name}_half_width")]);
     let header: Vec<String> = std::iter::once("policy".to_owned()).chain(titles).collect();
@@ -74,7 +94,7 @@ pub fn csv(simulation: &SimulationDocument) -> String {
         });
         sheet.row(std::iter::once(policy.name.clone()).chain(figures).collect());
     }
-    sheet.csv()
+    sheet
 }
 
 /// The policies that somebody could have, the best first: who places most, or where pods wait, who lets them wait least.

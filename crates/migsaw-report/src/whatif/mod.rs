@@ -9,6 +9,7 @@ use migsaw::document::whatif::{RoomForm, SideForm, WhatIfDocument};
 
 use crate::capacity::range;
 use crate::clean::clean;
+use crate::list::List;
 use crate::number::{counted, grouped, percent};
 use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell};
@@ -189,6 +190,11 @@ fn sheet(document: &WhatIfDocument) -> Sheet {
         }
     }
     sheet
+}
+
+/// A row for each number, as [`csv`] has them.
+pub fn list(document: &WhatIfDocument) -> List {
+    List::of_sheet(answer(document), String::new(), sheet(document), &[false, false, true, true])
 }
 
 /// One row for each number, with both sides.

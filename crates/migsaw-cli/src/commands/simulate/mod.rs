@@ -18,7 +18,7 @@ use migsaw_sim::{
     Site, TraceError, Workload,
 };
 
-use super::asking::Report;
+use super::asking::{self, Report};
 use super::problem;
 use crate::Answer;
 use crate::args::{Cut, Expected, Law, MOST_PODS, SimulateArgs, Wait};
@@ -40,6 +40,7 @@ const PLANNING: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     refuse_idle_flags(args)?;
+    let selection = asking::selection(&args.selection, args.format)?;
     let problem = problem::read(&args.problem, args.positional.as_deref(), io)?;
     let trace = args.trace.as_deref().map(|path| read_trace(path, args, io)).transpose()?;
     let shares = shares(&problem, trace.is_none(), io)?;
@@ -96,8 +97,9 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
         csv: &|| report::csv(&document),
         markdown: &|| report::markdown(&document),
         html: &|origin| report::html(&document, origin),
+        list: &|| report::list(&document),
     };
-    report.print(args.format, io)?;
+    report.print(args.format, selection.as_ref(), io)?;
     Ok(Answer::Yes)
 }
 
