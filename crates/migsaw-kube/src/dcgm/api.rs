@@ -1,9 +1,10 @@
 //! What Prometheus' HTTP API answers to a query, as JSON.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Deserializer, IgnoredAny, Visitor};
 
 use super::MetricsError;
 use super::sighting::{self, LabelProblem, Sighting};
@@ -70,9 +71,33 @@ pub(super) struct RangeSeries {
     pub(super) metric: BTreeMap<String, String>,
     /// Times, in seconds since 1970, and values.
     #[serde(default)]
-    pub(super) values: Vec<(f64, String)>,
+    pub(super) values: Vec<(f64, Quoted)>,
     #[serde(default)]
-    pub(super) value: Option<(f64, String)>,
+    pub(super) value: Option<(f64, Quoted)>,
+}
+
+/// A number in quotes; what is in quotes and is none is not a number. Of the many there are no text is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quoted(pub(super) f64);
+
+impl<'de> Deserialize<'de> for Quoted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Quoted, D::Error> {
+        deserializer.deserialize_str(QuotedVisitor)
+    }
+}
+
+struct QuotedVisitor;
+
+impl Visitor<'_> for QuotedVisitor {
+    type Value = Quoted;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Quoted, E> {
+        Ok(Quoted(text.parse().unwrap_or(f64::NAN)))
+    }
 }
 
 /// A series, judged as soon as it is read so that no label is kept longer than that.

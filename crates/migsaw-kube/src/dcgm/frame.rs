@@ -1,13 +1,13 @@
 //! What is said of one GPU at one second, and how that becomes time.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use migsaw::chargeback::{Distribution, GpuRecord, Held, Holder, Holding, Slice, Span, Use};
+use migsaw::chargeback::{GpuRecord, Held, Holder, Holding, Slice, Span, Use};
 use migsaw::geometry::{Model, ProfileName};
 
 use super::history::{HistoryOptions, HistoryWarning, Recorded};
+use super::packed::Samples;
 
 /// The samples of a GPU.
 #[derive(Debug, Clone, Default)]
@@ -16,9 +16,9 @@ pub(super) struct GpuSamples {
     pub(super) node: String,
     /// What its series say of its model.
     pub(super) model: Option<String>,
-    kinds: Vec<Kind>,
-    numbers: BTreeMap<Kind, u32>,
-    pub(super) samples: Vec<Raw>,
+    kinds: Vec<Arc<Kind>>,
+    numbers: BTreeMap<Arc<Kind>, u32>,
+    pub(super) samples: Samples,
 }
 
 /// What a series is about.
@@ -58,6 +58,9 @@ pub(super) enum Metric {
 const WHOLE: u32 = 10_000;
 
 impl Metric {
+    pub(super) const ALL: [Metric; 5] =
+        [Metric::Memory, Metric::Engine, Metric::Multiprocessors, Metric::Other, Metric::Blank];
+
     /// The metric of a name, and its value, which is not negative, as it is kept.
     pub(super) fn of(name: &str, value: f64) -> (Metric, u32) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in the range of u32")]
@@ -99,37 +102,36 @@ struct Open {
 impl GpuSamples {
     /// The number of a kind.
     pub(super) fn number(&mut self, kind: Kind) -> u32 {
-        let next = u32::try_from(self.kinds.len()).unwrap_or(u32::MAX);
-        *self.numbers.entry(kind).or_insert_with_key(|kind| {
-            self.kinds.push(kind.clone());
-            next
-        })
+        if let Some(&number) = self.numbers.get(&kind) {
+            return number;
+        }
+        let (kind, number) = (Arc::new(kind), u32::try_from(self.kinds.len()).unwrap_or(u32::MAX));
+        self.kinds.push(Arc::clone(&kind));
+        self.numbers.insert(kind, number);
+        number
     }
 
     pub(super) fn absorb(&mut self, other: GpuSamples) {
-        let numbers: Vec<u32> = other.kinds.into_iter().map(|kind| self.number(kind)).collect();
+        let numbers: Vec<u32> = other.kinds.iter().map(|kind| self.number(Kind::clone(kind))).collect();
         let renumbered = |raw: Raw| Raw { kind: numbers[raw.kind as usize], ..raw };
-        self.samples.extend(other.samples.into_iter().map(renumbered));
+        other.samples.each().for_each(|raw| self.samples.push(renumbered(raw)));
         (self.name, self.node) = (other.name, other.node);
         self.model = other.model.or(self.model.take());
     }
 
     /// From the first sample to the last.
     pub(super) fn extent(&self) -> Option<Span> {
-        let times = || self.samples.iter().map(|raw| i64::from(raw.at));
-        Some(Span::new(times().min()?, times().max()?))
+        self.samples.extent()
     }
 
     /// Adds what the samples say of a period.
     pub(super) fn record(mut self, options: &HistoryOptions<'_>, into: &mut Recorded) {
-        // Of what was scraped twice the larger value counts: it is what a smaller slice would have to bear.
-        self.samples.sort_unstable_by_key(|raw| (raw.at, raw.kind, raw.metric, Reverse(raw.value)));
-        self.samples.dedup_by_key(|raw| (raw.at, raw.kind, raw.metric));
+        let samples = std::mem::take(&mut self.samples).sorted();
         let named = self.model.as_ref().and_then(|name| options.catalog.by_product_label(&name.replace(' ', "-")));
         let model = named.and_then(Result::ok).or_else(|| options.model.clone());
         let mut time = Time { model: model.clone(), kinds: &self.kinds, ..Time::default() };
         let mut frames =
-            self.samples.chunk_by(|a, b| a.at == b.at).filter(|f| f.iter().any(|raw| raw.metric != Metric::Blank));
+            samples.chunk_by(|a, b| a.at == b.at).filter(|f| f.iter().any(|raw| raw.metric != Metric::Blank));
         let mut next = frames.next();
         while let Some(frame) = next {
             next = frames.next();
@@ -145,7 +147,7 @@ impl GpuSamples {
         } else if let Some((at, reason, count)) = wrong {
             into.warnings.push(HistoryWarning::Contradiction { gpu: self.name.clone(), at, reason, count });
         }
-        into.ledger.uses.extend(self.uses(model.as_ref(), options.period));
+        into.ledger.uses.extend(self.uses(&samples, model.as_ref(), options.period));
         if seen.and_then(|span| span.within(options.period)).is_some() {
             into.nodes.insert(self.node);
             let seen = seen.into_iter().collect();
@@ -154,35 +156,48 @@ impl GpuSamples {
     }
 
     /// What holders were seen to do in a period.
-    fn uses(&self, model: Option<&Arc<Model>>, period: Span) -> Vec<Use> {
-        let mut found: Vec<Option<Use>> = vec![None; self.kinds.len()];
-        for raw in self.samples.iter().filter(|raw| (period.from..period.to).contains(&raw.at.into())) {
-            let number = raw.kind as usize;
-            let Kind { instance, holder: Some(holder) } = &self.kinds[number] else { continue };
-            let Ok(slice) = slice_of(model.map(Arc::as_ref), instance.as_ref().map(|(_, name)| name)) else { continue };
-            let used = found[number].get_or_insert_with(|| Use {
+    fn uses(&self, samples: &[Raw], model: Option<&Arc<Model>>, period: Span) -> Vec<Use> {
+        let mut found: Vec<Values> = vec![Values::default(); self.kinds.len()];
+        for raw in samples.iter().filter(|raw| (period.from..period.to).contains(&raw.at.into())) {
+            let of = &mut found[raw.kind as usize];
+            of.is_seen = true;
+            match raw.metric {
+                Metric::Memory => of.memory.push(raw.value),
+                Metric::Engine | Metric::Multiprocessors => {
+                    let is_engine = raw.metric == Metric::Engine;
+                    let values = if is_engine { &mut of.engine } else { &mut of.multiprocessors };
+                    values.push(raw.value.min(WHOLE));
+                    of.clamped += u64::from(raw.value > WHOLE);
+                }
+                Metric::Other | Metric::Blank => {}
+            }
+        }
+        let used = |(kind, values): (&Arc<Kind>, Values)| {
+            let holder = kind.holder.clone().filter(|_| values.is_seen)?;
+            let profile = kind.instance.as_ref().map(|(_, name)| name);
+            let slice = slice_of(model.map(Arc::as_ref), profile).ok()?;
+            Some(Use {
                 model: model.cloned(),
                 slice,
-                holder: holder.clone(),
-                memory: Distribution::default(),
-                engine: Distribution::default(),
-                multiprocessors: Distribution::default(),
-                clamped: 0,
-            });
-            let values = match raw.metric {
-                Metric::Memory => {
-                    used.memory.add(raw.value);
-                    continue;
-                }
-                Metric::Engine => &mut used.engine,
-                Metric::Multiprocessors => &mut used.multiprocessors,
-                Metric::Other | Metric::Blank => continue,
-            };
-            values.add(raw.value.min(WHOLE));
-            used.clamped += u64::from(raw.value > WHOLE);
-        }
-        found.into_iter().flatten().collect()
+                holder,
+                memory: values.memory.into_iter().collect(),
+                engine: values.engine.into_iter().collect(),
+                multiprocessors: values.multiprocessors.into_iter().collect(),
+                clamped: values.clamped,
+            })
+        };
+        self.kinds.iter().zip(found).filter_map(used).collect()
     }
+}
+
+/// What the samples of a kind say.
+#[derive(Debug, Clone, Default)]
+struct Values {
+    is_seen: bool,
+    memory: Vec<u32>,
+    engine: Vec<u32>,
+    multiprocessors: Vec<u32>,
+    clamped: u64,
 }
 
 /// What a series is about on a model; else why that cannot be.
@@ -197,7 +212,7 @@ fn slice_of(model: Option<&Model>, profile: Option<&ProfileName>) -> Result<Slic
 #[derive(Debug, Default)]
 struct Time<'a> {
     model: Option<Arc<Model>>,
-    kinds: &'a [Kind],
+    kinds: &'a [Arc<Kind>],
     seen: Option<Span>,
     known: Vec<Span>,
     open: BTreeMap<Id, Open>,

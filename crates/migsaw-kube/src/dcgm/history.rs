@@ -24,7 +24,7 @@ use std::sync::Arc;
 use migsaw::chargeback::{Holder, Ledger, Span};
 use migsaw::geometry::{Catalog, Model};
 
-use super::api::{self, RangeSeries};
+use super::api::{self, Quoted, RangeSeries};
 use super::frame::{GpuSamples, Kind, Metric, Raw};
 use super::sighting::{self, Sighting};
 use super::{BLANK, MetricsError, content, is_json, text};
@@ -196,8 +196,7 @@ impl History {
             let metric = series.metric.get("__name__").map(String::as_str).unwrap_or_default();
             let Some((key, kind)) = self.gpu(&series.metric, &place) else { continue };
             let samples = series.values.into_iter().chain(series.value);
-            for (time, value) in samples {
-                let value = value.parse().unwrap_or(f64::NAN);
+            for (time, Quoted(value)) in samples {
                 self.add((&key, kind), metric, Some(time), value, &place);
             }
         }

@@ -19,6 +19,7 @@
 mod api;
 mod frame;
 pub mod history;
+mod packed;
 mod sighting;
 pub mod text;
 

@@ -1,6 +1,5 @@
 //! What slices were seen to do.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Holder, Slice};
@@ -27,29 +26,48 @@ pub struct Use {
 
 /// How often each value was seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Distribution(BTreeMap<u32, u64>);
+pub struct Distribution(
+    /// Values ascending, each with how often; again if that is more than one number says.
+    Vec<(u32, u32)>,
+);
 
 impl Distribution {
     /// One more sample.
     pub fn add(&mut self, value: u32) {
-        *self.0.entry(value).or_default() += 1;
+        self.add_all(value, 1);
+    }
+
+    fn add_all(&mut self, value: u32, times: u32) {
+        match self.0.binary_search_by_key(&value, |(known, _)| *known) {
+            Ok(at) => match self.0[at].1.checked_add(times) {
+                Some(all) => self.0[at].1 = all,
+                None => self.0.insert(at, (value, times)),
+            },
+            Err(at) => self.0.insert(at, (value, times)),
+        }
     }
 
     /// The samples of another.
     pub fn absorb(&mut self, other: &Distribution) {
-        for (value, count) in &other.0 {
-            *self.0.entry(*value).or_default() += count;
+        // A few values among many find their places one by one.
+        if other.0.len() * 16 < self.0.len() {
+            other.0.iter().for_each(|&(value, times)| self.add_all(value, times));
+            return;
         }
+        let mut all = std::mem::take(&mut self.0);
+        all.extend(&other.0);
+        all.sort_by_key(|(value, _)| *value);
+        self.0 = together(all);
     }
 
     /// How many samples.
     pub fn count(&self) -> u64 {
-        self.0.values().sum()
+        self.0.iter().map(|(_, times)| u64::from(*times)).sum()
     }
 
     /// The largest value; `None` without samples.
     pub fn max(&self) -> Option<u32> {
-        self.0.keys().next_back().copied()
+        self.0.last().map(|(value, _)| *value)
     }
 
     /// The mean, rounded half up; `None` without samples.
@@ -63,12 +81,30 @@ impl Distribution {
     pub fn percentile(&self, percent: u8) -> Option<u32> {
         let wanted = (u128::from(self.count()) * u128::from(percent)).div_ceil(100);
         let mut met = 0_u128;
-        let reached = |(value, count): (&u32, &u64)| {
+        let reached = |(value, count): &(u32, u32)| {
             met += u128::from(*count);
             (met >= wanted).then_some(*value)
         };
         self.0.iter().find_map(reached)
     }
+}
+
+impl FromIterator<u32> for Distribution {
+    fn from_iter<I: IntoIterator<Item = u32>>(values: I) -> Distribution {
+        let mut values: Vec<(u32, u32)> = values.into_iter().map(|value| (value, 1)).collect();
+        values.sort_unstable();
+        Distribution(together(values))
+    }
+}
+
+/// Values that are sorted, each once if that can be.
+fn together(mut values: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+    values.dedup_by(|next, last| {
+        let all = if next.0 == last.0 { last.1.checked_add(next.1) } else { None };
+        all.map(|all| last.1 = all).is_some()
+    });
+    values.shrink_to_fit();
+    values
 }
 
 #[cfg(test)]
@@ -89,5 +125,34 @@ mod tests {
         other.add(500);
         values.absorb(&other);
         assert_eq!((values.max(), values.percentile(99)), (Some(500), Some(199)));
+    }
+
+    #[test]
+    fn however_samples_come_together_they_are_the_same() {
+        let all: Vec<u32> = (0..3000).map(|n: u32| n * n % 613).collect();
+        let whole: Distribution = all.iter().copied().collect();
+        let mut each = Distribution::default();
+        for &value in &all {
+            each.add(value);
+        }
+        assert_eq!(each, whole);
+        for size in [1, 7, 1000] {
+            let mut parts = Distribution::default();
+            all.chunks(size).for_each(|part| parts.absorb(&part.iter().copied().collect()));
+            assert_eq!(parts, whole, "{size}");
+        }
+        assert_eq!((whole.count(), whole.max()), (3000, all.iter().max().copied()));
+    }
+
+    #[test]
+    fn more_than_a_number_says_are_counted_all_the_same() {
+        let mut most = Distribution(vec![(7, u32::MAX)]);
+        for _ in 0..3 {
+            most.absorb(&most.clone());
+        }
+        most.add(7);
+        most.add(9);
+        assert_eq!(most.count(), 8 * u64::from(u32::MAX) + 2);
+        assert_eq!((most.max(), most.mean(), most.percentile(99)), (Some(9), Some(7), Some(7)));
     }
 }
