@@ -15,7 +15,7 @@
 //! - [`whatif`]: the same before and after changes;
 //! - [`robust`]: one layout for several scenarios, with what it serves in each;
 //! - [`buy`]: what is to be bought, model by model;
-//! - [`chargeback`]: who used which slices, and what that costs; [`rightsize`]: what could be smaller;
+//! - [`chargeback`]: who used which slices, and what that costs; [`right_size`]: what could be smaller;
 //! - [`advice`]: what strategies cost, and what belongs on MIG;
 //! - [`quota`]: what quotas let in, and whether the fleet has it;
 //! - [`violations::text`]: what the checker found.
@@ -33,7 +33,7 @@ pub mod diff;
 pub mod geometry;
 pub mod plan;
 pub mod quota;
-pub mod rightsize;
+pub mod right_size;
 pub mod robust;
 pub mod rollout;
 pub mod simulation;

@@ -1,5 +1,6 @@
 //! Text that grows line by line.
 
+use crate::number::counted;
 use crate::style::{Style, Tone};
 
 /// Lines for one reader.
@@ -60,6 +61,13 @@ impl Page {
         let fits = width + notation.chars().count() <= self.style.columns();
         let notation = if fits { notation.to_owned() } else { notation.replace(',', ", ") };
         self.wrapped_behind(&format!("{picture}  "), width, &notation, width);
+    }
+
+    /// How many more there are than the most that are shown, if so.
+    pub(crate) fn more(&mut self, all: usize, most: usize, what: &str) {
+        if let Some(left @ 1..) = all.checked_sub(most) {
+            self.line(format!("and {} (see -o json)", counted(left as u64, &format!("more {what}"))));
+        }
     }
 
     /// Lines that are ready.

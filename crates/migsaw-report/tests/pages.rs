@@ -17,7 +17,7 @@ use migsaw::document::capacity::CapacityDocument;
 use migsaw::document::chargeback::ChargebackDocument;
 use migsaw::document::plan::PlanDocument;
 use migsaw::document::quota::QuotasDocument;
-use migsaw::document::rightsize::RightSizeDocument;
+use migsaw::document::right_size::RightSizeDocument;
 use migsaw::document::robust::RobustDocument;
 use migsaw::document::rollout::RolloutDocument;
 use migsaw::document::scenario;
@@ -33,7 +33,7 @@ use migsaw::whatif::{BasisPoints, Change, what_if};
 use migsaw_report::plan::Beside;
 use migsaw_report::{
     Origin, advice as report_advice, buy as report_buy, capacity as report_capacity, chargeback as report_chargeback,
-    plan as report, quota as report_quota, rightsize as report_rightsize, robust as report_robust, rollout, whatif,
+    plan as report, quota as report_quota, right_size as report_right_size, robust as report_robust, rollout, whatif,
 };
 use roxmltree::{Document, Node};
 
@@ -139,7 +139,7 @@ fn pages() -> Vec<(&'static str, String)> {
     pages.push(("chargeback", report_chargeback::html(&chargeback_of(&ledger()), &origin())));
     let found = right_size(&ledger(), &terms(), BasisPoints(0)).unwrap();
     let found = RightSizeDocument::new(&found, ledger().period, &terms());
-    pages.push(("right-size", report_rightsize::html(&found, &origin())));
+    pages.push(("right-size", report_right_size::html(&found, &origin())));
     pages
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use migsaw::chargeback::{By, Ledger, LedgerError, Span, Terms, right_size, statement};
 use migsaw::document::chargeback::ChargebackDocument;
-use migsaw::document::rightsize::RightSizeDocument;
+use migsaw::document::right_size::RightSizeDocument;
 use migsaw::geometry::Catalog;
 use migsaw_kube::dcgm::MetricsError;
 use migsaw_kube::dcgm::history::{History, HistoryOptions, Recorded};
@@ -50,11 +50,11 @@ pub(super) fn right_sized(args: &RightSizeArgs, io: &mut Io<'_>) -> Result<Answe
     let document = RightSizeDocument::new(&found, ledger.period, &terms);
     let report = Report {
         document: &document,
-        text: &|style| migsaw_report::rightsize::text(&document, style),
-        csv: &|| migsaw_report::rightsize::csv(&document),
-        markdown: &|| migsaw_report::rightsize::markdown(&document),
-        html: &|origin| migsaw_report::rightsize::html(&document, origin),
-        list: &|| migsaw_report::rightsize::list(&document),
+        text: &|style| migsaw_report::right_size::text(&document, style),
+        csv: &|| migsaw_report::right_size::csv(&document),
+        markdown: &|| migsaw_report::right_size::markdown(&document),
+        html: &|origin| migsaw_report::right_size::html(&document, origin),
+        list: &|| migsaw_report::right_size::list(&document),
     };
     report.print(args.history.format, selection.as_ref(), io)?;
     Ok(Answer::yes_if(found.advice.iter().all(|advice| advice.smaller.is_none())))

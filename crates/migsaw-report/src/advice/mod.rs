@@ -97,7 +97,7 @@ pub fn text(document: &AdviceDocument, style: Style) -> String {
             }
         }
         page.push(&table.print(style));
-        more(document.pools.len(), "pool", &mut page);
+        page.more(document.pools.len(), MOST, "pool");
     }
     let sections = [
         ("mig", "Belongs on MIG"),
@@ -123,15 +123,9 @@ pub fn text(document: &AdviceDocument, style: Style) -> String {
         if !missing.is_empty() {
             page.wrapped(&format!("measure, at its peak: {}", missing.join(", ")), 2, 4);
         }
-        more(of.len(), "demand", &mut page);
+        page.more(of.len(), MOST, "demand");
     }
     page.finish()
-}
-
-fn more(all: usize, what: &str, page: &mut Page) {
-    if let Some(left @ 1..) = all.checked_sub(MOST) {
-        page.line(format!("  and {} (see -o json)", counted(left as u64, &format!("more {what}"))));
-    }
 }
 
 fn workloads(document: &AdviceDocument) -> Sheet {

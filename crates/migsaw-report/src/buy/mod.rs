@@ -173,9 +173,7 @@ fn targets(document: &BuyDocument, page: &mut Page, style: Style) {
         table.row(cells.into_iter().chain([grouped(line.today), grouped(line.target)]).collect());
     }
     page.push(&table.print(style));
-    if let Some(left @ 1..) = document.target.len().checked_sub(MOST_DEMANDS) {
-        page.line(format!("and {} (see -o json)", counted(left as u64, "more demand")));
-    }
+    page.more(document.target.len(), MOST_DEMANDS, "demand");
 }
 
 /// The reasons of a model's number, and what each loss takes.

@@ -122,7 +122,7 @@ pub fn text(document: &QuotasDocument, style: Style) -> String {
             ]);
         }
         page.push(&table.print(style));
-        more(document.lines.len(), "row", &mut page);
+        page.more(document.lines.len(), MOST, "row");
         if document.lines.iter().any(|line| line.open > 0) {
             page.line("+ and what asks for any profile that is large enough: which one, the plan says");
         }
@@ -133,7 +133,7 @@ pub fn text(document: &QuotasDocument, style: Style) -> String {
         for refusal in document.refusals.iter().take(MOST) {
             page.wrapped(&format!("{}  {}", clean(&refusal.demand), clean(&refusal.reason)), 2, 4);
         }
-        more(document.refusals.len(), "demand", &mut page);
+        page.more(document.refusals.len(), MOST, "demand");
     }
     never(document, &mut page, style);
     if document.together.percent_least < 100 {
@@ -149,19 +149,13 @@ pub fn text(document: &QuotasDocument, style: Style) -> String {
         page.line("");
         let names: Vec<String> = document.unlimited.iter().take(MOST).map(|name| namespace(name.as_deref())).collect();
         page.wrapped(&format!("no quota limits all that is asked for in: {}", names.join(", ")), 0, 2);
-        more(document.unlimited.len(), "namespace", &mut page);
+        page.more(document.unlimited.len(), MOST, "namespace");
     }
     page.finish()
 }
 
 fn over(planned: u64, hard: u64, style: Style) -> String {
     if planned > hard { style.paint(Tone::Warn, grouped(planned)) } else { grouped(planned) }
-}
-
-fn more(all: usize, what: &str, page: &mut Page) {
-    if let Some(left @ 1..) = all.checked_sub(MOST) {
-        page.line(format!("and {} (see -o json)", counted(left as u64, &format!("more {what}"))));
-    }
 }
 
 fn never(document: &QuotasDocument, page: &mut Page, style: Style) {
@@ -182,7 +176,7 @@ fn never(document: &QuotasDocument, page: &mut Page, style: Style) {
             page.wrapped(&text, 2, 4);
         }
     }
-    more(open.len(), "namespace", page);
+    page.more(open.len(), MOST, "namespace");
 }
 
 /// The rows of quotas and resources.

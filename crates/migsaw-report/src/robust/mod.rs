@@ -184,12 +184,9 @@ pub fn text(document: &RobustDocument, style: Style) -> String {
     let tone = if document.proven { Tone::Good } else { Tone::Warn };
     page.wrapped(&style.paint(tone, answer(document)), 0, 2);
     page.wrapped(&style.paint(Tone::Faint, footing(document)), 0, 2);
-    for (rows, what) in [
-        (scenarios(document), "more row"),
-        (choices(document), "more row"),
-        (short(document), "more row"),
-        (layout(document), "more way"),
-    ] {
+    for (rows, what) in
+        [(scenarios(document), "row"), (choices(document), "row"), (short(document), "row"), (layout(document), "way")]
+    {
         let (header, rows) = rows;
         if rows.is_empty() {
             continue;
@@ -199,15 +196,9 @@ pub fn text(document: &RobustDocument, style: Style) -> String {
         let all = rows.len();
         rows.into_iter().take(MOST_ROWS).for_each(|row| table.row(row));
         page.push(&table.print(style));
-        more(all, what, &mut page);
+        page.more(all, MOST_ROWS, what);
     }
     page.finish()
-}
-
-fn more(all: usize, what: &str, page: &mut Page) {
-    if let Some(left @ 1..) = all.checked_sub(MOST_ROWS) {
-        page.line(format!("and {} (see -o json)", counted(left as u64, what)));
-    }
 }
 
 /// A row for each demand of each scenario, as [`csv`] has them.

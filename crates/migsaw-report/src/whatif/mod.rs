@@ -10,7 +10,7 @@ use migsaw::document::whatif::{RoomForm, SideForm, WhatIfDocument};
 use crate::capacity::range;
 use crate::clean::clean;
 use crate::list::List;
-use crate::number::{counted, grouped, percent};
+use crate::number::{grouped, percent};
 use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell};
 use crate::style::{Style, Tone};
@@ -132,15 +132,13 @@ pub fn text(document: &WhatIfDocument, style: Style) -> String {
         }
         page.line("");
         let mut table = Table::new(&[title, ">before", ">after"]);
-        let left = lines.len().saturating_sub(MOST_DEMANDS);
+        let all = lines.len();
         for [what, before, after] in lines.into_iter().take(MOST_DEMANDS) {
             let changes = before != after;
             table.row(vec![what, before, if changes { style.paint(Tone::Strong, after) } else { after }]);
         }
         page.push(&table.print(style));
-        if left > 0 {
-            page.line(format!("and {} (see -o json)", counted(left as u64, "more row")));
-        }
+        page.more(all, MOST_DEMANDS, "row");
     }
     unserved("Not served after", &document.after.unserved, &mut page, style);
     unserved("Not served before", &document.before.unserved, &mut page, style);
@@ -160,9 +158,7 @@ fn unserved(title: &str, all: &[UnservedForm], page: &mut Page, style: Style) {
             page.wrapped_behind(&format!("    {}", style.paint(Tone::Faint, mark)), 12, &clean(sentence), 12);
         }
     }
-    if let Some(left @ 1..) = all.len().checked_sub(MOST_DEMANDS) {
-        page.line(format!("  and {} (see -o json)", counted(left as u64, "more demand")));
-    }
+    page.more(all.len(), MOST_DEMANDS, "demand");
 }
 
 fn full_name(unserved: &UnservedForm) -> String {

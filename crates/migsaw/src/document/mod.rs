@@ -44,7 +44,7 @@ mod path;
 pub mod plan;
 mod quantity;
 pub mod quota;
-pub mod rightsize;
+pub mod right_size;
 pub mod robust;
 pub mod rollout;
 pub mod scenario;

@@ -15,7 +15,7 @@ use super::curve::CurveDocument;
 use super::diff::DiffDocument;
 use super::plan::PlanDocument;
 use super::quota::QuotasDocument;
-use super::rightsize::RightSizeDocument;
+use super::right_size::RightSizeDocument;
 use super::robust::RobustDocument;
 use super::rollout::RolloutDocument;
 use super::scenario::ScenarioDocument;

@@ -1,7 +1,7 @@
 //! What could be smaller, as a page.
 
 use maud::html as markup;
-use migsaw::document::rightsize::RightSizeDocument;
+use migsaw::document::right_size::RightSizeDocument;
 
 use super::{answer, cells, footing, notes};
 use crate::html::{Frame, Origin, Section, Table, counting, facts, paragraphs};

@@ -4,7 +4,7 @@ mod html;
 
 use migsaw::chargeback::gpu_time;
 use migsaw::document::Decimal;
-use migsaw::document::rightsize::{AdviceForm, GapForm, RightSizeDocument};
+use migsaw::document::right_size::{AdviceForm, GapForm, RightSizeDocument};
 
 use crate::chargeback::{cost, hours, money, span};
 use crate::list::List;
