@@ -6,10 +6,10 @@
 //! enough, since the node had room for all of them. Where it is not known what a pod requests, or where something else
 //! counts for it, like a port, nobody is spared.
 //!
-//! Of the sets that are enough that one is best by which the scheduler will compare nodes (`pickOneNodeForPreemption` in
-//! `pkg/scheduler/framework/preemption/preemption.go`): the fewest broken disruption budgets, then the least important
-//! of its most important pods, then the least sum of priorities, then the fewest pods, then those that came last, which
-//! the scheduler names last.
+//! Of the sets that are enough the smallest is best, if it breaks no more disruption budgets than need be; and of
+//! several that one by which the scheduler will compare nodes (`pickOneNodeForPreemption` in
+//! `pkg/scheduler/framework/preemption/preemption.go`): the least important of its most important pods, then the least
+//! sum of priorities, then those that came last, which the scheduler names last.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -23,8 +23,6 @@ use crate::fleet::View;
 
 /// How many sets of victims are looked at; beyond that the best found so far stands, or the scheduler's.
 const MOST_SETS: usize = 50_000;
-/// What a victim adds to the sum of priorities beside its own, so that a negative one adds something too.
-const PRIORITY_OFFSET: i64 = 1 << 31;
 
 /// A pod that the scheduler would evict.
 #[derive(Debug, Clone)]
@@ -102,7 +100,7 @@ fn violations(victims: &[Victim], limits: &Limits, gone: &[usize]) -> usize {
 }
 
 /// How bad it is that a set goes; a set with one more is never better.
-type Badness = (usize, Option<i32>, i64, usize);
+type Badness = (usize, usize, Option<i32>, i64);
 
 /// A search for the best set that is enough.
 struct Search<'a> {
@@ -176,8 +174,8 @@ impl<'a> Search<'a> {
         let mut in_order = gone.to_vec();
         in_order.sort_unstable();
         let priorities = || gone.iter().filter_map(|&index| Some(self.victims[index].holds.as_ref()?.priority));
-        let sum = priorities().map(|priority| i64::from(priority) + PRIORITY_OFFSET).sum();
-        (violations(self.victims, self.limits, &in_order), priorities().max(), sum, gone.len())
+        let sum = priorities().map(i64::from).sum();
+        (violations(self.victims, self.limits, &in_order), gone.len(), priorities().max(), sum)
     }
 
     /// The best set that is certainly enough, ascending; `None` if none was found.

@@ -93,8 +93,8 @@ fn the_fewest_budgets_are_broken_before_anything_else_counts() {
     );
     check(
         "two budgets",
-        "1g.10gb=2",
-        &[v("u", one, 5, "b"), v("w", one, 4, "c"), v("x", one, 3, "b"), v("y", "1g.10gb=5", 8, "b c")],
+        "1g.10gb=6",
+        &[v("u", one, 5, "b"), v("w", one, 4, "c"), v("x", one, 3, "b"), v("y", one, 0, "b c")],
         &[("b", 1), ("c", 1)],
         ("w x", 0),
     );

@@ -126,16 +126,14 @@ impl Case {
         gone.len() == victims.len() || (!gone.is_empty() && !spares_unknown && cpu >= self.cpu && self.has_slices(gone))
     }
 
-    /// How bad a set is: budgets broken, the highest priority, the sum of priorities above the least there can be, and
-    /// how many.
-    fn cost(&self, gone: &[usize]) -> (usize, i32, i64, usize) {
+    /// How bad a set is: budgets broken, how many, the highest priority, and the sum of priorities.
+    fn cost(&self, gone: &[usize]) -> (usize, usize, i32, i64) {
         let priorities = || gone.iter().map(|&i| self.on[i].priority);
-        let sum = priorities().map(|priority| i64::from(priority) - i64::from(i32::MIN)).sum();
-        (self.violations(gone), priorities().max().unwrap(), sum, gone.len())
+        (self.violations(gone), gone.len(), priorities().max().unwrap(), priorities().map(i64::from).sum())
     }
 
     /// The least cost of all sets that are enough, if all victims together are.
-    fn best(&self) -> Option<(usize, i32, i64, usize)> {
+    fn best(&self) -> Option<(usize, usize, i32, i64)> {
         let victims = self.victims();
         if victims.is_empty() || !self.has_slices(&victims) {
             return None;
