@@ -99,7 +99,7 @@ impl Rooms {
     }
 
     fn loss(&self, site: &Site, gpu: u32, from: StateId, to: StateId) -> i64 {
-        self.0[site.gpus[gpu as usize].kind as usize].loss(from, to)
+        self.0[site.gpus[gpu as usize].kind as usize].rank(from, to)
     }
 
     /// The way with the fewest moves, at most so many, that makes room for an instance of the profile; of several the

@@ -3,12 +3,13 @@
 
 mod plain;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use migsaw::fleet::{Fleet, Pool};
-use migsaw::geometry::{Catalog, Layout, Model, Placement, ProfileName};
+use migsaw::geometry::{Catalog, Layout, Model, Placement, ProfileId, ProfileName};
 use migsaw::present::RecutUnit;
 use migsaw_sim::{
     Eviction, Misfits, Moves, NewCuts, Options, Outcome, Pod, Policy, Queue, Recut, Recutting, Rng, Site, Standing,
@@ -195,8 +196,66 @@ fn unusable(expected: &Expected, model: &Model, from: &Layout, to: &Layout) -> f
     score(to) - score(from)
 }
 
+thread_local! {
+    static KNOWN: RefCell<BTreeMap<(String, Vec<ProfileName>), Known>> = RefCell::default();
+}
+
+/// Rooms and fills by layout.
+type Known = (BTreeMap<Layout, f64>, BTreeMap<Layout, f64>);
+
+/// What is lost of the room, then of the fill, then what is free, as one number that is exact; only at the start where
+/// least of the fill is lost, then of the room.
 fn lost_room(expected: &Expected, model: &Model, from: &Layout, to: &Layout) -> f64 {
-    room(expected, model, from, &mut BTreeMap::new()) - room(expected, model, to, &mut BTreeMap::new())
+    let names: Vec<ProfileName> = expected.profiles.iter().map(|(name, _)| name.clone()).collect();
+    let mut known = KNOWN.with_borrow_mut(|known| known.remove(&(model.id.clone(), names.clone())).unwrap_or_default());
+    let is_new = |placement: &&Placement| !from.placements().contains(placement);
+    let placed = *to.placements().iter().find(is_new).expect("an instance more");
+    let mut lost = |to: &Layout| {
+        let room = room(expected, model, from, &mut known.0) - room(expected, model, to, &mut known.0);
+        let fill = fill(expected, model, from, &mut known.1) - fill(expected, model, to, &mut known.1);
+        [f64::from(1 << 12) * fill, f64::from(1 << 20) * room].map(|parts| (parts + 0.5).floor())
+    };
+    let others = with_one_more(model, from, placed.profile);
+    let least = others.iter().map(|(start, to)| (lost(to), *start)).min_by(|a, b| a.partial_cmp(b).unwrap());
+    let ([fill, room], start) = least.expect("it fits where it was put");
+    KNOWN.with_borrow_mut(|all| all.insert((model.id.clone(), names), known));
+    if start != placed.start {
+        return f64::INFINITY;
+    }
+    (room * f64::from(1 << 18) + fill) * f64::from(1 << 5) + full(expected, model, from, to)
+}
+
+/// An instance of a profile more, wherever it can start.
+fn with_one_more(model: &Model, layout: &Layout, profile: ProfileId) -> Vec<(u8, Layout)> {
+    let with = |&start: &u8| {
+        let more = Placement { start, profile };
+        if layout.placements().contains(&more) {
+            return None;
+        }
+        Some((start, Layout::new(model, layout.placements().iter().copied().chain([more])).ok()?))
+    };
+    model.get(profile).starts.iter().filter_map(with).collect()
+}
+
+/// `H(s) = max over T of Σ 4 (u(p) + H(s with p)) / (1 + 4 |T|)`, over all sets T of profiles that are expected.
+fn fill(expected: &Expected, model: &Model, layout: &Layout, known: &mut BTreeMap<Layout, f64>) -> f64 {
+    if let Some(value) = known.get(layout) {
+        return *value;
+    }
+    let mut each = Vec::new();
+    for profile in expected.profiles.iter().filter_map(|(name, _)| model.profile(name)) {
+        let ways = with_one_more(model, layout, profile);
+        let values =
+            ways.iter().map(|(_, more)| f64::from(model.get(profile).size) + fill(expected, model, more, known));
+        each.extend(values.max_by(f64::total_cmp));
+    }
+    let mut most = 0.0_f64;
+    for set in 0_u32..1 << each.len() {
+        let taken = each.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1).map(|(_, value)| 4.0 * value);
+        most = most.max(taken.sum::<f64>() / f64::from(1 + 4 * set.count_ones()));
+    }
+    known.insert(layout.clone(), most);
+    most
 }
 
 /// `V(s) = (16 F(s) + Σ V(s without i)) / (16 + |s|)`, where `F` are the units of what can be added of each profile.

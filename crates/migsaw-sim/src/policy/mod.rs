@@ -8,7 +8,9 @@ mod fragmentation;
 mod ladder;
 mod nodes;
 
-use migsaw::geometry::{StateId, Step};
+use std::collections::HashSet;
+
+use migsaw::geometry::{Placement, StateId, Step};
 use migsaw::score::{Mix, Room};
 
 use crate::site::Kind;
@@ -146,5 +148,11 @@ fn load_balanced(kind: &Kind, _: &Mix) -> Losses {
 
 fn room(kind: &Kind, mix: &Mix) -> Losses {
     let room = Room::new(&kind.model, &kind.states, mix);
-    Box::new(move |from, step| Some(room.loss(from, step.to)))
+    let starts: HashSet<(StateId, Placement)> = kind
+        .states
+        .ids()
+        .flat_map(|from| kind.profiles.iter().flatten().map(move |&profile| (from, profile)))
+        .filter_map(|(from, profile)| Some((from, room.start(&kind.states, from, profile)?.placement)))
+        .collect();
+    Box::new(move |from, step| starts.contains(&(from, step.placement)).then(|| room.rank(from, step.to)))
 }

@@ -37,11 +37,25 @@
 //! V(s) = (θ · F(s) + Σ_i V(s − i)) / (θ + |s|),   θ = 16
 //! ```
 //!
-//! which one pass over the states solves, those with fewer instances first ([`Room`]). An instance goes where
+//! which one pass over the states solves, those with fewer instances first ([`Room`]). An instance goes to the GPU where
 //! `V(s) − V(s + i)` is least. It is the same idea as above: what can be served now, and what could be once those
 //! that are there have gone. `u` weighs a place by what it holds rather than by how often it is asked for: whoever
-//! asks for much is refused first, whether often or not. `BENCHMARKS.md` (B5) says what
-//! it gains over the policies that are published, and how far it is from what moving everything would give.
+//! asks for much is refused first, whether often or not.
+//!
+//! `V` counts each profile as if it had the GPU to itself. That is right between GPUs, as another pod can go to another
+//! GPU, but where an instance starts on its GPU concerns only what comes there after it. So its start is chosen by how
+//! full this one GPU can become. Let pods of each expected profile come to it at rate `φ` until time is up, at rate 1,
+//! and let it take those that it had better take. What it still takes is, in placement units,
+//!
+//! ```text
+//! H(s) = max over sets T of profiles of  Σ_{p ∈ T} φ · (u(p) + max_{i of p} H(s + i)) / (1 + φ · |T|),   φ = 4
+//! ```
+//!
+//! another pass, those with more instances first: the Bellman equation of one GPU from which nobody leaves, in which it
+//! never waits for what it takes. The start is where `H(s + i)` is greatest. Where GPUs lose equal room, as they often do,
+//! the one goes first that loses least of `H`, then the fullest. Of all orders in which what fits together on one GPU
+//! can come, only one more is refused than must be (`BENCHMARKS.md`, B12). What `V` gains over the policies that are
+//! published, and how far it is from what moving everything would give, is said there too (B5).
 //!
 //! ```
 //! use migsaw::geometry::{Catalog, Counts};
@@ -58,6 +72,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod fill;
 mod mix;
 mod room;
 mod worth;

@@ -1,7 +1,8 @@
 //! The room that a GPU has which is cut at will, by the formula in the module above.
 
-use crate::geometry::{Model, Occupancy, Placement, ProfileId, StateId, States};
+use crate::geometry::{Model, Occupancy, Placement, ProfileId, StateId, States, Step};
 
+use super::fill::Fill;
 use super::mix::Mix;
 
 /// How much sooner the next pod comes than a given one leaves.
@@ -10,12 +11,18 @@ pub(super) const SOONER: u64 = 16;
 const FINE: u64 = 1 << 40;
 /// and told in such ones: what is equal stays so, however it was rounded on the way.
 const UNIT: u64 = 1 << 20;
+/// More than any fill that is lost, or won, in its parts; and more than the units of any GPU.
+const FILLS: i64 = 1 << 18;
+const FREE: i64 = 1 << 5;
 
 /// The room of each state of a GPU that is cut at will.
 #[derive(Debug, Clone)]
 pub struct Room {
     of: Vec<u64>,
     now: Vec<u64>,
+    fill: Fill,
+    /// The units that are free.
+    free: Vec<u8>,
 }
 
 impl Room {
@@ -30,13 +37,20 @@ impl Room {
             .filter(|(_, profile)| mix.is_empty() || mix.profiles().any(|name| profile.is_called(name)))
             .map(|(id, _)| id)
             .collect();
-        let mut room = Room { of: Vec::with_capacity(states.len()), now: Vec::with_capacity(states.len()) };
+        let mut room = Room {
+            of: Vec::with_capacity(states.len()),
+            now: Vec::with_capacity(states.len()),
+            fill: Fill::new(model, states, &expected),
+            free: Vec::with_capacity(states.len()),
+        };
         for state in states.ids() {
             let now: u64 = expected.iter().map(|&profile| room_now(model, states, state, profile)).sum();
             let later: u64 = states.removals(state).iter().map(|step| room.of[step.to.index()]).sum();
             let there = states.removals(state).len() as u64;
             room.of.push((SOONER * now * FINE + later) / (SOONER + there));
             room.now.push(now);
+            room.free
+                .push(model.units.saturating_sub(u8::try_from(states.units(state).count_ones()).unwrap_or(u8::MAX)));
         }
         room
     }
@@ -50,6 +64,19 @@ impl Room {
     /// its instances that can be added at once; summed.
     pub fn now(&self, state: StateId) -> u64 {
         self.now[state.index()]
+    }
+
+    /// Where an instance goes on a GPU: where it still takes most, then where most room is left, then first. `None` if
+    /// the instance does not fit.
+    pub fn start(&self, states: &States, from: StateId, profile: ProfileId) -> Option<Step> {
+        let fitting = states.additions(from).iter().filter(|step| step.placement.profile == profile);
+        let best = |step: &&Step| (self.fill.loss(from, step.to), self.loss(from, step.to), step.placement.start);
+        fitting.min_by_key(best).copied()
+    }
+
+    /// What orders GPUs, less is better: what is lost of the room, then of what the GPU still takes, then what is free.
+    pub fn rank(&self, from: StateId, to: StateId) -> i64 {
+        (self.loss(from, to) * FILLS + self.fill.loss(from, to)) * FREE + i64::from(self.free[from.index()])
     }
 
     /// What is lost from one state to another, in the same parts; less than nothing if room is won.
@@ -97,18 +124,39 @@ mod tests {
         let room = Room::new(&model, &states, &Mix::default());
         let from = states.find(&Layout::parse(&model, there).unwrap()).unwrap();
         let profile = model.profile(&ask.parse().unwrap()).unwrap();
-        let fitting = states.additions(from).iter().filter(|step| step.placement.profile == profile);
-        let best = fitting.min_by_key(|step| (room.loss(from, step.to), step.placement.start)).unwrap();
-        assert_eq!(best.placement.start, start, "{name}");
+        assert_eq!(room.start(&states, from, profile).unwrap().placement.start, start, "{name}");
     }
 
     #[test]
-    fn instances_go_where_most_room_is_left() {
-        check("where no pair fits", "empty", "1g.10gb", 6);
-        check("beside it, the other half of the GPU stays", "1g.10gb@6", "1g.10gb", 4);
+    fn instances_start_where_the_gpu_can_be_filled() {
+        check("beside it, 1g.20gb fits at the tail", "empty", "1g.10gb", 4);
+        check("beside what is there", "1g.10gb@4", "1g.10gb", 5);
+        check("the tail is longer by a unit than its starts say", "empty", "1g.20gb", 6);
         check("the half without a tail is for 4g", "empty", "3g.40gb", 4);
-        check("into the broken half", "2g.20gb@4", "1g.10gb", 6);
-        check("beside what is there", "2g.20gb@0", "2g.20gb", 2);
+        check("into the broken half", "2g.20gb@0", "2g.20gb", 2);
+        check("the tail stays for who fills it", "4g.40gb@0", "1g.10gb", 4);
+    }
+
+    #[test]
+    fn gpus_are_ordered_by_room_then_fill_then_what_is_free() {
+        let model = Catalog::builtin().model("H100-80GB").unwrap();
+        let names = ["3g.40gb", "2g.20gb"];
+        let ids = names.map(|name| model.profile(&name.parse().unwrap()).unwrap());
+        let states = States::of_profiles(&model, &ids);
+        let room = Room::new(&model, &states, &Mix::default());
+        let of = |layout: &str, profile: usize| {
+            let from = states.find(&Layout::parse(&model, layout).unwrap()).unwrap();
+            let step = room.start(&states, from, ids[profile]).unwrap();
+            (room.loss(from, step.to), room.fill.loss(from, step.to), room.rank(from, step.to))
+        };
+        let (empty, half) = (of("empty", 0), of("3g.40gb@4", 0));
+        assert!(empty.0 < half.0 && empty.2 < half.2, "{empty:?} {half:?}");
+        // The halves are apart, so as much room is lost on either; that of the GPU that is half full already is taken.
+        let (first, second) = (of("empty", 1), of("2g.20gb@4", 1));
+        assert!(first.0 <= second.0, "{first:?} {second:?}");
+        let (sooner, later) = (of("2g.20gb@0,2g.20gb@2", 0), of("2g.20gb@0", 0));
+        assert_eq!((sooner.0, sooner.1), (later.0, later.1));
+        assert_eq!(later.2 - sooner.2, 2);
     }
 
     #[test]
