@@ -28,10 +28,10 @@ const CASES: [(&str, f64, [f64; 6]); 12] = [
 /// Moves for each hundred pods, and the most for one pod.
 const BUDGETS: [(&str, Option<Moves>); 5] = [
     ("none", None),
-    ("0.5", Some(Moves { per_hundred: 0.5, burst: 5.0, at_once: 1, is_priced: true })),
-    ("1", Some(Moves { per_hundred: 0.97, burst: 5.0, at_once: 1, is_priced: true })),
-    ("2", Some(Moves { per_hundred: 2.0, burst: 5.0, at_once: 1, is_priced: true })),
-    ("5", Some(Moves { per_hundred: 5.0, burst: 5.0, at_once: 2, is_priced: true })),
+    ("0.5", Some(Moves { per_hundred: 0.5, burst: 10.0, at_once: 1, is_priced: true })),
+    ("1", Some(Moves { per_hundred: 0.97, burst: 10.0, at_once: 1, is_priced: true })),
+    ("2", Some(Moves { per_hundred: 2.0, burst: 10.0, at_once: 1, is_priced: true })),
+    ("5", Some(Moves { per_hundred: 5.0, burst: 10.0, at_once: 2, is_priced: true })),
 ];
 /// How far a mean may be from a published one, which has four digits and perhaps another end of the warm-up.
 const CLOSE: f64 = 0.0006;

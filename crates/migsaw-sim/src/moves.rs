@@ -1,7 +1,8 @@
 //! Making room for a pod that fits nowhere by moving a few that run, under a budget.
 //!
 //! A move is an instance that changes its GPU or its start. A pod is put where some instances are in the way, all smaller
-//! than its own, and each of those is put elsewhere; the fewest moves count, then the room that is left.
+//! than its own or as large but with more starts, and each of those is put elsewhere; the fewest moves count, then the room
+//! that is left.
 //!
 //! # The budget
 //!
@@ -16,7 +17,9 @@
 //!
 //! which is dual ascent on the budget as a constraint: `θ` settles where `r` moves are wanted with each pod.
 
-use migsaw::geometry::{Placement, StateId, Step};
+use std::cmp::Reverse;
+
+use migsaw::geometry::{Placement, Profile, StateId, Step};
 use migsaw::score::{Mix, Room};
 use smallvec::SmallVec;
 
@@ -25,7 +28,7 @@ use crate::site::Site;
 
 /// Where the price begins, and how fast it follows, in parts of all units.
 const FIRST_PRICE: f64 = 0.05;
-const PACE: f64 = 0.004;
+const PACE: f64 = 0.001;
 
 /// How many running pods may be moved.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,7 +46,7 @@ pub struct Moves {
 impl Moves {
     /// So many for each hundred pods, one for each, and a few saved up.
     pub fn few(per_hundred: f64) -> Moves {
-        Moves { per_hundred, burst: 5.0, at_once: 1, is_priced: true }
+        Moves { per_hundred, burst: 10.0, at_once: 1, is_priced: true }
     }
 }
 
@@ -121,15 +124,16 @@ impl Rooms {
             let in_the_way =
                 |other: &&Placement| kind.model.get(other.profile).mask(other.start) & asked.mask(start) != 0;
             let mut gone: SmallVec<[Placement; 4]> = layout.placements().iter().filter(in_the_way).copied().collect();
-            if gone.len() != moves || gone.iter().any(|other| kind.model.get(other.profile).size >= asked.size) {
+            // What is harder to place finds no place either.
+            let is_harder = |other: &Placement| hardness(kind.model.get(other.profile)) >= hardness(asked);
+            if gone.len() != moves || gone.iter().any(is_harder) {
                 return None;
             }
             let cleared = gone.iter().try_fold(from, |state, other| kind.states.without(state, *other))?;
             let placement = Placement { start, profile: id };
             let to = kind.states.additions(cleared).iter().find(|step| step.placement == placement)?.to;
             let mut lost = self.loss(cluster.site(), gpu, from, to);
-            // Larger ones have fewer places to go to.
-            gone.sort_by_key(|other| std::cmp::Reverse(kind.model.get(other.profile).size));
+            gone.sort_by_key(|other| Reverse(hardness(kind.model.get(other.profile))));
             let mut changed: SmallVec<[(u32, StateId); 4]> = [(gpu, to)].into_iter().collect();
             let mut places = SmallVec::new();
             for other in gone {
@@ -161,4 +165,9 @@ impl Rooms {
         let each = each.map(|(gpu, state, step)| (gpu, step, self.loss(cluster.site(), gpu, state, step.to)));
         each.min_by_key(|(gpu, step, loss)| (*loss, *gpu, step.placement.start))
     }
+}
+
+/// Larger ones have fewer places to go to, and so have those with fewer starts.
+fn hardness(profile: &Profile) -> (u8, Reverse<usize>) {
+    (profile.size, Reverse(profile.starts.len()))
 }
