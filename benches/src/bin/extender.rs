@@ -20,7 +20,7 @@ use clap::Parser;
 use migsaw_benches::extender::connection::{Connection, Question, Wire};
 use migsaw_benches::extender::crowd::{Answered, Crowd, WAITING};
 use migsaw_benches::extender::fleet::{Shape, keeper, pods};
-use migsaw_benches::extender::requests::{by_name, hopeless, pending, whole};
+use migsaw_benches::extender::requests::{about_kept, by_name, hopeless, pending, whole};
 use migsaw_benches::extender::serve::{ROLE, Served, Server, Who, certificate, serve};
 use migsaw_benches::extender::trials::Trial;
 use migsaw_benches::figures::{Table, Times, count};
@@ -196,16 +196,20 @@ impl Bench {
         let mut asked = [Asked::default(), Asked::default()];
         for pod in 0..pods + WARM_UP {
             let body = body(pod % WAITING);
-            let [filter, prioritize] = ["filter", "prioritize"].map(|verb| Question::new(verb, &body));
+            let filter = Question::new("filter", &body);
             // Who is first changes, so that neither always finds the body in the processor's cache.
             let order = if pod % 2 == 0 { [0, 1] } else { [1, 0] };
             for who in order {
                 let connection = &mut connections[who];
-                let filtered = timed(connection, &filter)?;
+                let (filtered, answer) = timed(connection, &filter)?;
                 if pod == 0 {
-                    complete(connection, &filter)?;
+                    complete(&filter, &answer)?;
                 }
-                let scored = if with_scores { timed(connection, &prioritize)? } else { Duration::ZERO };
+                let scored = if with_scores {
+                    timed(connection, &Question::new("prioritize", &about_kept(&body, &answer)?))?.0
+                } else {
+                    Duration::ZERO
+                };
                 if pod >= WARM_UP {
                     asked[who].filter.push(filtered);
                     asked[who].prioritize.push(scored);
@@ -384,17 +388,17 @@ impl Bench {
     }
 }
 
-fn timed(connection: &mut Connection, question: &Question) -> io::Result<Duration> {
+/// An answer, and how long it took.
+fn timed(connection: &mut Connection, question: &Question) -> io::Result<(Duration, Vec<u8>)> {
     let begun = Instant::now();
-    let (status, _) = connection.ask(question)?;
+    let (status, answer) = connection.ask(question)?;
     let took = begun.elapsed();
-    if status == 200 { Ok(took) } else { Err(io::Error::other(format!("status {status}"))) }
+    if status == 200 { Ok((took, answer.to_vec())) } else { Err(io::Error::other(format!("status {status}"))) }
 }
 
-/// Whether the answer to `filter` has every node in it, kept or turned away.
-fn complete(connection: &mut Connection, question: &Question) -> io::Result<()> {
-    let (_, body) = connection.ask(question)?;
-    let answer: Value = serde_json::from_slice(body)?;
+/// Whether an answer to `filter` is one: says how many nodes it keeps and turns away.
+fn complete(question: &Question, answer: &[u8]) -> io::Result<()> {
+    let answer: Value = serde_json::from_slice(answer)?;
     let kept = answer["NodeNames"].as_array().or_else(|| answer["Nodes"]["items"].as_array()).map_or(0, Vec::len);
     let turned_away = |name: &str| answer[name].as_object().map_or(0, serde_json::Map::len);
     let (not_now, never) = (turned_away("FailedNodes"), turned_away("FailedAndUnresolvableNodes"));

@@ -1,5 +1,8 @@
 //! Bodies of `filter` and `prioritize`, as kube-scheduler sends them.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use super::fleet::{KINDS, PodText, Shape, name, node, pod};
 
 /// What a pending pod asks for.
@@ -85,6 +88,30 @@ pub fn of_names(pod: &str, names: &[String]) -> String {
     format!(r#"{{"Pod":{pod},"Nodes":null,"NodeNames":[{}]}}"#, names.join(","))
 }
 
+/// The body of `prioritize` after this one of `filter` and its answer: about the nodes that were kept.
+///
+/// # Errors
+/// If one of them is none.
+pub fn about_kept(asked: &str, answer: &[u8]) -> serde_json::Result<String> {
+    #[derive(Deserialize)]
+    struct Asked<'a> {
+        #[serde(borrow, rename = "Pod")]
+        pod: &'a RawValue,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Kept<'a> {
+        #[serde(borrow)]
+        nodes: Option<&'a RawValue>,
+        #[serde(borrow)]
+        node_names: Option<&'a RawValue>,
+    }
+    let Asked { pod } = serde_json::from_str(asked)?;
+    let Kept { nodes, node_names } = serde_json::from_slice(answer)?;
+    let [nodes, names] = [nodes, node_names].map(|kept| kept.map_or("null", RawValue::get));
+    Ok(format!(r#"{{"Pod":{pod},"Nodes":{nodes},"NodeNames":{names}}}"#))
+}
+
 /// A body with all nodes, whole.
 pub fn whole(pod: &str, shape: &Shape) -> String {
     let nodes: Vec<String> = order(shape.nodes).into_iter().map(|number| node(shape, number).json()).collect();
@@ -105,6 +132,14 @@ mod tests {
             let (profile, n) = asks(number);
             assert_eq!(waiting.asks.resources.get(format!("nvidia.com/mig-{profile}").as_str()), Some(&n));
         }
+    }
+
+    #[test]
+    fn scores_are_asked_for_of_what_was_kept() {
+        let asked = by_name("{}", 3);
+        let check = |answer: &str, expected: &str| assert_eq!(about_kept(&asked, answer.as_bytes()).unwrap(), expected);
+        check(r#"{"NodeNames":["a"],"FailedNodes":{}}"#, r#"{"Pod":{},"Nodes":null,"NodeNames":["a"]}"#);
+        check(r#"{"Nodes":{"items":[1]}}"#, r#"{"Pod":{},"Nodes":{"items":[1]},"NodeNames":null}"#);
     }
 
     #[test]

@@ -25,7 +25,10 @@ async fn serve(collector: Option<&str>) -> (Child, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_migsaw"));
     command.args(["serve", "--log-format", "json", "--log", "info,migsaw_extender=debug", "--shutdown-delay", "0s"]);
     command.args(["--listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
-    command.env("KUBECONFIG", &kubeconfig).env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
+    command.env("KUBECONFIG", &kubeconfig);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTEL_")) {
+        command.env_remove(name);
+    }
     if let Some(collector) = collector {
         command.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector);
     }

@@ -9,7 +9,7 @@ use migsaw_kube::scheduling::{Budget, Pod};
 
 use crate::decide::{self, Gone, Held, Reason, Victim};
 use crate::explain::{Decision, Journal};
-use crate::fleet::{Asked, Budgets, Fleet, Labels, View};
+use crate::fleet::{Asked, Budgets, Fleet, Holder, Labels, View};
 use crate::wire::{FilterResult, HostPriority, KeptNodes, MetaPod, Offered, PreemptArgs, PreemptResult, Text, Victims};
 
 /// How an extender behaves.
@@ -163,16 +163,18 @@ impl Extender {
 
     /// Answers `preempt`: on which nodes evictions would help, and which of the victims have to go there.
     pub fn preempt(&self, pod: &Pod, args: PreemptArgs<'_>) -> PreemptResult {
-        let mut answer = PreemptResult::default();
+        let (mut answer, mut sets) = (PreemptResult::default(), decide::MOST_SETS);
         for (Text(node), victims) in args.meta_victims.into_iter().flatten() {
             let Some(victims) = victims else { continue };
             let pods = victims.pods.into_iter().flatten().map(|pod| (pod.uid, None)).collect();
-            self.preempt_on(pod, node, pods, victims.violations, &mut answer);
+            let gone = self.preempt_on(pod, &node, pods, victims.violations, &mut sets);
+            answer.node_name_to_meta_victims.extend(gone.map(|gone| (node.into_owned(), gone)));
         }
         for (Text(node), victims) in args.victims.into_iter().flatten() {
             let Some(victims) = victims else { continue };
             let pods = victims.pods.into_iter().flatten().map(|pod| (pod.uid.clone(), Some(pod))).collect();
-            self.preempt_on(pod, node, pods, victims.violations, &mut answer);
+            let gone = self.preempt_on(pod, &node, pods, victims.violations, &mut sets);
+            answer.node_name_to_meta_victims.extend(gone.map(|gone| (node.into_owned(), gone)));
         }
         answer
     }
@@ -180,25 +182,25 @@ impl Extender {
     fn preempt_on(
         &self,
         pod: &Pod,
-        node: Cow<'_, str>,
+        node: &str,
         victims: Vec<(String, Option<Pod>)>,
         violations: i64,
-        answer: &mut PreemptResult,
-    ) {
+        sets: &mut usize,
+    ) -> Option<Victims<MetaPod>> {
         let directory = self.fleet.directory();
-        let Some(cell) = directory.get(&node) else { return };
+        let cell = directory.get(node)?;
         let claimed = cell.claimed.by_others(&pod.uid, Instant::now());
         let view = cell.view();
         let mut counted = Counted::of(&self.fleet);
         let victims: Vec<Victim> = victims.into_iter().map(|(uid, whole)| counted.victim(&view, uid, whole)).collect();
-        let gone = decide::preempt(&view, pod, &claimed, &victims, &counted.limits);
+        let gone = decide::preempt(&view, pod, &claimed, (&victims, &counted.limits), sets);
         // The scheduler takes a node without victims for an error, and then evicts nobody anywhere.
-        let Some(Gone { uids, violations: known }) = gone.filter(|gone| !gone.uids.is_empty()) else { return };
+        let Gone { uids, violations: known } = gone.filter(|gone| !gone.uids.is_empty())?;
         let pods: Vec<MetaPod> = uids.into_iter().map(|uid| MetaPod { uid }).collect();
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         // Where budgets are not known, no more than the scheduler found, and no more than go.
         let violations = known.map_or_else(|| violations.min(count(pods.len())), count);
-        answer.node_name_to_meta_victims.insert(node.into_owned(), Victims { pods: Some(pods), violations });
+        Some(Victims { pods: Some(pods), violations })
     }
 }
 
@@ -222,12 +224,13 @@ impl Counted {
         let (holds, counts) = match (whole, view.holder(&uid)) {
             (Some(pod), _) => {
                 let counts = self.counts(&pod.namespace, &pod.name, &pod.labels);
-                let holds = Held { asks: Arc::new(pod.asks), others: pod.others, priority: pod.priority };
-                (Some(holds), counts)
+                let Pod { asks, others, priority, is_terminating, .. } = pod;
+                (Some(Held { asks: Arc::new(asks), others, priority, is_terminating }), counts)
             }
             (None, Some(holder)) => {
                 let others = holder.others.as_ref().map(|others| BTreeMap::clone(others));
-                let holds = Held { asks: Arc::clone(&holder.asks), others, priority: holder.priority };
+                let Holder { priority, is_terminating, .. } = *holder;
+                let holds = Held { asks: Arc::clone(&holder.asks), others, priority, is_terminating };
                 let (namespace, name) = holder.name.split_once('/').unwrap_or_default();
                 (Some(holds), self.counts(namespace, name, &holder.labels))
             }

@@ -269,6 +269,9 @@ impl Scheduler {
             return Err(io::Error::other(format!("filter: {}", verdicts["Error"])));
         }
         let kept: Vec<String> = serde_json::from_value(verdicts["NodeNames"].clone())?;
+        if let Some(stranger) = kept.iter().find(|name| !names.contains(name)) {
+            return Err(io::Error::other(format!("{stranger} was not offered")));
+        }
         if kept.len() < 2 {
             return Ok((kept.into_iter().next(), took));
         }

@@ -32,9 +32,9 @@ async fn as_many_pods_go_as_are_needed_and_none_of_a_node_of_a_rollout() {
     assert!(serving.metric("migsaw_extender_request_duration_seconds_count{verb=\"preempt\"").await >= 1.0);
 }
 
-/// With the chart's rights disruption budgets are known, and pods that they protect stay where others can go.
+/// And pods that they protect stay where others can go, as the scheduler has it too.
 #[tokio::test]
-async fn pods_that_a_budget_protects_stay_though_they_are_less_important() {
+async fn budgets_are_heard_of_with_the_rights_of_the_chart() {
     let Some(mut site) = Site::new(1).await else { return };
     let port = free_port();
     let serving = site.serve(port, &[]).await;

@@ -4,7 +4,8 @@
 //! help. What it need not evict is spared: a pod stays if, without its eviction, enough slices are free and the
 //! victims that are left free as much of everything else as the pod that is to come requests. That is certain to be
 //! enough, since the node had room for all of them. Where it is not known what a pod requests, or where something else
-//! counts for it, like a port, nobody is spared.
+//! counts for it, like a port, nobody is spared. Nor is anybody while a victim is ending already: then the node is being
+//! emptied for somebody else as well, whom the scheduler knows.
 //!
 //! Of the sets that are enough the smallest is best, if it breaks no more disruption budgets than need be; and of
 //! several that one by which the scheduler will compare nodes (`pickOneNodeForPreemption` in
@@ -21,8 +22,8 @@ use super::Reason;
 use super::filter::judge;
 use crate::fleet::View;
 
-/// How many sets of victims are looked at; beyond that the best found so far stands, or the scheduler's.
-const MOST_SETS: usize = 50_000;
+/// How many sets of victims a request looks at; beyond that the best found so far stands, or the scheduler's.
+pub(crate) const MOST_SETS: usize = 50_000;
 
 /// A pod that the scheduler would evict.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub(crate) struct Held {
     pub(crate) asks: Arc<Asks>,
     pub(crate) others: Option<BTreeMap<String, u64>>,
     pub(crate) priority: i32,
+    /// Whether it is ending anyway.
+    pub(crate) is_terminating: bool,
 }
 
 /// How many more evictions each budget allows.
@@ -54,13 +57,14 @@ pub(crate) struct Gone {
     pub(crate) violations: Option<usize>,
 }
 
-/// Those of the victims that have to go; `None` if the pod could not come to the node even if all of them went.
+/// Those of the victims that have to go; `None` if the pod could not come to the node even if all of them went. Looks at
+/// so many sets, or fewer, and takes them off.
 pub(crate) fn preempt(
     view: &View,
     pod: &Pod,
     claimed: &[Arc<Asks>],
-    victims: &[Victim],
-    limits: &Limits,
+    (victims, limits): (&[Victim], &Limits),
+    sets: &mut usize,
 ) -> Option<Gone> {
     match judge(view, pod, claimed) {
         // What is taken is what victims can free; what is free already may lack something else.
@@ -68,6 +72,7 @@ pub(crate) fn preempt(
         Err(_) => return None,
     }
     let all: Vec<usize> = (0..victims.len()).collect();
+    let is_ending = |victim: &Victim| victim.holds.as_ref().is_some_and(|held| held.is_terminating);
     // Whose devices come by claims is not known here: the scheduler's victims stand.
     let gone = if view.by_claims || pod.asks.by_claims {
         all
@@ -76,7 +81,7 @@ pub(crate) fn preempt(
         if !search.has_slices(&all) {
             return None;
         }
-        search.run().unwrap_or(all)
+        if victims.iter().any(is_ending) { all } else { search.run(sets).unwrap_or(all) }
     };
     let is_told = gone.iter().all(|&index| victims[index].counts.is_some());
     Some(Gone {
@@ -178,19 +183,37 @@ impl<'a> Search<'a> {
         (violations(self.victims, self.limits, &in_order), gone.len(), priorities().max(), sum)
     }
 
-    /// The best set that is certainly enough, ascending; `None` if none was found.
-    fn run(&self) -> Option<Vec<usize>> {
+    /// No smaller set is enough: it would lack one of the resources even with the victims that hold most of it.
+    fn least(&self) -> usize {
+        let least = |&(resource, n): &(&Arc<str>, u64)| {
+            let held = self.victims.iter().filter_map(|victim| victim.holds.as_ref()?.asks.resources.get(resource));
+            let mut held: Vec<u64> = held.copied().collect();
+            held.sort_unstable_by(|a, b| b.cmp(a));
+            let sums = held.into_iter().scan(0_u64, |sum, n| Some(std::mem::replace(sum, sum.saturating_add(n))));
+            sums.take_while(|sum| *sum < n).count()
+        };
+        self.missing.iter().map(least).max().unwrap_or(0).max(self.unknown.len())
+    }
+
+    /// The best set that is certainly enough, ascending; `None` if none was found. Smaller ones are looked at first.
+    fn run(&self, sets: &mut usize) -> Option<Vec<usize>> {
         self.pod.others.as_ref()?;
-        let mut found = Found { best: None, left: MOST_SETS };
-        self.extend(0, 0, &mut self.unknown.clone(), &mut found);
+        let mut found = Found { best: None, left: *sets };
+        for size in self.least()..=self.victims.len() {
+            self.extend((0, 0), &mut self.unknown.clone(), size, &mut found);
+            if found.best.as_ref().is_some_and(|((violations, ..), _)| *violations == 0) {
+                break;
+            }
+        }
+        *sets = found.left;
         let (_, mut gone) = found.best?;
         gone.sort_unstable();
         Some(gone)
     }
 
-    /// Goes through all sets that have these and some of the known victims from this kind on, of which so many are
-    /// taken already. A set that is enough is not made larger, nor one that is worse than the best one.
-    fn extend(&self, kind: usize, taken: usize, gone: &mut Vec<usize>, found: &mut Found) {
+    /// Goes through all sets of a size that have these and some of the known victims from this kind on, of which so many
+    /// are taken already, but for those that are worse than the best one.
+    fn extend(&self, (kind, taken): (usize, usize), gone: &mut Vec<usize>, size: usize, found: &mut Found) {
         if found.left == 0 {
             return;
         }
@@ -199,8 +222,10 @@ impl<'a> Search<'a> {
         if found.best.as_ref().is_some_and(|(best, _)| badness >= *best) {
             return;
         }
-        if self.is_enough(gone) {
-            found.best = Some((badness, gone.clone()));
+        if gone.len() == size {
+            if self.is_enough(gone) {
+                found.best = Some((badness, gone.clone()));
+            }
             return;
         }
         let more = self.known.get(kind).map_or(&[][..], |alike| &alike[taken..]);
@@ -211,12 +236,12 @@ impl<'a> Search<'a> {
         }
         if let Some(&next) = more.first() {
             gone.push(next);
-            self.extend(kind, taken + 1, gone, found);
+            self.extend((kind, taken + 1), gone, size, found);
             gone.pop();
         }
         for (kind, alike) in self.known.iter().enumerate().skip(kind + 1) {
             gone.push(alike[0]);
-            self.extend(kind, 1, gone, found);
+            self.extend((kind, 1), gone, size, found);
             gone.pop();
         }
     }

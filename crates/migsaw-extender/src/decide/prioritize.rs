@@ -57,8 +57,8 @@ pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, nodes: impl Iterator<Item = Ask
 /// that no request has to.
 pub(crate) fn foresee(fleet: &Fleet, outlook: &Arc<Outlook>) {
     let present = fleet.outlook();
-    for class in fleet.ranks.classes().into_iter().filter(|class| Arc::ptr_eq(&class.outlook, &present)) {
-        let mut known = fleet.ranks.recall(&Prospect { asks: class.asks.clone(), outlook: Arc::clone(outlook) });
+    for class in fleet.ranks.asked(|class| Arc::ptr_eq(&class.outlook, &present)) {
+        let mut known = fleet.ranks.foresee(&Prospect { asks: class.asks.clone(), outlook: Arc::clone(outlook) });
         let mut measures = Measures { asks: &class.asks, outlook, known: Vec::new() };
         for cell in fleet.directory().cells() {
             known.of(cell, |view| measures.rank(view, &[], &[]));

@@ -29,6 +29,8 @@ impl Budgets {
 pub(super) struct Heard {
     budgets: BTreeMap<String, Arc<Budget>>,
     are_listed: bool,
+    /// Whether what is shown is not so any more.
+    is_news: bool,
 }
 
 impl Heard {
@@ -37,35 +39,38 @@ impl Heard {
         self.are_listed.then_some(self.budgets.len())
     }
 
-    /// Takes one, and says whether anything is another than before.
-    pub(super) fn put(&mut self, mut budget: Budget) -> bool {
+    pub(super) fn put(&mut self, mut budget: Budget) {
         // The controller writes each time a pod comes or goes; what matters is often the same.
         budget.version = None;
         let key = budget.key();
-        if self.budgets.get(&key).is_some_and(|known| **known == budget) {
-            return false;
+        if self.budgets.get(&key).is_none_or(|known| **known != budget) {
+            self.budgets.insert(key, Arc::new(budget));
+            self.is_news = true;
         }
-        self.budgets.insert(key, Arc::new(budget));
-        true
     }
 
-    pub(super) fn remove(&mut self, key: &str) -> bool {
-        self.budgets.remove(key).is_some()
+    pub(super) fn remove(&mut self, key: &str) {
+        self.is_news |= self.budgets.remove(key).is_some();
     }
 
-    pub(super) fn are(&mut self, keys: &HashSet<String>) -> bool {
+    /// All have been listed.
+    pub(super) fn are(&mut self, keys: &HashSet<String>) {
         let before = self.budgets.len();
         self.budgets.retain(|key, _| keys.contains(key));
-        !std::mem::replace(&mut self.are_listed, true) || self.budgets.len() < before
+        let is_first = !std::mem::replace(&mut self.are_listed, true);
+        self.is_news |= is_first || self.budgets.len() < before;
     }
 
-    /// For those who read; `None` before all have been listed.
-    pub(super) fn shown(&self) -> Option<Arc<Budgets>> {
+    /// For those who read, if it is not what they were given last; nothing before all have been listed.
+    pub(super) fn news(&mut self) -> Option<Arc<Budgets>> {
+        if !self.are_listed || !std::mem::take(&mut self.is_news) {
+            return None;
+        }
         let mut budgets: BTreeMap<String, Vec<Arc<Budget>>> = BTreeMap::new();
         for budget in self.budgets.values() {
             budgets.entry(budget.namespace.clone()).or_default().push(Arc::clone(budget));
         }
-        self.are_listed.then(|| Arc::new(Budgets(budgets)))
+        Some(Arc::new(Budgets(budgets)))
     }
 }
 

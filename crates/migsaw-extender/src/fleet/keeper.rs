@@ -116,9 +116,9 @@ impl Keeper {
                 }
                 self.listed(|keeper| keeper.are_pods_listed = true);
             }
-            Change::Budget(budget) => self.heard_of_budgets(|budgets| budgets.put(*budget)),
-            Change::BudgetGone(key) => self.heard_of_budgets(|budgets| budgets.remove(&key)),
-            Change::BudgetsAre(keys) => self.heard_of_budgets(|budgets| budgets.are(&keys)),
+            Change::Budget(budget) => self.budgets.put(*budget),
+            Change::BudgetGone(key) => self.budgets.remove(&key),
+            Change::BudgetsAre(keys) => self.budgets.are(&keys),
             Change::GivenByClaims(nodes) => {
                 let others: Vec<String> = self.by_claims.symmetric_difference(&nodes).cloned().collect();
                 self.by_claims = nodes;
@@ -134,10 +134,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// Brings the outlook up to date and forgets claims that ran out: to be called every now and then.
+    /// Brings the outlook and the budgets up to date and forgets claims that ran out: to be called every now and then.
     pub fn refresh(&mut self, now: Instant) {
         self.fleet.claims.sweep(now);
         self.fleet.seen.sweep(now);
+        if let Some(budgets) = self.budgets.news() {
+            self.fleet.budgets.store(Some(budgets));
+        }
         if !std::mem::take(&mut self.is_outdated) {
             return;
         }
@@ -152,13 +155,6 @@ impl Keeper {
         let outlook = Arc::new(Outlook::new(mix, self.plan.clone(), models.into_values()));
         decide::foresee(&self.fleet, &outlook);
         self.fleet.outlook.store(outlook);
-    }
-
-    fn heard_of_budgets(&mut self, hear: impl FnOnce(&mut Heard) -> bool) {
-        // While they are listed for the first time, nobody reads them.
-        if hear(&mut self.budgets) && self.budgets.known().is_some() {
-            self.fleet.budgets.store(self.budgets.shown());
-        }
     }
 
     fn put_node(&mut self, node: Node) {

@@ -8,6 +8,7 @@
 //! requests that do so at once one is in vain. It costs time, and nothing else.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -15,6 +16,8 @@ use super::{Cell, View};
 
 /// The most classes that are remembered.
 const MOST_TABLES: usize = 32;
+/// The most that are found beforehand: with those that are there no more than are remembered.
+const MOST_FORESEEN: usize = MOST_TABLES / 2;
 /// A table is replaced when at least one of so many of its entries is new: replacing it costs a copy.
 const WORTH_A_COPY: usize = 64;
 
@@ -29,6 +32,8 @@ pub(crate) struct Memo<K, T> {
 #[derive(Debug)]
 struct Table<K, T> {
     class: Arc<K>,
+    /// Whether a request has asked for it.
+    is_asked: AtomicBool,
     /// By the cells' places.
     entries: Vec<Option<Entry<T>>>,
 }
@@ -54,16 +59,26 @@ impl<K, T> Default for Memo<K, T> {
 }
 
 impl<K: Clone + PartialEq, T: Copy> Memo<K, T> {
-    /// What is remembered for a class.
+    /// What is remembered for a class, for a request.
     pub(crate) fn recall(&self, class: &K) -> Recall<'_, K, T> {
-        let known = self.tables.load().iter().find(|table| *table.class == *class).cloned();
-        let unknown = || Arc::new(Table { class: Arc::new(class.clone()), entries: Vec::new() });
-        Recall { memo: self, table: known.unwrap_or_else(unknown), new: Vec::new() }
+        let recall = self.foresee(class);
+        recall.table.is_asked.store(true, Ordering::Relaxed);
+        recall
     }
 
-    /// The classes that are remembered.
-    pub(crate) fn classes(&self) -> Vec<Arc<K>> {
-        self.tables.load().iter().map(|table| Arc::clone(&table.class)).collect()
+    /// The same before any request asks.
+    pub(crate) fn foresee(&self, class: &K) -> Recall<'_, K, T> {
+        let known = self.tables.load().iter().find(|table| *table.class == *class).cloned();
+        let unknown =
+            || Table { class: Arc::new(class.clone()), is_asked: AtomicBool::new(false), entries: Vec::new() };
+        Recall { memo: self, table: known.unwrap_or_else(|| Arc::new(unknown())), new: Vec::new() }
+    }
+
+    /// Of the classes that requests have asked for those that changed last, as many as can be foreseen.
+    pub(crate) fn asked(&self, which: impl Fn(&K) -> bool) -> Vec<Arc<K>> {
+        let tables = self.tables.load();
+        let asked = tables.iter().rev().filter(|table| table.is_asked.load(Ordering::Relaxed) && which(&table.class));
+        asked.take(MOST_FORESEEN).map(|table| Arc::clone(&table.class)).collect()
     }
 
     fn replace(&self, table: Table<K, T>) {
@@ -104,7 +119,8 @@ impl<K: Clone + PartialEq, T: Copy> Recall<'_, K, T> {
             }
             entries[place] = Some(entry);
         }
-        self.memo.replace(Table { class: Arc::clone(&self.table.class), entries });
+        let is_asked = AtomicBool::new(self.table.is_asked.load(Ordering::Relaxed));
+        self.memo.replace(Table { class: Arc::clone(&self.table.class), is_asked, entries });
     }
 }
 
@@ -141,6 +157,24 @@ mod tests {
         assert_eq!(found(&memo, "a", &cells, 10), [7, 9, 7]);
         // Another node in the same place.
         assert_eq!(found(&memo, "a", &[Cell::new(0, view(), 10)], 11), [11]);
+    }
+
+    #[test]
+    fn what_no_request_asked_for_is_not_found_beforehand_again() {
+        let memo: Memo<usize, usize> = Memo::default();
+        let cell = Cell::new(0, view(), 1);
+        let foresee = |class| {
+            let mut recall = memo.foresee(&class);
+            recall.of(&cell, |_| 0);
+            recall.keep();
+        };
+        (0..3).for_each(foresee);
+        assert_eq!(memo.asked(|_| true), []);
+        memo.recall(&1).keep();
+        assert_eq!(memo.asked(|_| true), [Arc::new(1)]);
+        foresee(1);
+        assert_eq!(memo.asked(|_| true), [Arc::new(1)], "asked for before");
+        assert_eq!(memo.asked(|class| *class != 1), []);
     }
 
     #[test]

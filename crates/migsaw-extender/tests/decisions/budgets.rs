@@ -1,6 +1,7 @@
 //! Which pods have to go where disruption budgets protect some of them.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Instant;
 
 use migsaw_extender::Settings;
 use migsaw_extender::service::Verb;
@@ -31,12 +32,17 @@ fn world(offers: &str, victims: &[Value], budgets: &[(&str, i64)]) -> World {
         put(&mut world, &budget(name, *allowed));
     }
     let all: HashSet<String> = budgets.iter().map(|(name, _)| format!("team/{name}")).collect();
-    world.change(Change::BudgetsAre(all));
+    hear(&mut world, Change::BudgetsAre(all));
     world
 }
 
+fn hear(world: &mut World, change: Change) {
+    world.change(change);
+    world.keeper.refresh(Instant::now());
+}
+
 fn put(world: &mut World, budget: &Value) {
-    world.change(Change::Budget(Box::new(serde_json::from_value(budget.clone()).unwrap())));
+    hear(world, Change::Budget(Box::new(serde_json::from_value(budget.clone()).unwrap())));
 }
 
 /// Who goes, and how many of them break a budget, if the scheduler has proposed all with so many violations.
@@ -114,14 +120,14 @@ fn what_is_heard_of_budgets_counts_from_then_on() {
     let asks = |world: &World, proposed| gone(world, "1g.10gb=1", &victims, proposed);
     put(&mut world, &budget("b", 0));
     assert_eq!((asks(&world, 0), asks(&world, 2)), (("u".into(), 0), ("u".into(), 1)), "not all of them are known yet");
-    world.change(Change::BudgetsAre(HashSet::from(["team/b".to_owned()])));
+    hear(&mut world, Change::BudgetsAre(HashSet::from(["team/b".to_owned()])));
     assert_eq!((asks(&world, 0), asks(&world, 2)), (("w".into(), 0), ("w".into(), 0)));
     put(&mut world, &budget("b", 1));
     assert_eq!(asks(&world, 2), ("u".into(), 0), "it allows one now");
     put(&mut world, &budget("b", 0));
     let other = merge(budget("b", 0), json!({"metadata": {"namespace": "others"}}));
     put(&mut world, &other);
-    world.change(Change::BudgetGone("team/b".to_owned()));
+    hear(&mut world, Change::BudgetGone("team/b".to_owned()));
     assert_eq!(asks(&world, 2), ("u".into(), 0), "the one that is left is another namespace's");
     assert_eq!(world.keeper.known().budgets, Some(1));
 }

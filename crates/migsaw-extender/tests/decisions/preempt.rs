@@ -199,6 +199,18 @@ fn what_is_on_its_way_is_not_free_either() {
 }
 
 #[test]
+fn nobody_is_spared_while_a_victim_is_ending() {
+    let leaving =
+        merge(victim("u", "1g.10gb=1", 0), json!({"metadata": {"deletionTimestamp": "2026-11-26T00:00:00Z"}}));
+    for (name, first, expected) in [("ending", leaving, "u w"), ("staying", victim("u", "1g.10gb=1", 0), "u")] {
+        let world =
+            World::new(Settings::default(), &[node("a", H100, 1, "1g.10gb=2")], &[first, victim("w", "1g.10gb=1", 5)]);
+        // Another pod was nominated there before, and waits for what `u` leaves.
+        assert_eq!(by_uid(&world, &pod("p", "1g.10gb=1"), &[("a", "u w")]), is(&[("a", expected)]), "{name}");
+    }
+}
+
+#[test]
 fn where_claims_give_gpus_out_the_schedulers_victims_stand() {
     let holders = [victim("u", "1g.10gb=1", 0), victim("w", "1g.10gb=1", 0)];
     let claim = json!({"spec": {"resourceClaims": [{"name": "gpu", "resourceClaimName": "mine"}]}});

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::time::Instant;
 
 use migsaw_extender::Settings;
 use migsaw_extender::service::Verb;
@@ -163,6 +164,7 @@ fn no_other_set_of_victims_is_better_and_both_forms_give_the_same() {
         world.put_pods(&pods);
         case.budgets().for_each(|budget| world.change(budget));
         world.change(Change::BudgetsAre(HashSet::from(BUDGETS.map(|name| format!("team/{name}")))));
+        world.keeper.refresh(Instant::now());
         let asks = pod("p", &asks(case.slices, case.cpu));
         let victims: Vec<&Value> = case.victims().into_iter().map(|i| &pods[i]).collect();
         let uids: Vec<Value> = victims.iter().map(|pod| json!({"UID": pod["metadata"]["uid"]})).collect();

@@ -36,6 +36,8 @@ const WATCH_SECONDS: u32 = 60;
 const LATEST_AGAIN: Duration = Duration::from_secs(5);
 /// How long to wait before it is tried again whether there is a kind that not every cluster has.
 const AGAIN: Duration = Duration::from_secs(15);
+/// The same where there is none, or no right to read it.
+const SELDOM: Duration = Duration::from_secs(300);
 /// Objects in a page of a first list.
 const PAGE: u32 = 500;
 /// The key of the plan in its `ConfigMap`.
@@ -189,26 +191,32 @@ async fn plan(client: Client, namespace: String, name: String, tell: Sender<Told
     }
 }
 
-/// Whether there is a kind that may be read. Clusters without DRA have no `ResourceSlice`s, for one, and what may not
-/// be read is done without.
+/// Waits until there is a kind and it may be read: clusters without DRA have no `ResourceSlice`s, for one. Meanwhile it is
+/// done without, and said once. `false` if nobody listens any more.
 async fn may_be_read<K: Clone + Debug + DeserializeOwned>(
     kind: &'static str,
     api: &Api<K>,
     tell: &Sender<Told>,
 ) -> bool {
+    let mut was_refused = false;
     loop {
-        match api.list(&ListParams::default().limit(1)).await {
+        let pause = match api.list(&ListParams::default().limit(1)).await {
             Ok(_) => return true,
-            Err(kube::Error::Api(status)) if status.code == 404 => return false,
+            Err(kube::Error::Api(status)) if status.code == 404 => SELDOM,
             Err(error) => {
                 let is_refused = matches!(&error, kube::Error::Api(status) if status.code == 403);
                 let told = Told::Trouble(Trouble { kind, message: last_cause(&error) });
-                if tell.send(told).await.is_err() || is_refused {
+                if !(is_refused && was_refused) && tell.send(told).await.is_err() {
                     return false;
                 }
+                was_refused |= is_refused;
+                if is_refused { SELDOM } else { AGAIN }
             }
+        };
+        tokio::select! {
+            () = tell.closed() => return false,
+            () = tokio::time::sleep(pause) => {}
         }
-        tokio::time::sleep(AGAIN).await;
     }
 }
 
