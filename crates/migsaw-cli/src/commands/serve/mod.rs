@@ -75,7 +75,7 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
         limit: args.capacity_time_limit,
     });
     let watching = Watching { plan: Some((args.namespace.clone(), args.plan_config_map.clone())) };
-    runtime.block_on(async move {
+    let served = runtime.block_on(async move {
         let (tell, told) = tokio::sync::mpsc::channel(WAITING);
         let watches = cluster.watch(&watching, &heard, tell).map_err(|error| wrong(&error))?;
         let addresses = service.addresses().context(Step::new("internal", "a listening socket has no address"))?;
@@ -92,7 +92,10 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
         served.map_err(|error| not_served(&error))?;
         tracing::info!("stopped");
         Ok(Answer::Yes)
-    })
+    });
+    // A question about capacity that is being worked out is not waited for.
+    runtime.shutdown_background();
+    served
 }
 
 /// Keeps the fleet as the cluster is, and what a plan needs of it, if that is wanted.
