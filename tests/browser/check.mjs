@@ -12,6 +12,8 @@ import { launched } from "./browser.mjs";
 
 const WIDTHS = [400, 800, 1400];
 const THEMES = ["light", "dark"];
+// As many of the rest of a table are laid out for a search, as page.js has it.
+const MOST_OPENED = 500;
 const SERIOUS = ["serious", "critical"];
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -148,6 +150,16 @@ async function behaviour(page, theme) {
     const isOpen = () => rest.evaluate((details) => details.open);
     await filter.fill(name);
     if (!(await isOpen())) found.push(`${name} is found in the rest of a table, which stays closed`);
+    // What else is found on the page does not count.
+    for (const common of ["-", "a", "e"]) {
+      await filter.fill(common);
+      const hits = await rest.locator("[data-find]:not([hidden])").count();
+      const isWanted = hits > 0 && hits <= MOST_OPENED;
+      if ((await isOpen()) !== isWanted) {
+        const is = isWanted ? "closed" : "open";
+        found.push(`the rest of a table is ${is} with ${hits} that have ${common}`);
+      }
+    }
     await filter.fill("");
     if (await isOpen()) found.push("the rest of a table stays open after a search");
   }
@@ -160,6 +172,7 @@ async function behaviour(page, theme) {
     const drawn = await target.locator("svg").count();
     const waiting = await target.locator("[data-boards]").count();
     if (drawn === 0 || waiting > 0) found.push(`#${id} is open and has no pictures`);
+    for (const text of await target.locator(".lines:has(> .line)").evaluateAll(askew)) found.push(text);
     const top = await target.evaluate((details) => details.getBoundingClientRect().top);
     if (top < 0 || top > 1000) found.push(`#${id} is ${top} px off`);
   }
@@ -175,6 +188,23 @@ async function behaviour(page, theme) {
     else if (focus.outline === "none" && focus.shadow === "none") found.push(`focus on ${focus.tag} does not show`);
   }
   return found;
+}
+
+/** Which texts of lines have not as many breaks as lines, or show lines with nothing in them. */
+function askew(texts) {
+  return texts.flatMap((text) => {
+    const lines = Array.from(text.querySelectorAll(".line"));
+    const heights = lines.reduce((sum, line) => sum + line.getBoundingClientRect().height, 0);
+    const found = [];
+    if (text.textContent.split("\n").filter(Boolean).length !== lines.length) found.push("drawn lines are one as text");
+    if (text.getBoundingClientRect().height > heights + 1) found.push("there is room between drawn lines");
+    for (const line of lines.filter(({ lastChild }) => lastChild.data === "\n")) {
+      const height = line.getBoundingClientRect().height;
+      line.lastChild.remove();
+      if (line.getBoundingClientRect().height !== height) found.push("a drawn line ends in an empty one");
+    }
+    return found;
+  });
 }
 
 /** Whether its policy lets its own script run, which shows the search. */

@@ -40,12 +40,19 @@ pub(crate) fn metrics(url: &Url, most: u64) -> Result<Input> {
 
 /// An argument as it may be said.
 pub(crate) fn without_secrets(argument: &str) -> Cow<'_, str> {
-    let Some(begin) = ["http://", "https://"].iter().filter_map(|scheme| argument.find(scheme)).min() else {
+    // Whatever case it is in, and with no slashes behind it: it is an address all the same.
+    let lower = argument.to_ascii_lowercase();
+    let Some(begin) = ["http:", "https:"].iter().filter_map(|scheme| lower.find(scheme)).min() else {
         return Cow::Borrowed(argument);
     };
     let (before, text) = argument.split_at(begin);
     match Url::parse(text) {
-        Ok(url) if url.username().is_empty() && url.password().is_none() && url.query().is_none() => {
+        Ok(url)
+            if url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none() =>
+        {
             Cow::Borrowed(argument)
         }
         Ok(url) => Cow::Owned(format!("{before}{}", shown(&url))),
@@ -54,12 +61,14 @@ pub(crate) fn without_secrets(argument: &str) -> Cow<'_, str> {
     }
 }
 
-/// A URL as it may be said: whoever reads it need not know the password, nor a token of the query.
+/// A URL as it may be said: whoever reads it need not know the password, nor a token of the query or
+/// behind it.
 fn shown(url: &Url) -> String {
     let mut url = url.clone();
     // Both fail for URLs that cannot have them only.
     let _ = (url.set_username(""), url.set_password(None));
     url.set_query(None);
+    url.set_fragment(None);
     url.to_string()
 }
 
@@ -163,6 +172,10 @@ mod tests {
         for (argument, said) in [
             ("--prometheus=https://user:secret@prometheus:9090", "--prometheus=https://prometheus:9090/"),
             ("http://prometheus:9090?token=secret", "http://prometheus:9090/"),
+            ("HTTPS://user:secret@prometheus", "https://prometheus/"),
+            ("--dcgm=Http://secret@prometheus/metrics", "--dcgm=http://prometheus/metrics"),
+            ("https:user:secret@prometheus", "https://prometheus/"),
+            ("http://prometheus:9090/#secret", "http://prometheus:9090/"),
             ("http://secret@:9090", "…"),
             ("http://prometheus:9090", "http://prometheus:9090"),
             ("--output=html", "--output=html"),

@@ -65,6 +65,20 @@ fn a_page_says_what_it_was_made_from() {
              the newest time in it."
         ),
     );
+    for verb in ["chargeback", "right-size"] {
+        let args = [
+            verb,
+            "--from",
+            &dump,
+            "--from",
+            &late,
+            "--start",
+            "2025-01-01T00:00:00Z",
+            "--end",
+            "2025-01-02T00:00:00Z",
+        ];
+        assert!(said_of_input(&args, b"").contains(&format!("As of <time datetime=\"{newest}\">")), "{verb}");
+    }
     // A history has its period, which stands above.
     let said = said_of_input(&["chargeback", &example("history.json")], b"");
     assert_eq!(said, format!("Input: 1 file, SHA-256 {}.", sum(&[&read("history.json")])));
@@ -84,8 +98,9 @@ fn formats_that_a_command_lacks_are_refused() {
         (&["diff", "-o", "html"][..], "text, json, yaml"),
         (&["rollout", "-o", "svg"], "text, json, yaml, html"),
         (&["capacity", "-o", "svg"], "text, json, yaml, csv, markdown, html"),
-        (&["plan", "-o", "csv"], "text, json, yaml, html, svg"),
-        (&["plan", "--curve", "-o", "html"], "--curve is a table"),
+        (&["plan", "-o", "xlsx"], "text, json, yaml, csv, markdown, html, svg"),
+        (&["plan", "--curve", "-o", "html"], "give -o text, json or yaml"),
+        (&["plan", "--curve", "-o", "csv"], "give -o text, json or yaml"),
     ] {
         let ran = migsaw(&[args, &[running.as_str()]].concat());
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");

@@ -183,6 +183,21 @@ fn the_nodes_of_a_plan_are_a_list() {
     assert_eq!(nodes(&one), up[..1]);
     assert!(one.contains(&format!("1 of {count} rows shown")), "{one}");
     assert_eq!(one.lines().next(), plan(&[]).lines().next());
+    let sheet = table(&plan(&["-o", "csv"]));
+    assert_eq!(sheet[0][..3], ["node", "pool", "GPUs"]);
+    let mut names: Vec<&str> = sheet[1..].iter().map(|row| cell(row, 0)).collect();
+    names.sort_unstable();
+    let mut expected: Vec<&str> = up.iter().map(String::as_str).collect();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+    let last_first = table(&plan(&["-o", "csv", "--sort-by", "node:desc"]));
+    assert_eq!(last_first[1..].iter().map(|row| cell(row, 0)).collect::<Vec<_>>(), down);
+    let markdown = plan(&["-o", "markdown"]);
+    assert!(markdown.contains("| node"), "{markdown}");
+    let rows =
+        |text: &str| text.lines().filter(|line| up.iter().any(|node| line.starts_with(&format!("| {node} ")))).count();
+    assert_eq!(rows(&markdown) as u64, count, "{markdown}");
+    assert_eq!(rows(&plan(&["-o", "md", "--filter", &format!("node={}", up[0])])), 1);
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn best_effort_and_not() -> String {
         asks(r#""memory": "some""#),
         asks(r#""cpu": null"#),
         format!(r#"{}, "initContainers": [{{"resources": {{"limits": {{"memory": "777Mi"}}}}}}]"#, asks("")),
+        format!(r#"{}, "resources": {{"requests": {{"cpu": "777m"}}}}"#, asks("")),
     ];
     let pods = pods.iter().enumerate().map(|(index, spec)| {
         format!(r#"{{"kind": "Pod", "metadata": {{"name": "p{index}", "namespace": "team", "uid": "u{index}"}}, "spec": {{{spec}}}}}"#)
@@ -168,13 +169,13 @@ fn quotas_of_best_effort_judge_what_is_collected_alike() {
         assert_eq!(few.problem, all.problem);
         assert_eq!(told(&few), told(&all));
         assert_eq!(answer(&few), answer(&all));
-        // Pods 0, 1, 2 and 5 are of best effort: the others are 3, 4, 6 and the Deployment's two.
+        // Pods 0, 1, 2 and 5 are of best effort: the others are 3, 4, 6, 7 and the Deployment's two.
         let asked = |name: &str| {
             let quota = all.problem.quotas.iter().find(|quota| quota.name == name).unwrap();
             let counted = all.problem.demands.iter().enumerate().filter(|(index, demand)| quota.counts(*index, demand));
             counted.map(|(_, demand)| demand.count).sum::<u64>()
         };
-        assert_eq!(["all", "best-effort", "other"].map(asked), [9, 4, 5]);
+        assert_eq!(["all", "best-effort", "other"].map(asked), [10, 4, 6]);
     }
     let hidden = collected(&[&text], Names::Hashed("a key"));
     assert_eq!(with_old_names(&answer(&read(&[&hidden.text], false)), &hidden.names), answer(&read(&[&text], false)));

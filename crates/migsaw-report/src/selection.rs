@@ -106,18 +106,15 @@ impl Selection {
         }
         if let Some(Order { column, descends }) = &self.order {
             let at = at(column)?;
-            let is_empty = |row: &Vec<String>| matches!(row[at].as_str(), "" | "-");
-            let numbers = rows.iter().all(|row| is_empty(row) || number(&row[at]).is_some());
             rows.sort_by(|a, b| {
-                let ordering = if numbers {
-                    let key = |row: &Vec<String>| number(&row[at]).unwrap_or_default();
-                    let ((a, beyond_a), (b, beyond_b)) = (key(a), key(b));
-                    a.total_cmp(&b).then(beyond_a.cmp(&beyond_b))
-                } else {
-                    natural(&a[at], &b[at])
-                };
-                // What is not there comes last, whichever way.
-                is_empty(a).cmp(&is_empty(b)).then(if *descends { ordering.reverse() } else { ordering })
+                let (a, b) = (a[at].as_str(), b[at].as_str());
+                let is_empty = |cell: &str| matches!(cell, "" | "-");
+                match (is_empty(a), is_empty(b)) {
+                    (false, false) if *descends => ordered(b, a),
+                    (false, false) => ordered(a, b),
+                    // What is not there comes last, whichever way.
+                    (a, b) => a.cmp(&b),
+                }
             });
         }
         Ok(rows)
@@ -142,30 +139,55 @@ fn is_like(text: &str, pattern: &str) -> bool {
     text.ends_with(tail)
 }
 
-/// What a cell counts to, as reports write numbers: `1,234`, `12.50`, `57%`, `<1%`, `3 of 12`, `5 to 7`, `16 GiB`,
-/// `91.73 ± 0.31%`, and times from `90s` to `3d`. With it whether the number is a little below that, or above.
+/// Numbers by what they count to, and behind them texts as people order them.
+fn ordered(a: &str, b: &str) -> Ordering {
+    match (number(a), number(b)) {
+        (Some((a, beyond_a)), Some((b, beyond_b))) => a.total_cmp(&b).then(beyond_a.cmp(&beyond_b)),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => natural(a, b),
+    }
+}
+
+/// What may stand behind a number in a cell.
+const BEHIND: [&str; 6] = ["%", "  ", " of ", " to ", " ± ", " ("];
+/// Units, each with how many of the least one it is.
+const UNITS: [(&str, f64); 8] = [
+    ("", 1.0),
+    (" or more", 1.0),
+    (" MiB", 1.0),
+    (" GiB", 1024.0),
+    ("s", 1.0),
+    ("min", 60.0),
+    ("h", 3600.0),
+    ("d", 86_400.0),
+];
+
+/// What a cell counts to, as reports write numbers: `1,234`, `12.50`, `57%`, `SM <1%`, `3 of 12`, `5 to 7`, `16 GiB`,
+/// `91.73 ± 0.31%`, and times from `90s` to `3d`. With it whether the number is a little below that, or above, as
+/// `60+` and `12 or more` are.
 fn number(cell: &str) -> Option<(f64, i8)> {
     let cell = cell.trim();
-    let (beyond, cell) = match cell.chars().next()? {
+    let cell = ["SM ", "any "].iter().find_map(|what| cell.strip_prefix(what)).unwrap_or(cell);
+    let (bound, cell) = match cell.chars().next()? {
         '<' => (-1, &cell[1..]),
         '>' => (1, &cell[1..]),
         _ => (0, cell),
     };
     let end = cell.find(|c: char| !(c.is_ascii_digit() || ",.+-eE".contains(c))).unwrap_or(cell.len());
-    let (digits, unit) = (cell[..end].replace(',', ""), &cell[end..]);
-    // `60+` is said of what may be more.
-    let value: f64 = digits.trim_end_matches('+').parse().ok()?;
-    let word = unit.split_whitespace().next().unwrap_or_default();
-    let scale = match (unit, word) {
-        ("s", _) | (_, "MiB") => 1.0,
-        ("min", _) => 60.0,
-        ("h", _) => 3600.0,
-        ("d", _) => 86_400.0,
-        (_, "GiB") => 1024.0,
-        (unit, _) if unit.starts_with(|c: char| c.is_alphabetic()) => return None,
-        _ => 1.0,
-    };
+    let (digits, rest) = cell.split_at(end);
+    let exact = digits.trim_end_matches('+');
+    let beyond = if exact.len() < digits.len() || rest == " or more" { 1 } else { bound };
+    let value: f64 = if in_threes(exact) { exact.replace(',', "").parse().ok()? } else { return None };
+    let of_unit = UNITS.iter().find(|(unit, _)| rest == *unit).map(|(_, scale)| *scale);
+    let scale = of_unit.or_else(|| BEHIND.iter().any(|known| rest.starts_with(known)).then_some(1.0))?;
     Some((value * scale, beyond))
+}
+
+/// Whether three digits are behind each comma.
+fn in_threes(digits: &str) -> bool {
+    let length = |group: &str| group.find(|c: char| !c.is_ascii_digit()).unwrap_or(group.len());
+    digits.split(',').skip(1).all(|group| length(group) == 3)
 }
 
 /// As people order names: `gpu-2` before `gpu-10`, whatever the case.
@@ -235,6 +257,19 @@ mod tests {
     }
 
     #[test]
+    fn a_word_makes_no_text_of_the_numbers_beside_it() {
+        let cells = ["none suffices", "1,200", "-", "12 or more", "12", "gpu-10", "9", "", "gpu-9"];
+        let rows: Vec<Vec<String>> = cells.iter().map(|&cell| vec![cell.to_owned()]).collect();
+        for (sort_by, expected) in [
+            ("nodes", "9|12|12 or more|1,200|gpu-9|gpu-10|none suffices|-|"),
+            ("nodes:desc", "none suffices|gpu-10|gpu-9|1,200|12 or more|12|9|-|"),
+        ] {
+            let sorted = Selection::new(Some(sort_by), &[] as &[&str]).of(&["nodes"], rows.clone()).unwrap();
+            assert_eq!(sorted.concat().join("|"), expected, "{sort_by}");
+        }
+    }
+
+    #[test]
     fn filters_all_have_to_hold() {
         for (filters, expected) in [
             (&["namespace=team-*"][..], "team-a Team-B team-10 team-2"),
@@ -281,11 +316,33 @@ mod tests {
             ("100min", "2h"),
             ("40h", "2d"),
             ("12  40%", "120   4%"),
+            ("27  48%", "28   1%"),
+            ("3 (20%)", "20 (3%)"),
+            ("12", "12 or more"),
+            ("12 or more", "13"),
+            ("60", "60+"),
+            ("SM <1%", "SM 2%"),
+            ("SM 9%", "SM >99%"),
+            ("any 9%", "SM 12% (!)"),
         ] {
             let (a, b) = (number(less).unwrap(), number(more).unwrap());
             assert!(a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).is_lt(), "{less} {more}");
         }
-        for cell in ["1g.10gb", "", "-", "none", "2026-10-01", "e"] {
+        for cell in [
+            "1g.10gb",
+            "",
+            "-",
+            "none",
+            "2026-10-01",
+            "e",
+            "8 x 1g.10gb=7",
+            "2 nodes",
+            "0,1,2",
+            "1,2345",
+            "SM",
+            "SM any",
+            "12 or",
+        ] {
             assert_eq!(number(cell), None, "{cell}");
         }
     }

@@ -1,6 +1,7 @@
 //! Tables without lines.
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table as Comfy, presets};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::style::{Style, Tone};
 
@@ -118,7 +119,7 @@ struct Width {
     cells: usize,
 }
 
-/// Characters that are seen of a text: all but the colours that [`Style::paint`] gives.
+/// How many columns a text takes on a terminal, without the colours that [`Style::paint`] gives.
 fn shown(text: &str) -> usize {
     let mut is_colour = false;
     let mut is_seen = |c: char| {
@@ -126,7 +127,7 @@ fn shown(text: &str) -> usize {
         is_colour = c == '\u{1b}' || is_colour && c != 'm';
         !was && !is_colour
     };
-    text.chars().filter(|&c| is_seen(c)).count()
+    text.chars().filter(|&c| is_seen(c)).collect::<String>().width()
 }
 
 fn as_u16(width: usize) -> u16 {
@@ -169,6 +170,14 @@ mod tests {
         let columns = ["pod", "|slice", ">used", "|active"];
         let long = "a-name-of-forty-letters-or-a-little-more";
         print(&columns, &[long, "3g.40gb of a GPU", "31,000 of 40,192", "streaming multiprocessors 100%"]);
+    }
+
+    #[test]
+    fn what_is_two_columns_wide_has_them() {
+        let mut table = Table::new(&["pod", ">number of all the slices held by pods now", "|active"]);
+        table.row(vec!["pod-1".into(), "1,000".into(), "日本語日本語日本語日".into()]);
+        let text = table.print(Style { width: 60, ..Style::plain() });
+        assert!(text.contains("日本語日本語日本語日") && text.lines().all(|line| shown(line) <= 60), "{text}");
     }
 
     #[test]

@@ -22,11 +22,12 @@ impl Format {
     pub(crate) const DOCUMENT: &[Format] = &[Format::Text, Format::Json, Format::Yaml];
     /// What is a document and has a page.
     pub(crate) const PAGE: &[Format] = &[Format::Text, Format::Json, Format::Yaml, Format::Html];
-    /// What has a picture as well.
-    pub(crate) const PICTURE: &[Format] = &[Format::Text, Format::Json, Format::Yaml, Format::Html, Format::Svg];
     /// What has a page and is a table.
     pub(crate) const REPORT: &[Format] =
         &[Format::Text, Format::Json, Format::Yaml, Format::Csv, Format::Markdown, Format::Html];
+    /// What has a picture as well.
+    pub(crate) const PICTURE: &[Format] =
+        &[Format::Text, Format::Json, Format::Yaml, Format::Csv, Format::Markdown, Format::Html, Format::Svg];
 
     /// Reads one of these.
     pub(crate) fn among(formats: &[Format]) -> impl TypedValueParser<Value = Format> + use<> {

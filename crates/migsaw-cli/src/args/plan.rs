@@ -18,7 +18,7 @@ pub(crate) struct PlanArgs {
     /// Print what more evictions gain, instead of a plan
     #[arg(long, conflicts_with_all = ["keep_running", "ignore_running", "out", "sort_by", "filter"], help_heading = "What runs today")]
     pub(crate) curve: bool,
-    /// How to print the plan
+    /// How to print the plan; csv and markdown are the list of its nodes
     #[arg(short = 'o', long, value_parser = Format::among(Format::PICTURE), default_value = "text", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Format,
     #[command(flatten)]

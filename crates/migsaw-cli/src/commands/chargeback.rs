@@ -200,6 +200,9 @@ fn add_tenures(
     let (reader, inputs) = problem::read_objects(&args.from, io)?;
     let options = TenureOptions { catalog, period: ledger.period, except: nodes, label: args.label.as_deref() };
     let tenures = reader.tenures(&options).map_err(|errors| problem::wrong_dump(&errors.0, &inputs))?;
+    if let Some(read) = io.was_read() {
+        read.as_of(tenures.as_of);
+    }
     let warnings = &tenures.warnings;
     problem::warn(warnings.iter().map(|found| (found.code.as_str(), found.to_string())), warnings.len(), io);
     ledger.gpus.extend(tenures.gpus);

@@ -13,7 +13,7 @@ use migsaw::problem::Problem;
 use migsaw::rollout::{Limits, Rollout, Times};
 use migsaw_kube::autoscaler;
 use migsaw_kube::gpu_operator::{ConfigMap, NodeLabels, plan_config};
-use migsaw_report::{counted, plan as report};
+use migsaw_report::{Selection, counted, plan as report};
 
 use super::watching::{self, Between, Input};
 use super::{asking, problem};
@@ -61,7 +61,9 @@ fn once(args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
         Some(folder) => say(io, &format!("nothing was written to `{}`: the plan serves nothing", folder.display())),
         None => {}
     }
-    if let Some(selection) = selection {
+    // Of a plan the nodes are the table.
+    let is_table = matches!(args.format, Format::Csv | Format::Markdown);
+    if let Some(selection) = selection.or_else(|| is_table.then(Selection::default)) {
         asking::list(report::list(&problem, &plan), &selection, args.format, io)?;
         return Ok(Answer::yes_if(served == asked));
     }
@@ -186,8 +188,8 @@ fn gain(problem: &Problem, served: u64, args: &PlanningArgs, io: &mut Io<'_>) ->
 
 /// Prints what more evictions gain.
 fn curve(problem: &Problem, args: &PlanArgs, io: &mut Io<'_>) -> Result<Answer> {
-    if matches!(args.format, Format::Html | Format::Svg) {
-        let wrong = Wrong::new(USAGE, "--curve is a table, which has neither page nor picture");
+    if !Format::DOCUMENT.contains(&args.format) {
+        let wrong = Wrong::new(USAGE, "--curve is a short table, for people or programs");
         return Err(Failure::from(wrong.help("give -o text, json or yaml")).into());
     }
     let deadline = Deadline::after(args.planning.time_limit);

@@ -27,8 +27,8 @@ pub(super) enum Shape {
     Condition,
     /// Quantities of resources, of which those of GPUs are kept.
     Gpus,
-    /// What a container asks for: GPUs, and whether it asks for CPU or memory, which decides whether quotas count its
-    /// pod as one of best effort. How much is nobody's business.
+    /// What a container or pod asks for: GPUs, and whether it asks for CPU or memory, which decides whether quotas count
+    /// the pod as one of best effort. How much is nobody's business.
     Asked,
     /// Amounts of a quota, of which all that name NVIDIA's resources are kept.
     Limited,
@@ -101,11 +101,12 @@ const AFFINITY: Shape = Members(&[
     ("podAffinity", POD_AFFINITY),
     ("podAntiAffinity", POD_AFFINITY),
 ]);
-const CONTAINERS: Shape =
-    List(&Members(&[("resources", Members(&[("requests", Asked), ("limits", Asked)])), ("restartPolicy", Any)]));
+const RESOURCES: Shape = Members(&[("requests", Asked), ("limits", Asked)]);
+const CONTAINERS: Shape = List(&Members(&[("resources", RESOURCES), ("restartPolicy", Any)]));
 const POD_SPEC: Shape = Members(&[
     ("containers", CONTAINERS),
     ("initContainers", CONTAINERS),
+    ("resources", RESOURCES),
     ("overhead", Gpus),
     ("nodeName", Name),
     ("nodeSelector", Values),

@@ -45,7 +45,7 @@ pub(super) struct Scoped {
 pub(super) struct Nature {
     /// Whether it has a deadline (`activeDeadlineSeconds`).
     has_deadline: bool,
-    /// Whether it asks for no CPU and no memory, neither as request nor as limit.
+    /// Whether neither it nor a container asks for CPU or memory, as request or as limit.
     is_best_effort: bool,
 }
 
@@ -92,7 +92,8 @@ impl Scope {
 
 fn is_best_effort(pod: &PodSpec) -> bool {
     let containers = pod.containers.iter().chain(&pod.init_containers).map(|container| &container.resources);
-    let mut amounts = containers.flat_map(|resources| resources.requests.1.iter().chain(&resources.limits.1));
+    let all = containers.chain([&pod.resources]);
+    let mut amounts = all.flat_map(|resources| resources.requests.1.iter().chain(&resources.limits.1));
     !amounts.any(|(name, amount)| matches!(name.as_str(), "cpu" | "memory") && !amount.is_zero())
 }
 

@@ -41,6 +41,8 @@ pub struct Tenures {
     pub labels: BTreeMap<(String, String), String>,
     /// What was left out or assumed, sorted.
     pub warnings: Vec<Warning>,
+    /// The newest time that a node or pod tells.
+    pub as_of: Option<Timestamp>,
 }
 
 /// What of a dump is asked for.
@@ -166,7 +168,7 @@ fn of_collection(mut found: Collection, options: &TenureOptions<'_>) -> Tenures 
         let message = format!("is on node {}, whose GPUs the dump does not tell: it was left out", tenure.node);
         warnings.add(WarningCode::TenureUnknown, tenure.object(), message);
     }
-    Tenures { gpus, labels, warnings: warnings.into_sorted() }
+    Tenures { gpus, labels, warnings: warnings.into_sorted(), as_of: found.as_of }
 }
 
 /// Two pods of one name are never there at once: the one before ends at the latest where the next begins. They are in

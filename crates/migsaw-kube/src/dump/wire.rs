@@ -263,6 +263,9 @@ pub(super) struct PodSpec {
     pub(super) containers: Vec<Container>,
     #[serde(deserialize_with = "nullable")]
     pub(super) init_containers: Vec<Container>,
+    /// What all containers share; of extended resources there are none here.
+    #[serde(deserialize_with = "nullable")]
+    pub(super) resources: Resources,
     #[serde(deserialize_with = "nullable")]
     pub(super) overhead: GpuResources,
     #[serde(deserialize_with = "nullable")]
@@ -287,7 +290,7 @@ pub(super) struct PodSpec {
 #[serde(default, rename_all = "camelCase", expecting = "a container")]
 pub(super) struct Container {
     #[serde(deserialize_with = "nullable")]
-    pub(super) resources: ContainerResources,
+    pub(super) resources: Resources,
     pub(super) restart_policy: Option<String>,
     #[serde(deserialize_with = "nullable")]
     pub(super) ports: Vec<Port>,
@@ -300,8 +303,8 @@ pub(super) struct Port {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, expecting = "the resources of a container")]
-pub(super) struct ContainerResources {
+#[serde(default, expecting = "the resources of a container or pod")]
+pub(super) struct Resources {
     #[serde(deserialize_with = "nullable")]
     pub(super) requests: GpuResources,
     #[serde(deserialize_with = "nullable")]

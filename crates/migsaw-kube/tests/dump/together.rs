@@ -183,4 +183,30 @@ fn where_nobody_sees_gpus_a_pod_counts_as_on_one_if_it_could_be() {
         &["team/web 2x 1*1g.6gb mixed", "team/web-2 1x 1*1g.6gb+1*2g.12gb mixed!"],
         0,
     );
+    // Nor does one that needs less on one GPU what another needs, which has room on the first GPU only.
+    let larger = asks("9", "a", "nvidia.com/mig-1g.6gb: 2, nvidia.com/mig-2g.12gb: 1", TOGETHER);
+    check(
+        "nvidia.com/mig-1g.6gb: 6, nvidia.com/mig-2g.12gb: 1",
+        &[two("1", "a", TOGETHER), larger],
+        &["team/web 1x 2*1g.6gb mixed!", "team/web-2 1x 2*1g.6gb+1*2g.12gb mixed!"],
+        0,
+    );
+}
+
+#[test]
+fn a_demand_with_a_limit_per_node_is_not_divided() {
+    let apart = "spec: {affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {pod-template-hash: 5d9}}}]}}, ";
+    let pods =
+        [("1", "a"), ("2", ""), ("3", "")].map(|(name, node)| two(name, node, TOGETHER).replace("spec: {", apart));
+    let items: Vec<String> = [node("a", "", EIGHT), node("b", "", EIGHT)].into_iter().chain(pods).collect();
+    let dump = running(&items, Some(&seen([["1", "-", "-", "-"], ["1", "-", "-", "-"]])));
+    assert_eq!(demands(&dump.problem), ["team/web 3x 2*1g.6gb mixed at most 1 per node"]);
+    let said = "running-spread pod web-5d9-1: has slices of several GPUs where they have to be on one: it stays where it is, and because of the limit per node no pod of its demand has to be on one";
+    assert!(warnings(&dump).iter().any(|warning| warning == said), "{:?}", dump.warnings);
+    let planned = plan(&dump.problem, &Options::default()).unwrap();
+    assert_eq!(violations(&dump.problem, &planned), []);
+    for group in &planned.nodes {
+        let units: u32 = group.serves.iter().map(|serving| serving.units).sum();
+        assert!(units <= 1, "no other pod may be on the node of one");
+    }
 }

@@ -72,8 +72,9 @@
       scope.hidden = words.length > 0 ? !scope.querySelector("[data-find]:not([hidden])") : false;
     }
     // The rest of a long table is open while it has what is searched, unless that is far too much.
-    const isSearched = words.length > 0 ? !(left > MOST_OPENED) : false;
     for (const rest of rests) {
+      const hits = words.length > 0 ? rest.querySelectorAll("[data-find]:not([hidden])").length : 0;
+      const isSearched = hits > 0 ? !(hits > MOST_OPENED) : false;
       if (isSearched ? !rest.open : openedToFind.has(rest)) {
         rest.open = isSearched;
         if (isSearched) openedToFind.add(rest);
@@ -165,7 +166,8 @@
         picture.setAttribute("aria-hidden", "true");
         picture.append(use);
         line.className = "line";
-        line.append(picture, text);
+        // Whoever copies or reads the text has lines too; at the end of a block the break does not show.
+        line.append(picture, text, "\n");
         return line;
       });
       item.replaceChildren(...lines);

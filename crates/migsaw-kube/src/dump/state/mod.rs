@@ -18,6 +18,7 @@ mod metrics;
 mod sight;
 mod spread;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use migsaw::demand::Demand;
@@ -149,9 +150,9 @@ fn with_pods(
         units.push((index, pod));
         held.push(taken);
     }
-    // What is seen has gone first, so that what is guessed does not take it; then what has to be on one GPU.
+    // What is seen has gone first, so that what is guessed does not take it; then what needs most on one GPU.
     let mut guessed: Vec<usize> = (0..units.len()).filter(|&unit| held[unit].is_none()).collect();
-    guessed.sort_by_key(|&unit| !spread::is_tight(&demands[units[unit].0].request));
+    guessed.sort_by_key(|&unit| Reverse(spread::tight_instances(&demands[units[unit].0].request)));
     for unit in guessed {
         held[unit] = spread::taken(&demands[units[unit].0].request, |asks| room.take(asks, &models));
     }
@@ -164,8 +165,7 @@ fn with_pods(
         };
         let is_spread = spread::is_spread(&demands[index].request, &holds);
         if is_spread {
-            let message = "has slices of several GPUs where they have to be on one: it stays where it is";
-            warnings.add(WarningCode::RunningSpread, format!("pod {}", pod.name), message);
+            warnings.add(WarningCode::RunningSpread, format!("pod {}", pod.name), spread::message(&demands[index]));
         }
         let name = Some(pod.name.clone()).filter(|name| !name.is_empty());
         present.running.push(Running { name, demand: index, holds, stays: pod.stays || is_spread });

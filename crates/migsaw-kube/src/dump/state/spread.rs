@@ -5,8 +5,11 @@
 //! a demand of their own that may be spread. Not to be moved goes with that: the pod that would come instead of an
 //! evicted one has to be on one GPU again.
 //!
-//! Where nobody knows which GPU a pod is on, it counts as spread only if no GPU of its node could hold all of it beside
-//! the other pods.
+//! A demand with a limit per node is not divided, because its two parts would be counted apart: none of its units has to
+//! be on one GPU then.
+//!
+//! Where nobody knows which GPU a pod is on, that is guessed, for those first that need most on one GPU. What finds no
+//! GPU with room for all of it counts as spread, though it need not be: other guesses might have left it room.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +26,16 @@ pub(super) fn taken(request: &Request, mut take: impl FnMut(&Request) -> Option<
 }
 
 /// Whether all of it has to be on one GPU.
-pub(super) fn is_tight(request: &Request) -> bool {
+fn is_tight(request: &Request) -> bool {
     matches!(request, Request::Profiles { together: Together::Gpu, .. })
+}
+
+/// How many instances it needs on one GPU; 0 where they may be on several.
+pub(super) fn tight_instances(request: &Request) -> u64 {
+    match request {
+        Request::Profiles { instances, together: Together::Gpu } => instances.values().map(|&n| u64::from(n)).sum(),
+        _ => 0,
+    }
 }
 
 /// Whether a unit that has to be on one GPU is on several.
@@ -38,6 +49,15 @@ fn loosened(request: &Request) -> Request {
             Request::Profiles { instances: instances.clone(), together: Together::Node }
         }
         other => other.clone(),
+    }
+}
+
+/// What is said of a pod of this demand that is spread.
+pub(super) fn message(demand: &Demand) -> &'static str {
+    if demand.max_per_node.is_some() {
+        "has slices of several GPUs where they have to be on one: it stays where it is, and because of the limit per node no pod of its demand has to be on one"
+    } else {
+        "has slices of several GPUs where they have to be on one: it stays where it is"
     }
 }
 
@@ -55,7 +75,7 @@ pub(super) fn set_apart(problem: &mut Problem, running: &mut Vec<Vec<RunningPod>
     for (tight, pods) in spread {
         let count = pods.len() as u64;
         let request = loosened(&problem.demands[tight].request);
-        if problem.demands[tight].count == count {
+        if problem.demands[tight].count == count || problem.demands[tight].max_per_node.is_some() {
             problem.demands[tight].request = request;
             continue;
         }
