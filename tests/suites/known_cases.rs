@@ -41,6 +41,35 @@ fn whole_gpus_keep_to_their_most_per_node() {
 }
 
 #[test]
+fn a_limit_per_node_is_kept_in_mind_when_it_is_decided_what_stays() {
+    // All instances that are needed are on the first node, where no second unit may be.
+    let fleet = "- {pool: p, model: A30, nodes: 2, gpusPerNode: 2}";
+    let state = |pods: &str| {
+        format!(
+            "- {{name: web, profile: 1g.6gb, instances: 2, count: 3, maxPerNode: 1}}\nstate:\n\
+             - {{node: p-0, gpus: [1g.6gb=4, 1g.6gb=4]{pods}}}\n- {{node: p-1, gpus: [1g.6gb=4, 1g.6gb=4]}}"
+        )
+    };
+    for pods in ["", ", pods: [{demand: web, count: 1}]"] {
+        let plan = check(fleet, &state(pods), &[2], Status::Optimal);
+        assert_eq!(codes(&plan), [UnservedCode::MaxPerNode], "{pods}");
+    }
+    // What is cut anew for whole GPUs takes nodes from those who may be on each node once: one more is needed.
+    let nodes: Vec<String> = (0..40)
+        .map(|node| format!("- {{node: p-{node}, gpus: [1g.10gb=7, 3g.40gb=2, 1g.10gb=7, 1g.10gb=7]}}\n"))
+        .collect();
+    let demand = format!(
+        "- {{name: web, profile: 1g.10gb, count: 60, maxPerNode: 1}}\n- {{name: big, profile: 7g.80gb, count: 10}}\n\
+         state:\n{}",
+        nodes.concat()
+    );
+    let problem = problem("- {pool: p, model: H100-80GB, nodes: 40, gpusPerNode: 4}", &demand);
+    let plan = solve(&problem);
+    assert_eq!(plan.served(2), [40, 10]);
+    assert_eq!((plan.tiers[0].value, plan.tiers[0].bound), (50, 50));
+}
+
+#[test]
 fn units_of_several_sizes_share_gpus_on_single_strategy_nodes() {
     let plan = check(
         "- {pool: p, model: A30, nodes: 1, gpusPerNode: 2, strategy: single}",

@@ -14,23 +14,56 @@ use crate::problem::Problem;
 
 pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, PlanError> {
     if !problem.is_running_known() {
-        return Ok(plan_around(problem, options, None)?.0);
+        return Ok(plan_around(problem, options, &Decisions::default(), None)?.0);
     }
-    let kept = keep(problem, options);
-    let (plan, serves) = plan_around(problem, options, Some(&kept))?;
-    let is_as_decided = kept.served.iter().map(|served| served.value).eq(serves.iter().copied());
-    let serves_less = serves.iter().zip(&kept.running).any(|(serves, running)| serves < running);
-    // When time is up in between, what was to move has nowhere to go: then nothing does.
-    if !is_as_decided && serves_less {
-        return Ok(plan_around(problem, options, Some(&untouched(problem)))?.0);
+    let nothing = Decisions::default();
+    let compiled = Compiled::new(problem, &nothing);
+    let groups = Groups::of(&compiled, options.moving);
+    let decided = |least_recut| decide(&compiled, &groups, options, &mut Capabilities::default(), least_recut);
+    let kept = decided(0).unwrap_or_else(|| groups.untouched(&compiled));
+    let around = |decisions: &Decisions| plan_around(problem, options, decisions, Some(&kept));
+    let wanted: Vec<i64> = kept.served.iter().map(|served| served.value).collect();
+    let (mut plan, mut serves) = around(&kept.decisions)?;
+    // What was decided may have no place, by a rule within a node or since time is up. More may have one where what is
+    // of no use otherwise serves too, and where more is cut anew; what runs has one where nothing moves.
+    let keeps_all = |serves: &[i64]| serves.iter().zip(&kept.running).all(|(serves, running)| serves >= running);
+    let short = (wanted.iter().sum::<i64>() - serves.iter().sum::<i64>()).max(1);
+    let recut = [1 + short / 4, 1 + short / 2, 1 + short, 1 + 2 * short].map(Other::Recut);
+    for other in [Other::Roomier].into_iter().chain(recut).chain([Other::Untouched]) {
+        if serves == wanted {
+            break;
+        }
+        let decisions = match other {
+            Other::Roomier => Some(kept.roomier.clone()),
+            Other::Recut(more) => decided(kept.recut.value.saturating_add(more)).map(|other| other.roomier),
+            Other::Untouched => Some(Groups::of(&compiled, Moving::default()).untouched(&compiled).decisions),
+        };
+        let Some(decisions) = decisions else { continue };
+        let found = around(&decisions)?;
+        if (keeps_all(&found.1), &found.1) > (keeps_all(&serves), &serves) {
+            (plan, serves) = found;
+        }
     }
     Ok(plan)
 }
 
-/// The best plan around what stays, with the units it serves by level.
-fn plan_around(problem: &Problem, options: &Options<'_>, kept: Option<&Kept>) -> Result<(Plan, Vec<i64>), PlanError> {
-    let nothing = Decisions::default();
-    let decisions = kept.map_or(&nothing, |kept| &kept.decisions);
+/// What else may be decided.
+enum Other {
+    /// What is of no use stays as it is, and serves.
+    Roomier,
+    /// The same, and so much more is cut anew.
+    Recut(i64),
+    /// Everything stays.
+    Untouched,
+}
+
+/// The best plan around what is decided, with the units it serves by level.
+fn plan_around(
+    problem: &Problem,
+    options: &Options<'_>,
+    decisions: &Decisions,
+    kept: Option<&Kept>,
+) -> Result<(Plan, Vec<i64>), PlanError> {
     let compiled = Compiled::new(problem, decisions);
     let mut search = Search { compiled: &compiled, options, capabilities: Capabilities::default() };
     let found = search.run()?;
@@ -64,22 +97,6 @@ fn plan_around(problem: &Problem, options: &Options<'_>, kept: Option<&Kept>) ->
     plan.unserved = explain::unserved(&compiled, &plan, options);
     let serves = assembled.served.iter().map(|served| served.value).collect();
     Ok((plan, serves))
-}
-
-/// What stays of what runs today.
-fn keep(problem: &Problem, options: &Options<'_>) -> Kept {
-    let nothing = Decisions::default();
-    let compiled = Compiled::new(problem, &nothing);
-    let groups = Groups::of(&compiled, options.moving);
-    let decided = decide(&compiled, &groups, options, &mut Capabilities::default());
-    decided.unwrap_or_else(|| groups.untouched(&compiled))
-}
-
-/// Everything stays.
-fn untouched(problem: &Problem) -> Kept {
-    let nothing = Decisions::default();
-    let compiled = Compiled::new(problem, &nothing);
-    Groups::of(&compiled, Moving::default()).untouched(&compiled)
 }
 
 /// The plan that serves nothing, when nothing is known.

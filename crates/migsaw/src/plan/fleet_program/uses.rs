@@ -37,7 +37,14 @@ impl CellBuilder<'_> {
             if let Some(most) = flow.max_per_node {
                 let mut sum = self.undecided.kept.get(&offer.flow).cloned().unwrap_or_default();
                 uses[from..].iter().for_each(|u: &Use| sum += &u.units);
-                self.program.at_most(sum, self.room_for(member, offer.flow, most).min(flow.total()));
+                let room = self.room_for(member, offer.flow, most);
+                self.program.at_most(sum.clone(), room.min(flow.total()));
+                // A node that is neither left as it is nor cut anew serves nothing.
+                let nodes = self.undecided.staying_nodes.clone() + &self.undecided.recut_nodes;
+                let sure = room - self.undecided.cut_as_nodes.saturating_mul(most);
+                if !nodes.is_empty() && sure < flow.total() {
+                    self.program.at_most(sum + &nodes.times(-most), sure);
+                }
             }
         }
         uses

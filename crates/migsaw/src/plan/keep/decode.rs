@@ -13,7 +13,14 @@ use crate::plan::optimise::Reached;
 use crate::present::RecutUnit;
 
 impl Groups {
-    pub(super) fn decisions(&self, compiled: &Compiled<'_>, vars: &PresentVars, values: &[i64]) -> Decisions {
+    /// `spare` says what becomes of what is not used.
+    pub(super) fn decisions(
+        &self,
+        compiled: &Compiled<'_>,
+        vars: &PresentVars,
+        values: &[i64],
+        spare: Fate,
+    ) -> Decisions {
         let mut decisions = Decisions { kept: vec![0; compiled.problem.demands.len()], ..Decisions::default() };
         for (group, vars) in self.list.iter().zip(&vars.groups) {
             match vars {
@@ -30,7 +37,7 @@ impl Groups {
                         let fate = match index {
                             index if index < stay => Fate::Stays,
                             index if index < stay + recut => Fate::Idle,
-                            _ => Fate::Unused,
+                            _ => spare,
                         };
                         group.decide(compiled, &mut decisions, site, fate, &mut kept);
                     }
@@ -66,8 +73,10 @@ impl Groups {
         }
         let unknown = |value| Reached { value, bound: 0 };
         let asked = |level: usize| compiled.flows.iter().map(|flow| flow.counts[level]).sum();
+        let decisions = decisions.count(compiled);
         Kept {
-            decisions: decisions.count(compiled),
+            roomier: decisions.clone(),
+            decisions,
             running: self.running.clone(),
             served: self.running.iter().enumerate().map(|(l, &n)| Reached { value: n, bound: asked(l) }).collect(),
             evicted: self.running.iter().map(|_| unknown(0)).collect(),
@@ -80,7 +89,7 @@ impl Groups {
 
 /// What becomes of a site.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     Stays,
     Idle,
     /// Neither used nor cut.

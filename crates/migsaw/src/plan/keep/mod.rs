@@ -27,6 +27,7 @@ use super::program::Sum;
 use super::solver::Solver;
 use super::{Depth, Options, Prefer};
 
+use decode::Fate;
 pub(super) use group::Groups;
 pub(super) use vars::{Counted, PoolVars, PresentVars};
 
@@ -36,6 +37,9 @@ const NODES: u64 = 20_000;
 /// What is decided, with what each tier reaches and cannot pass.
 pub(super) struct Kept {
     pub(super) decisions: Decisions,
+    /// The same, but what they leave unused stays as it is and may serve: for what a rule within a node keeps from
+    /// where it was reckoned with.
+    pub(super) roomier: Decisions,
     /// Units that run today, by level.
     pub(super) running: Vec<i64>,
     /// By level.
@@ -48,12 +52,14 @@ pub(super) struct Kept {
     pub(super) spare: i64,
 }
 
-/// Decides what stays, by the tiers in their order; `None` if the budget was spent before anything was known.
+/// Decides what stays, by the tiers in their order, with at least so much cut anew; `None` if that cannot be, or if the
+/// budget was spent before anything was known.
 pub(super) fn decide(
     compiled: &Compiled<'_>,
     groups: &Groups,
     options: &Options<'_>,
     capabilities: &mut Capabilities,
+    least_recut: i64,
 ) -> Option<Kept> {
     let cells = Cell::pooled(compiled, capabilities, &groups.nodes);
     let mut fleet = FleetProgram::beside_present(compiled, &cells, options.formulation, groups, capabilities);
@@ -65,7 +71,11 @@ pub(super) fn decide(
     if let Some(most) = options.moving.max_evictions {
         fleet.program.at_least(all.clone(), running.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX)));
     }
-    // To keep everything is always possible.
+    let recut = fleet.present.recut_nodes.clone() + &fleet.present.cut_anew;
+    if least_recut > 0 {
+        fleet.program.at_least(recut.clone(), least_recut);
+    }
+    // To keep everything is always possible where nothing has to be cut.
     let values = solver.maximise(&fleet.program, &all, None).values;
     let mut tiers = Tiers { fleet, values, solver };
     let served: Option<Vec<Reached>> = levels.map(|level| tiers.most(&tiers.fleet.served_at(level))).collect();
@@ -75,14 +85,13 @@ pub(super) fn decide(
             Some(Reached { value: running - value, bound: running - bound })
         };
         let evicted = kept.iter().zip(&groups.running).map(evicted).collect::<Option<Vec<Reached>>>()?;
-        let recut = tiers.fleet.present.recut_nodes.clone() + &tiers.fleet.present.cut_anew;
         Some((evicted, tiers.least(&recut)?))
     };
     let spend = |tiers: &mut Tiers<'_>| tiers.least(&tiers.fleet.cost.clone());
     let served = served?;
     let only_served = options.depth == Depth::Served;
     let (evicted, recut, cost) = match options.moving.prefer {
-        _ if only_served => tiers.as_they_are(&kept, &groups.running)?,
+        _ if only_served => tiers.as_they_are(&kept, &groups.running, &recut)?,
         Prefer::FewEvictions => {
             let (evicted, recut) = disturb(&mut tiers)?;
             (evicted, recut, spend(&mut tiers)?)
@@ -99,9 +108,11 @@ pub(super) fn decide(
     let Tiers { fleet, values, .. } = tiers;
     let spare = if only_served { None } else { most_spare(&fleet, values.as_deref(), &solver) };
     let spare = spare.map_or(i64::MAX, |(_, spare)| spare.bound);
-    let decisions = groups.decisions(compiled, &fleet.present, &values?);
+    let values = values?;
+    let [decisions, roomier] =
+        [Fate::Unused, Fate::Stays].map(|spare| groups.decisions(compiled, &fleet.present, &values, spare));
     let running = groups.running.clone();
-    Some(Kept { decisions, running, served, evicted, recut, cost, spare })
+    Some(Kept { decisions, roomier, running, served, evicted, recut, cost, spare })
 }
 
 /// Units of a level that stay.
@@ -130,13 +141,12 @@ impl Tiers<'_> {
     }
 
     /// What the values come to in the tiers behind those of service, with no bound sought.
-    fn as_they_are(&self, kept: &[Sum], running: &[i64]) -> Option<(Vec<Reached>, Reached, Reached)> {
+    fn as_they_are(&self, kept: &[Sum], running: &[i64], recut: &Sum) -> Option<(Vec<Reached>, Reached, Reached)> {
         let values = self.values.as_ref()?;
         let value = |sum: &Sum| i64::try_from(sum.value(values)).ok();
         let unbounded = |value| Reached { value, bound: 0 };
         let evicted = kept.iter().zip(running).map(|(kept, running)| Some(unbounded(running - value(kept)?)));
-        let recut = self.fleet.present.recut_nodes.clone() + &self.fleet.present.cut_anew;
-        Some((evicted.collect::<Option<_>>()?, unbounded(value(&recut)?), unbounded(value(&self.fleet.cost)?)))
+        Some((evicted.collect::<Option<_>>()?, unbounded(value(recut)?), unbounded(value(&self.fleet.cost)?)))
     }
 
     /// What everything costs when all moves that may is a good start for the least cost, and often it.

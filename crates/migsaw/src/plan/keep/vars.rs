@@ -65,6 +65,10 @@ pub(in crate::plan) struct PoolVars {
     pub(in crate::plan) boards: Vec<Undecided>,
     /// Nodes that are cut anew, where nodes are what is cut.
     pub(in crate::plan) recut_nodes: Sum,
+    /// Nodes that stay as they are, where nodes are what is cut.
+    pub(in crate::plan) staying_nodes: Sum,
+    /// How many nodes there are of these, staying or not.
+    pub(in crate::plan) cut_as_nodes: i64,
     /// GPUs with MIG off that may serve as a whole on nodes which stay.
     pub(in crate::plan) off: Sum,
     /// GPUs with MIG off that become idle.
@@ -196,7 +200,10 @@ impl Entry<'_, '_> {
         let is_single = self.compiled.pools[group.pool].strategy == Strategy::Single;
         let counted_later = if is_single { 1 } else { i64::try_from(group.gpus.len()).expect("few GPUs per node") };
         self.vars.uncounted.add_term(recut, counted_later);
-        self.pool().recut_nodes.add_term(recut, 1);
+        let pool = self.pool();
+        pool.recut_nodes.add_term(recut, 1);
+        pool.staying_nodes.add_term(stay, 1);
+        pool.cut_as_nodes += group.count();
         for gpu in &group.gpus {
             let board = &mut self.pool().boards[gpu.board];
             board.gpus += group.count();
