@@ -62,7 +62,7 @@ impl Selection {
     /// ```
     /// use migsaw_report::Selection;
     ///
-    /// let all = Selection::new(None, &[]);
+    /// let all = Selection::new(None, &[""; 0]);
     /// assert_eq!(all, Selection::default());
     /// assert_ne!(Selection::new(Some("GPU-hours:desc"), &["namespace=team-*"]), all);
     /// ```
