@@ -63,7 +63,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     tell(Change::GivenByClaims(["h100-claims".to_owned()].into()));
     keeper.refresh(Instant::now());
     let fleet = || Arc::clone(keeper.fleet());
-    let claiming = Settings { ignored_by_scheduler: true, claim_ttl: Duration::from_secs(1) };
+    let claiming = Settings { ignored_by_scheduler: true, claim_ttl: Duration::from_secs(1), ..Settings::default() };
     let (counted, claiming) = (Extender::new(fleet(), Settings::default()), Extender::new(fleet(), claiming));
     World { keeper: Mutex::new(keeper), counted, claiming }
 });
