@@ -205,6 +205,7 @@ fn a_demand_with_a_limit_per_node_is_not_divided() {
     assert!(warnings(&dump).iter().any(|warning| warning == said), "{:?}", dump.warnings);
     let planned = plan(&dump.problem, &Options::default()).unwrap();
     assert_eq!(violations(&dump.problem, &planned), []);
+    assert_eq!(planned.served(1), [2]);
     for group in &planned.nodes {
         let units: u32 = group.serves.iter().map(|serving| serving.units).sum();
         assert!(units <= 1, "no other pod may be on the node of one");
