@@ -89,9 +89,9 @@ const OF_WORKLOADS: [&str; 3] =
 impl Collector {
     /// Takes what is in a file. What is wrong with it [`Collector::finish`] says.
     pub fn add(&mut self, source: &Source<'_>) {
-        let mut objects = Vec::new();
-        match crate::dump::objects(source, &mut |object| objects.push(object)) {
-            Ok(()) => objects.into_iter().for_each(|object| self.take(object)),
+        // One after the other: all of them, whole, would be many times the file.
+        match crate::dump::objects(source, &mut |object| self.take(object)) {
+            Ok(()) => {}
             Err(DumpError::Empty { .. } | DumpError::NoObject { .. }) if source.optional => {}
             Err(error) => self.errors.push(error),
         }
