@@ -4,7 +4,7 @@ use super::cell::Capabilities;
 use super::compile::Compiled;
 use super::decision::{Decisions, Gpu};
 use super::finish::Finished;
-use super::keep::{Groups, Kept, decide};
+use super::keep::{Fate, Groups, Kept, decide};
 use super::merge::merge;
 use super::optimise::Reached;
 use super::outcome::{GpuTarget, Plan, PlannedNodes, Status, Tier, TierName};
@@ -19,8 +19,9 @@ pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, Pla
     let nothing = Decisions::default();
     let compiled = Compiled::new(problem, &nothing);
     let groups = Groups::of(&compiled, options.moving);
-    let decided = |least_recut| decide(&compiled, &groups, options, &mut Capabilities::default(), least_recut);
-    let kept = decided(0).unwrap_or_else(|| groups.untouched(&compiled));
+    let decided =
+        |least_recut, spare| decide(&compiled, &groups, options, &mut Capabilities::default(), (least_recut, spare));
+    let kept = decided(0, Fate::Unused).unwrap_or_else(|| groups.untouched(&compiled));
     let around = |decisions: &Decisions| plan_around(problem, options, decisions, Some(&kept));
     let wanted: Vec<i64> = kept.served.iter().map(|served| served.value).collect();
     let (mut plan, mut serves) = around(&kept.decisions)?;
@@ -28,33 +29,22 @@ pub(super) fn plan(problem: &Problem, options: &Options<'_>) -> Result<Plan, Pla
     // of no use otherwise serves too, and where more is cut anew; what runs has one where nothing moves.
     let keeps_all = |serves: &[i64]| serves.iter().zip(&kept.running).all(|(serves, running)| serves >= running);
     let short = (wanted.iter().sum::<i64>() - serves.iter().sum::<i64>()).max(1);
-    let recut = [1 + short / 4, 1 + short / 2, 1 + short, 1 + 2 * short].map(Other::Recut);
-    for other in [Other::Roomier].into_iter().chain(recut).chain([Other::Untouched]) {
+    let more_recut = [0, 1 + short / 4, 1 + short / 2, 1 + short, 1 + 2 * short].map(Some);
+    for more in more_recut.into_iter().chain([None]) {
         if serves == wanted {
             break;
         }
-        let decisions = match other {
-            Other::Roomier => Some(kept.roomier.clone()),
-            Other::Recut(more) => decided(kept.recut.value.saturating_add(more)).map(|other| other.roomier),
-            Other::Untouched => Some(Groups::of(&compiled, Moving::default()).untouched(&compiled).decisions),
+        let other = match more {
+            Some(more) => decided(kept.recut.value.saturating_add(more), Fate::Stays),
+            None => Some(Groups::of(&compiled, Moving::default()).untouched(&compiled)),
         };
-        let Some(decisions) = decisions else { continue };
+        let Some(Kept { decisions, .. }) = other else { continue };
         let found = around(&decisions)?;
         if (keeps_all(&found.1), &found.1) > (keeps_all(&serves), &serves) {
             (plan, serves) = found;
         }
     }
     Ok(plan)
-}
-
-/// What else may be decided.
-enum Other {
-    /// What is of no use stays as it is, and serves.
-    Roomier,
-    /// The same, and so much more is cut anew.
-    Recut(i64),
-    /// Everything stays.
-    Untouched,
 }
 
 /// The best plan around what is decided, with the units it serves by level.

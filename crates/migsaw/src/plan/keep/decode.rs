@@ -73,10 +73,8 @@ impl Groups {
         }
         let unknown = |value| Reached { value, bound: 0 };
         let asked = |level: usize| compiled.flows.iter().map(|flow| flow.counts[level]).sum();
-        let decisions = decisions.count(compiled);
         Kept {
-            roomier: decisions.clone(),
-            decisions,
+            decisions: decisions.count(compiled),
             running: self.running.clone(),
             served: self.running.iter().enumerate().map(|(l, &n)| Reached { value: n, bound: asked(l) }).collect(),
             evicted: self.running.iter().map(|_| unknown(0)).collect(),
@@ -89,7 +87,7 @@ impl Groups {
 
 /// What becomes of a site.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(in crate::plan) enum Fate {
     Stays,
     Idle,
     /// Neither used nor cut.

@@ -27,7 +27,7 @@ use super::program::Sum;
 use super::solver::Solver;
 use super::{Depth, Options, Prefer};
 
-use decode::Fate;
+pub(super) use decode::Fate;
 pub(super) use group::Groups;
 pub(super) use vars::{Counted, PoolVars, PresentVars};
 
@@ -37,9 +37,6 @@ const NODES: u64 = 20_000;
 /// What is decided, with what each tier reaches and cannot pass.
 pub(super) struct Kept {
     pub(super) decisions: Decisions,
-    /// The same, but what they leave unused stays as it is and may serve: for what a rule within a node keeps from
-    /// where it was reckoned with.
-    pub(super) roomier: Decisions,
     /// Units that run today, by level.
     pub(super) running: Vec<i64>,
     /// By level.
@@ -52,14 +49,14 @@ pub(super) struct Kept {
     pub(super) spare: i64,
 }
 
-/// Decides what stays, by the tiers in their order, with at least so much cut anew; `None` if that cannot be, or if the
-/// budget was spent before anything was known.
+/// Decides what stays, by the tiers in their order, with at least so much cut anew, and what becomes of what is not
+/// used; `None` if that cannot be, or if the budget was spent before anything was known.
 pub(super) fn decide(
     compiled: &Compiled<'_>,
     groups: &Groups,
     options: &Options<'_>,
     capabilities: &mut Capabilities,
-    least_recut: i64,
+    (least_recut, spare): (i64, Fate),
 ) -> Option<Kept> {
     let cells = Cell::pooled(compiled, capabilities, &groups.nodes);
     let mut fleet = FleetProgram::beside_present(compiled, &cells, options.formulation, groups, capabilities);
@@ -106,13 +103,11 @@ pub(super) fn decide(
         }
     };
     let Tiers { fleet, values, .. } = tiers;
-    let spare = if only_served { None } else { most_spare(&fleet, values.as_deref(), &solver) };
-    let spare = spare.map_or(i64::MAX, |(_, spare)| spare.bound);
-    let values = values?;
-    let [decisions, roomier] =
-        [Fate::Unused, Fate::Stays].map(|spare| groups.decisions(compiled, &fleet.present, &values, spare));
+    let found = if only_served { None } else { most_spare(&fleet, values.as_deref(), &solver) };
+    let leftover = found.map_or(i64::MAX, |(_, spare)| spare.bound);
+    let decisions = groups.decisions(compiled, &fleet.present, &values?, spare);
     let running = groups.running.clone();
-    Some(Kept { decisions, roomier, running, served, evicted, recut, cost, spare })
+    Some(Kept { decisions, running, served, evicted, recut, cost, spare: leftover })
 }
 
 /// Units of a level that stay.
