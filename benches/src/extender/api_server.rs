@@ -1,8 +1,8 @@
 //! As much of an API server as `migsaw serve` needs: nodes and pods to list and to watch, on loopback, and away when it
 //! is told to be.
 //!
-//! Lists come in pages, watches go on where they were and end when they should, and what is long past is forgotten
-//! (410), as with the real one. There is no plan, nothing is given out through claims, and nothing can be written.
+//! Lists come in pages, watches go on where they were and end when they should, after a bookmark, and what is long past
+//! is forgotten (410), as with the real one. There is no plan, nothing is given out through claims, and nothing can be written.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -25,6 +25,8 @@ use tokio::time::Instant;
 
 /// Events that are remembered.
 const REMEMBERED: usize = 20_000;
+/// So long before a watch ends comes the bookmark from which it can go on; kube-apiserver has 2 s too.
+const BOOKMARK: Duration = Duration::from_secs(2);
 
 /// What it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,20 +250,52 @@ fn watched(shared: Arc<Shared>, kind: Option<Kind>, version: u64, end: Instant) 
         return format!("{{\"type\":\"ERROR\",\"object\":{}}}\n", status(410, "Expired")).into();
     }
     let newest = shared.version.subscribe();
-    Body::from_stream(futures::stream::unfold(
-        (shared, newest, version),
-        move |(shared, mut newest, mut version)| async move {
-            loop {
-                newest.mark_unchanged();
-                let (lines, upto) = kind.map_or_else(Default::default, |kind| shared.lock().since(kind, version));
-                if !lines.is_empty() {
-                    return Some((Ok::<_, Infallible>(lines), (shared, newest, upto)));
-                }
-                version = version.max(upto);
-                tokio::time::timeout_at(end, newest.changed()).await.ok()?.ok()?;
+    let following = Following { shared, newest, kind, version, until: end - BOOKMARK, is_over: false };
+    let happening = futures::stream::unfold(following, |mut following| async move {
+        Some((Ok::<_, Infallible>(following.next().await?), following))
+    });
+    Body::from_stream(happening)
+}
+
+/// A watch.
+struct Following {
+    shared: Arc<Shared>,
+    newest: watch::Receiver<u64>,
+    kind: Option<Kind>,
+    /// Up to where it has told.
+    version: u64,
+    /// When it says how far it has come, and ends.
+    until: Instant,
+    is_over: bool,
+}
+
+impl Following {
+    /// What happened since, once something has; at last a bookmark, then nothing.
+    async fn next(&mut self) -> Option<String> {
+        while !self.is_over {
+            if Instant::now() >= self.until {
+                self.is_over = true;
+                return Some(bookmark(self.version));
             }
-        },
-    ))
+            self.newest.mark_unchanged();
+            let version = self.version;
+            let news = self.kind.map(|kind| self.shared.lock().since(kind, version));
+            let (lines, upto) = news.unwrap_or_default();
+            self.version = version.max(upto);
+            if !lines.is_empty() {
+                return Some(lines);
+            }
+            if let Ok(changed) = tokio::time::timeout_at(self.until, self.newest.changed()).await {
+                changed.ok()?;
+            }
+        }
+        None
+    }
+}
+
+fn bookmark(version: u64) -> String {
+    let object = format!(r#"{{"kind":"Bookmark","apiVersion":"v1","metadata":{{"resourceVersion":"{version}"}}}}"#);
+    format!("{{\"type\":\"BOOKMARK\",\"object\":{object}}}\n")
 }
 
 fn status(code: u16, reason: &str) -> String {
