@@ -1,16 +1,23 @@
-//! When the API server was last heard.
+//! The client of the watches: hears when the API server answers, and neither waits for it for ever nor pesters it.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response};
 use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
-use tower::Service;
+use tokio::time::{Instant, sleep_until, timeout};
 use tower::layer::layer_fn;
+use tower::{BoxError, Service};
+
+/// How long the API server may take until it begins to answer. It may keep a list waiting, but then no watch goes on.
+const BEGINNING: Duration = Duration::from_secs(30);
+/// The watch of a kind is begun so long after it was begun before, at the earliest, even where each ends at once.
+const APART: Duration = Duration::from_secs(1);
 
 /// When the API server last answered on the watches of each kind.
 #[derive(Debug, Clone)]
@@ -36,9 +43,13 @@ impl Heard {
 
     /// A client whose answers are heard.
     pub(super) fn client(&self, config: &Config) -> kube::Result<Client> {
-        let heard = self.clone();
-        let listening = layer_fn(move |inner| Listening { inner, heard: heard.clone() });
+        let listening = layer_fn(|inner| self.listening(inner));
         Ok(ClientBuilder::try_from(config.clone())?.with_layer(&listening).build())
+    }
+
+    /// The same of any service.
+    pub(super) fn listening<S>(&self, inner: S) -> Listening<S> {
+        Listening { inner, heard: self.clone(), begun: HashMap::new() }
     }
 
     fn note(&self, kind: &str) {
@@ -48,31 +59,51 @@ impl Heard {
     }
 }
 
-/// A client's service, with an ear to its answers.
-struct Listening<S> {
+/// A client's service, with an ear to its answers. A connection on which none begins is given up: a watch has no time-out of
+/// its own before its first byte, and would wait for ever on a server that is cut off.
+pub(super) struct Listening<S> {
     inner: S,
     heard: Heard,
+    /// When the watch of each kind was begun, by path.
+    begun: HashMap<String, Instant>,
+}
+
+impl<S> Listening<S> {
+    /// When this request may begin.
+    fn due(&mut self, request: &Request<Body>) -> Instant {
+        let (uri, now) = (request.uri(), Instant::now());
+        if !uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("watch="))) {
+            return now;
+        }
+        let before = self.begun.get(uri.path());
+        let due = before.map_or(now, |before| now.max(*before + APART));
+        self.begun.insert(uri.path().to_owned(), due);
+        due
+    }
 }
 
 impl<S, B> Service<Request<Body>> for Listening<S>
 where
     S: Service<Request<Body>, Response = Response<B>>,
     S::Future: Send + 'static,
-    S::Error: 'static,
+    S::Error: Into<BoxError>,
 {
     type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let due = self.due(&request);
         let kind = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
         let (heard, answering) = (self.heard.clone(), self.inner.call(request));
         Box::pin(async move {
-            let response = answering.await?;
+            sleep_until(due).await;
+            let silent = |_| format!("no answer within {} s", BEGINNING.as_secs());
+            let response = timeout(BEGINNING, answering).await.map_err(silent)?.map_err(Into::into)?;
             if response.status().is_success() {
                 heard.note(&kind);
             }

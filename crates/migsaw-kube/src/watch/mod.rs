@@ -8,6 +8,8 @@
 //! answered on it: each watch is ended and begun again every minute, so it must not be longer ago than that.
 
 mod heard;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -19,6 +21,7 @@ use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use kube::runtime::WatchStreamExt as _;
+use kube::runtime::utils::{Backoff, ResetTimerBackoff};
 use kube::runtime::watcher::{self, Event, ExponentialBackoff, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
@@ -32,8 +35,11 @@ use watched::{Listed, Slice, Watched};
 
 /// After so many seconds a watch is begun again, so that a dead connection is noticed.
 const WATCH_SECONDS: u32 = 60;
-/// A watch that fails is begun again after this long, at most: what is told must not be much older than the outage.
-const LATEST_AGAIN: Duration = Duration::from_secs(5);
+/// A watch that fails is begun again after this long and half a second to as much again by chance, at most: what is told must
+/// not be much older than the outage.
+const LATEST_AGAIN: Duration = Duration::from_millis(4_500);
+/// After so long without a failure the intervals begin small again, as in client-go.
+const QUIET: Duration = Duration::from_secs(120);
 /// How long to wait before it is tried again whether there is a kind that not every cluster has.
 const AGAIN: Duration = Duration::from_secs(15);
 /// The same where there is none, or no right to read it.
@@ -76,16 +82,20 @@ impl Cluster {
     /// [`ClusterError`] if there can be no client for it.
     pub fn watch(&self, watching: &Watching, heard: &Heard, tell: Sender<Told>) -> Result<JoinSet<()>, ClusterError> {
         let client = heard.client(&self.unhurried).map_err(refused("watch"))?;
-        let mut tasks = JoinSet::new();
-        tasks.spawn(listed::<NodeObject>(client.clone(), tell.clone()));
-        tasks.spawn(listed::<Pod>(client.clone(), tell.clone()));
-        if let Some((namespace, name)) = &watching.plan {
-            tasks.spawn(plan(client.clone(), namespace.clone(), name.clone(), tell.clone()));
-        }
-        tasks.spawn(budgets(client.clone(), tell.clone()));
-        tasks.spawn(given_by_claims(Api::all(client), tell));
-        Ok(tasks)
+        Ok(all(client, watching, tell))
     }
+}
+
+fn all(client: Client, watching: &Watching, tell: Sender<Told>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(listed::<NodeObject>(client.clone(), tell.clone()));
+    tasks.spawn(listed::<Pod>(client.clone(), tell.clone()));
+    if let Some((namespace, name)) = &watching.plan {
+        tasks.spawn(plan(client.clone(), namespace.clone(), name.clone(), tell.clone()));
+    }
+    tasks.spawn(budgets(client.clone(), tell.clone()));
+    tasks.spawn(given_by_claims(Api::all(client), tell));
+    tasks
 }
 
 /// The events of a kind; what went wrong is told.
@@ -104,7 +114,8 @@ where
         .with_max_delay(LATEST_AGAIN)
         .with_jitter()
         .without_max_times();
-    watcher(api, config).backoff(ExponentialBackoff::from(again)).filter_map(move |event| {
+    let again = Growing(ResetTimerBackoff::new(ExponentialBackoff::from(again), QUIET));
+    watcher(api, config).backoff(again).filter_map(move |event| {
         let tell = tell.clone();
         async move {
             match event {
@@ -117,6 +128,22 @@ where
             }
         }
     })
+}
+
+/// Intervals that begin small again after a while only. To a watcher everything that is no failure is a success, and that it
+/// begins a list is told like that: each list that fails would be the first.
+struct Growing(ResetTimerBackoff<ExponentialBackoff>);
+
+impl Iterator for Growing {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next()
+    }
+}
+
+impl Backoff for Growing {
+    fn reset(&mut self) {}
 }
 
 fn last_cause(error: &dyn std::error::Error) -> String {
