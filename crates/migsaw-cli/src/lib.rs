@@ -36,6 +36,10 @@ use clap::{CommandFactory, FromArgMatches};
 
 pub use io::{Io, Terminal};
 
+/// `serve` runs for months, and musl's own allocator, as in the image, is slow where threads share it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a command found out, as an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answer {
