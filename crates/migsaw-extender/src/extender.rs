@@ -21,7 +21,8 @@ pub struct Settings {
     /// How long a claim lasts if its pod is not seen on a node.
     pub claim_ttl: Duration,
     /// How many of the nodes that can take a pod are passed on, the best ones; 0 for all. All are, too, if the pod
-    /// prefers some nodes itself, and if pods claim nodes.
+    /// prefers some nodes itself, if some of the nodes would rather not have pods (`PreferNoSchedule`), and if pods claim
+    /// nodes.
     pub shortlist: usize,
 }
 
@@ -121,7 +122,7 @@ impl Extender {
         let Settings { ignored_by_scheduler, shortlist: most, .. } = self.settings;
         let can: Vec<usize> = (0..verdicts.len()).filter(|&place| verdicts[place].is_ok()).collect();
         let all_count = pod.asks.is_nothing() || pod.has_preferences || ignored_by_scheduler;
-        if most == 0 || can.len() <= most || all_count {
+        if most == 0 || can.len() <= most || all_count || are_some_avoided(can.iter().map(|&place| nodes[place])) {
             return can;
         }
         let ranks = decide::rank(&self.fleet, pod, can.iter().map(|&place| nodes[place]), now);
@@ -157,23 +158,25 @@ impl Extender {
             let asks = Arc::new(pod.asks.clone());
             let demand = format!("{}/{}", pod.namespace, pod.demand);
             cell.claimed.expect(&uid, (&asks, &demand), (now, self.settings.claim_ttl));
-            self.fleet.claims.note(&uid, [Arc::clone(cell)]);
+            self.fleet.claims.note(&uid, vec![Arc::clone(cell)]);
         }
     }
 
     /// Answers `preempt`: on which nodes evictions would help, and which of the victims have to go there.
     pub fn preempt(&self, pod: &Pod, args: PreemptArgs<'_>) -> PreemptResult {
         let (mut answer, mut sets) = (PreemptResult::default(), decide::MOST_SETS);
-        for (Text(node), victims) in args.meta_victims.into_iter().flatten() {
-            let Some(victims) = victims else { continue };
-            let pods = victims.pods.into_iter().flatten().map(|pod| (pod.uid, None)).collect();
-            let gone = self.preempt_on(pod, &node, pods, victims.violations, &mut sets);
-            answer.node_name_to_meta_victims.extend(gone.map(|gone| (node.into_owned(), gone)));
-        }
-        for (Text(node), victims) in args.victims.into_iter().flatten() {
-            let Some(victims) = victims else { continue };
-            let pods = victims.pods.into_iter().flatten().map(|pod| (pod.uid.clone(), Some(pod))).collect();
-            let gone = self.preempt_on(pod, &node, pods, victims.violations, &mut sets);
+        let by_uid = args.meta_victims.into_iter().flatten().filter_map(|(node, victims)| {
+            let Victims { pods, violations } = victims?;
+            let pods: Vec<_> = pods.into_iter().flatten().map(|pod| (pod.uid, None)).collect();
+            Some((node, pods, violations))
+        });
+        let whole = args.victims.into_iter().flatten().filter_map(|(node, victims)| {
+            let Victims { pods, violations } = victims?;
+            let pods: Vec<_> = pods.into_iter().flatten().map(|pod| (pod.uid.clone(), Some(pod))).collect();
+            Some((node, pods, violations))
+        });
+        for (Text(node), pods, violations) in by_uid.chain(whole) {
+            let gone = self.preempt_on(pod, &node, pods, violations, &mut sets);
             answer.node_name_to_meta_victims.extend(gone.map(|gone| (node.into_owned(), gone)));
         }
         answer
@@ -202,6 +205,12 @@ impl Extender {
         let violations = known.map_or_else(|| violations.min(count(pods.len())), count);
         Some(Victims { pods: Some(pods), violations })
     }
+}
+
+/// Whether some of the nodes would rather not have pods, and others would.
+fn are_some_avoided<'n>(nodes: impl Iterator<Item = Asked<'n>>) -> bool {
+    let mut avoided = nodes.filter_map(|asked| Some(asked.cell?.view().node.is_avoided));
+    avoided.next().is_some_and(|first| avoided.any(|other| other != first))
 }
 
 /// Budgets against which victims count.

@@ -13,15 +13,22 @@ use crate::fleet::{Asked, Cell, Fleet, GPU, View};
 /// Why a pod has to be tried again, rather than be turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waiting {
+    /// Not all nodes and pods have been listed. Turned away, it would sleep until something happens in the cluster.
+    Unlisted,
     /// Others were evicted for it, and what they held is not seen to be free yet. Turned away, it would have more
     /// pods evicted on another node.
     Victims,
+    /// Wherever it could go, others are on their way. Turned away, it would sleep although one of them may not come:
+    /// that a claim ends is no event.
+    Claims,
 }
 
 impl Waiting {
     /// The sentence for people.
     pub(crate) fn sentence(self) -> &'static str {
         match self {
+            Waiting::Unlisted => "the cluster's nodes and pods are not all known yet",
+            Waiting::Claims => "pods that are on their way have claimed every node this one could go to",
             Waiting::Victims => "pods evicted for this one are not seen to be gone from its nominated node yet",
         }
     }
@@ -41,6 +48,9 @@ pub(crate) fn filter(
 ) -> Result<Vec<Result<(), Reason>>, Waiting> {
     if pod.asks.is_nothing() {
         return Ok(vec![Ok(()); nodes.len()]);
+    }
+    if !fleet.is_listed() {
+        return Err(Waiting::Unlisted);
     }
     // The scheduler asks anew, so nothing came of what it was told before.
     fleet.claims.release(&pod.uid);
@@ -62,16 +72,17 @@ pub(crate) fn filter(
         is_waiting |= pod.nominated.as_deref() == Some(name) && verdict == Err(Reason::Taken);
         verdict
     };
-    let verdicts = nodes.iter().map(verdict).collect();
+    let verdicts: Vec<Result<(), Reason>> = nodes.iter().map(verdict).collect();
     known.keep();
-    if let Some(claiming) = claiming.filter(|claiming| !claiming.cells.is_empty()) {
+    let is_beaten = claiming.as_ref().is_some_and(|claiming| claiming.cells.is_empty() && claiming.is_beaten);
+    if let Some(claiming) = claiming {
         fleet.claims.note(&claiming.uid, claiming.cells);
     }
     if is_waiting {
         fleet.claims.release(&pod.uid);
         return Err(Waiting::Victims);
     }
-    Ok(verdicts)
+    if is_beaten { Err(Waiting::Claims) } else { Ok(verdicts) }
 }
 
 /// A pod that claims nodes.
@@ -80,17 +91,22 @@ struct Claiming {
     asks: Arc<Asks>,
     lasting: (Instant, Duration),
     cells: Vec<Arc<Cell>>,
+    /// Whether it could go to a node, had nobody claimed it.
+    is_beaten: bool,
 }
 
 impl Claiming {
     fn of(pod: &Pod, lasting: (Instant, Duration)) -> Claiming {
-        Claiming { uid: Arc::from(pod.uid.as_str()), asks: Arc::new(pod.asks.clone()), lasting, cells: Vec::new() }
+        let (uid, asks) = (Arc::from(pod.uid.as_str()), Arc::new(pod.asks.clone()));
+        Claiming { uid, asks, lasting, cells: Vec::new(), is_beaten: false }
     }
 
     fn claim(&mut self, cell: &Arc<Cell>, pod: &Pod) -> Result<(), Reason> {
         let mut verdict = Ok(());
         let fits = |claimed: &[Arc<Asks>]| {
-            verdict = judge(&cell.view(), pod, claimed);
+            let view = cell.view();
+            verdict = judge_alone(&view, pod, claimed);
+            self.is_beaten |= verdict == Err(Reason::Taken) && judge_alone(&view, pod, &[]).is_ok();
             verdict.is_ok()
         };
         if cell.claimed.claim(&self.uid, &self.asks, self.lasting, fits) {
@@ -116,6 +132,17 @@ pub(crate) fn judge(view: &View, pod: &Pod, claimed: &[Arc<Asks>]) -> Result<(),
     if view.by_claims {
         return under_way(view);
     }
+    by_offers(view, asks, claimed)
+}
+
+/// The same where the scheduler does not count resources itself, so that nobody else sees what a node lacks.
+fn judge_alone(view: &View, pod: &Pod, claimed: &[Arc<Asks>]) -> Result<(), Reason> {
+    judge(view, pod, claimed)?;
+    if view.by_claims && !pod.asks.resources.is_empty() { by_offers(view, &pod.asks, claimed) } else { Ok(()) }
+}
+
+/// Whether a node can take this by the resources that it offers.
+fn by_offers(view: &View, asks: &Asks, claimed: &[Arc<Asks>]) -> Result<(), Reason> {
     // What the node offers goes before what is known of its GPUs.
     let is_free = view.has_free(asks, claimed);
     let is_offered = is_free || view.offers(asks);
@@ -126,13 +153,11 @@ pub(crate) fn judge(view: &View, pod: &Pod, claimed: &[Arc<Asks>]) -> Result<(),
     if !is_offered {
         return Err(Reason::CutOtherwise);
     }
-    if !is_free {
-        return Err(Reason::Taken);
-    }
+    // Before what is taken, whose holders could be evicted: no eviction changes this.
     if asks.together && !is_on_one_gpu(view, asks) {
         return Err(Reason::NotTogether);
     }
-    Ok(())
+    if is_free { Ok(()) } else { Err(Reason::Taken) }
 }
 
 /// Whether this is free beside what is claimed, and the node stays as it is.

@@ -128,10 +128,7 @@ impl<'a> Search<'a> {
         claimed: &[Arc<Asks>],
         (victims, limits): (&'a [Victim], &'a Limits),
     ) -> Search<'a> {
-        let free = |resource: &Arc<str>| {
-            let taken: u64 = claimed.iter().filter_map(|asks| asks.resources.get(resource)).sum();
-            view.free.get(resource).copied().unwrap_or(0).saturating_sub(taken)
-        };
+        let free = |resource: &str| view.free_of(resource, claimed).unwrap_or(0);
         let missing = pod.asks.resources.iter().map(|(resource, n)| (resource, n.saturating_sub(free(resource))));
         let (mut known, mut unknown) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
         for (index, victim) in victims.iter().enumerate().rev() {

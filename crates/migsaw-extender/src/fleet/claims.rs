@@ -5,8 +5,8 @@
 //! other places are worth, and keeps nobody away.
 //!
 //! A claim is keyed by the pod's UID. It ends when the pod is seen on a node or gone, when the scheduler asks for the
-//! same pod anew, or by itself after a while. Each node has its own lock, each claim of a pod one of many; no lock is
-//! taken while another is held.
+//! same pod anew, or by itself after a while. Each node has its own lock, each pod one of many; a node's may be taken while
+//! a pod's is held, never the other way round.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -82,7 +82,10 @@ impl Claims {
     }
 
     /// Notes that a pod has claims on these nodes too, which it has to have already.
-    pub(crate) fn note(&self, uid: &Arc<str>, cells: impl IntoIterator<Item = Arc<Cell>>) {
+    pub(crate) fn note(&self, uid: &Arc<str>, cells: Vec<Arc<Cell>>) {
+        if cells.is_empty() {
+            return;
+        }
         let mut shard = lock(self.shard(uid));
         if !shard.contains_key(uid) {
             self.pods.fetch_add(1, Ordering::Relaxed);
@@ -90,15 +93,15 @@ impl Claims {
         shard.entry(Arc::clone(uid)).or_default().extend(cells);
     }
 
-    /// Forgets pods whose claims have all run out.
+    /// Forgets pods whose claims have all run out. Those of a pod that is asked about meanwhile stay: it has them before
+    /// they are noted.
     pub(crate) fn sweep(&self, now: Instant) {
         for shard in &self.shards {
-            let known: Vec<Arc<str>> = lock(shard).keys().cloned().collect();
-            for uid in known {
-                let cells = lock(shard).get(&uid).cloned().unwrap_or_default();
-                if !cells.iter().any(|cell| cell.claimed.has(&uid, now)) {
-                    self.release(&uid);
-                }
+            let has_any = |uid: &str, cells: &[Arc<Cell>]| cells.iter().any(|cell| cell.claimed.has(uid, now));
+            let over: Vec<_> = lock(shard).extract_if(|uid, cells| !has_any(uid, cells)).collect();
+            self.pods.fetch_sub(over.len(), Ordering::Relaxed);
+            for cell in over.into_iter().flat_map(|(_, cells)| cells) {
+                cell.claimed.forget(now);
             }
         }
     }
@@ -171,8 +174,17 @@ impl Claimed {
     }
 
     fn release(&self, uid: &str) {
+        self.retain(|claim| claim.uid.as_ref() != uid);
+    }
+
+    /// Forgets what has run out.
+    fn forget(&self, now: Instant) {
+        self.retain(|claim| claim.until > now);
+    }
+
+    fn retain(&self, stays: impl Fn(&Claim) -> bool) {
         let mut claims = lock(&self.claims);
-        claims.retain(|claim| claim.uid.as_ref() != uid);
+        claims.retain(stays);
         self.count.store(claims.len(), Ordering::Release);
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use migsaw::geometry::{Catalog, Model};
@@ -227,11 +228,15 @@ impl Keeper {
 
     fn remove_pod(&mut self, uid: &str) {
         self.fleet.claims.release(uid);
-        let Some(Whereabouts { node, asks }) = self.pods.remove(uid) else { return };
+        let Some((uid, Whereabouts { node, asks })) = self.pods.remove_entry(uid) else { return };
         self.discount(&asks);
-        let Some(node) = node else { return };
+        let Some(node) = node else {
+            // What it was promised nobody comes for.
+            self.fleet.seen.note(&uid);
+            return;
+        };
         if let Some(holders) = self.on_node.get_mut(&node) {
-            holders.remove(uid);
+            holders.remove(&uid);
             if holders.is_empty() {
                 self.on_node.remove(&node);
             }
@@ -298,5 +303,6 @@ impl Keeper {
         }
         self.free_places.clear();
         self.fleet.nodes.store(Arc::new(cells));
+        self.fleet.is_listed.store(true, Ordering::Release);
     }
 }

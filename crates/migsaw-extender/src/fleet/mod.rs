@@ -13,7 +13,7 @@ mod seen;
 mod view;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use migsaw::demand::NodeSelector;
@@ -36,6 +36,8 @@ pub use view::{Holder, View};
 pub struct Fleet {
     nodes: ArcSwap<Cells>,
     outlook: ArcSwap<Outlook>,
+    /// Whether all nodes and pods have been listed: before, no node is shown.
+    is_listed: AtomicBool,
     /// The disruption budgets, once they have been listed.
     pub(crate) budgets: ArcSwapOption<Budgets>,
     /// Pods that are on their way to a node.
@@ -88,6 +90,11 @@ pub(crate) struct Asked<'n> {
 impl Fleet {
     pub(crate) fn directory(&self) -> Directory {
         Directory(self.nodes.load())
+    }
+
+    /// Whether all nodes and pods have been listed.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.is_listed.load(Ordering::Acquire)
     }
 
     /// What is expected and planned.

@@ -1,11 +1,11 @@
-//! Which pods were seen on a node lately, those too that are gone again.
+//! Which pods were seen on a node lately, or were gone before they came to one.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a pod is remembered at least: longer than a promise stands.
-const REMEMBERED: Duration = Duration::from_secs(600);
+/// How long a pod is remembered at least: longer than a promise stands (180 s), and clocks differ.
+const REMEMBERED: Duration = Duration::from_secs(300);
 
 /// Pods by UID, in two generations: when the newer is old enough it takes the place of the older.
 #[derive(Debug, Default)]

@@ -89,10 +89,14 @@ impl View {
     /// Whether it has all of this free beside what others have claimed; what would be there if nobody held anything
     /// does not matter.
     pub(crate) fn has_free(&self, asks: &Asks, claimed: &[Arc<Asks>]) -> bool {
-        asks.resources.iter().all(|(resource, n)| {
-            let taken: u64 = claimed.iter().filter_map(|asks| asks.resources.get(resource)).sum();
-            self.free.get(resource).is_some_and(|free| free.saturating_sub(taken) >= *n)
-        })
+        let is_free = |(resource, n): (&Arc<str>, &u64)| self.free_of(resource, claimed).is_some_and(|free| free >= *n);
+        asks.resources.iter().all(is_free)
+    }
+
+    /// What is free of a resource beside what others have claimed; `None` if it does not offer it.
+    pub(crate) fn free_of(&self, resource: &str, claimed: &[Arc<Asks>]) -> Option<u64> {
+        let taken: u64 = claimed.iter().filter_map(|asks| asks.resources.get(resource)).sum();
+        Some(self.free.get(resource)?.saturating_sub(taken))
     }
 
     /// Whether it offers all of this, held or free.

@@ -162,7 +162,7 @@ impl Reply {
         Ok(Reply { body: serde_json::to_vec(answer)?, outcome, nodes })
     }
 
-    fn bad(sentence: &str) -> Reply {
+    pub(super) fn bad(sentence: &str) -> Reply {
         Reply { body: sentence.as_bytes().to_vec(), outcome: Outcome::BadRequest, nodes: Tally::default() }
     }
 }

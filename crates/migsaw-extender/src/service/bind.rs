@@ -21,3 +21,9 @@ pub struct BindError {
     /// Why not.
     pub message: String,
 }
+
+impl From<String> for BindError {
+    fn from(message: String) -> BindError {
+        BindError { message }
+    }
+}

@@ -162,10 +162,7 @@ async fn answered<A: Answers>(app: &App<A>, verb: Verb, body: Result<Bytes, Byte
 async fn bound(bind: &dyn Bind, body: &[u8]) -> Reply {
     let args: BindArgs = match serde_json::from_slice(body) {
         Ok(args) => args,
-        Err(error) => {
-            let body = format!("bind takes another body: {error}").into_bytes();
-            return Reply { body, outcome: Outcome::BadRequest, nodes: Tally::default() };
-        }
+        Err(error) => return Reply::bad(&format!("bind takes another body: {error}")),
     };
     let answer = match bind.bind(&args).await {
         Ok(()) => BindResult::default(),

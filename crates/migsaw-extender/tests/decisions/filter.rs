@@ -176,8 +176,9 @@ fn nothing_is_promised_before_nodes_and_pods_have_been_listed() {
         let mut world = World::new(Settings::default(), &[], &[]);
         world.keeper = migsaw_extender::fleet::Keeper::new(&migsaw::geometry::Catalog::builtin());
         world.extender = migsaw_extender::Extender::new(world.keeper.fleet().clone(), Settings::default());
-        let said = |world: &World| world.filter(&asks, &["a"])["a"].clone();
-        assert_eq!(said(&world), "unknown");
+        let said = |world: &World| world.filter_or_wait(&asks, &["a"]);
+        let waits = Err("the cluster's nodes and pods are not all known yet".to_owned());
+        assert_eq!(said(&world), waits);
         let steps: [&dyn Fn(&mut World); 2] = [
             &|world| {
                 world.put_pod(&on("a", pod("x", "1g.10gb=1")));
@@ -189,9 +190,9 @@ fn nothing_is_promised_before_nodes_and_pods_have_been_listed() {
             },
         ];
         steps[usize::from(!pods_first)](&mut world);
-        assert_eq!(said(&world), "unknown", "half of it is known, pods first: {pods_first}");
+        assert_eq!(said(&world), waits, "half of it is known, pods first: {pods_first}");
         steps[usize::from(pods_first)](&mut world);
-        assert_eq!(said(&world), "taken");
+        assert_eq!(said(&world), Ok(expected("a=taken")));
     }
 }
 

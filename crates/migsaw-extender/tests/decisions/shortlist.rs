@@ -68,6 +68,23 @@ fn the_best_are_passed_on_and_nothing_is_said_of_the_others() {
 }
 
 #[test]
+fn all_are_passed_on_where_some_would_rather_not_have_pods() {
+    let (mut world, nodes) = cluster(Settings::default());
+    let all = NODES - NODES / 10;
+    let kept = |world: &World| counts(&filtered(world, &pod("p", "1g.10gb=1"), &nodes)).0;
+    let taint = |world: &mut World, n: usize| {
+        let taint = json!({"spec": {"taints": [{"key": "spot", "effect": "PreferNoSchedule"}]}});
+        world.put_node(&merge(node(&nodes[n], H100, 1, "1g.10gb=7"), taint));
+    };
+    taint(&mut world, 0);
+    assert_eq!(kept(&world), SHORTLIST, "it can take none anyway");
+    taint(&mut world, 1);
+    assert_eq!(kept(&world), all);
+    (2..NODES).for_each(|n| taint(&mut world, n));
+    assert_eq!(kept(&world), SHORTLIST, "then none is better");
+}
+
+#[test]
 fn whole_nodes_are_left_out_too() {
     let (world, nodes) = cluster(Settings::default());
     let items: Vec<Value> = nodes.iter().map(|name| json!({"metadata": {"name": name}})).collect();

@@ -20,6 +20,7 @@ fn one_gpu_or_one_that_has_any_is_enough() {
     check("a single slice", h100(2, "1g.10gb=14"), "", "1g.10gb=1", "ok");
     check("the other GPU is whole", h100(2, "1g.10gb=7,gpu=1"), "", "1g.10gb=2", "ok");
     check("what is held is not there", h100(1, "1g.10gb=7"), "1g.10gb=6", "1g.10gb=2", "taken");
+    check("whoever goes, two GPUs stay", h100(2, "1g.10gb=14"), "1g.10gb=14", "1g.10gb=2", "not_together");
 }
 
 #[test]

@@ -71,7 +71,8 @@ fn ask(extender: &Extender, pod: &Pod, lot: &mut Lot) -> Vec<String> {
     let names: Vec<Cow<'_, str>> = (0..NODES).map(|i| name((first + i) % NODES).into()).collect();
     let offered = Offered::Names(names);
     let (answer, tally) = extender.filter(pod, &offered);
-    let kept: Vec<String> = answer.node_names.unwrap().into_iter().map(str::to_owned).collect();
+    // Where others have claimed all of them it has to wait.
+    let kept: Vec<String> = answer.node_names.unwrap_or_default().into_iter().map(str::to_owned).collect();
     assert_eq!((tally.kept, tally.offered), (kept.len(), usize::try_from(NODES).unwrap()));
     if kept.len() > 1 && lot.below(2) == 0 {
         let kept = Offered::Names(kept.iter().map(|name| name.as_str().into()).collect());

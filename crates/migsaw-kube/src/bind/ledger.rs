@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -15,9 +16,11 @@ use super::{Asks, Cluster, ClusterError, is_absent, is_conflict, refused};
 
 /// The annotation with the promises, as JSON.
 const PROMISED: &str = "migsaw.io/promised";
-/// How long a promise stands: longer than any watch may be late before its owner does not bind any more, and the clocks
-/// of two machines may differ.
+/// How long a promise stands: longer than any watch may be late before its owner does not bind any more, by as much as
+/// the clocks of two machines may differ.
 const STANDS: SignedDuration = SignedDuration::from_secs(180);
+/// How old what is known of the cluster may be when something is bound.
+pub(super) const OLDEST: Duration = Duration::from_secs(120);
 /// The longest name of a Lease.
 const MOST_NAME: usize = 253;
 

@@ -8,6 +8,8 @@
 
 mod ledger;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Binding, ObjectReference, Pod as PodObject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Status};
@@ -64,6 +66,15 @@ pub enum NotBound {
         /// The node.
         node: String,
     },
+    /// What is known of the cluster is too old: others may have bound what looks free.
+    #[error(
+        "what is known of the cluster is {} s old: nothing is bound until the API server's watches answer again",
+        age.as_secs()
+    )]
+    Stale {
+        /// How old it is.
+        age: Duration,
+    },
     /// Too many others write at the same time.
     #[error("others bind to {node} at the same time")]
     Busy {
@@ -75,6 +86,13 @@ pub enum NotBound {
     Cluster(#[from] ClusterError),
 }
 
+/// A binding that was not written, as far as one can see.
+struct Failed {
+    why: NotBound,
+    /// Whether it will not be written any more.
+    is_certain: bool,
+}
+
 /// How often a promise is tried that others keep overtaking.
 const MOST_TRIES: u32 = 10;
 
@@ -84,12 +102,21 @@ impl Binder {
         Binder { cluster, namespace }
     }
 
-    /// Binds a pod to a node. `has_room` says whether what it asks for is free there beside what is promised to others.
+    /// Binds a pod to a node. What is known of the cluster is of so long ago; `has_room` says whether what it asks for is free there beside what is promised to others.
     /// Asked again for the same, it says the same.
     ///
     /// # Errors
-    /// [`NotBound`], and then nothing is promised to the pod any more.
-    pub async fn bind(&self, wanted: Wanted<'_>, has_room: impl Fn(&Asks, &[Promise]) -> bool) -> Result<(), NotBound> {
+    /// [`NotBound`]. Nothing is promised to the pod then any more, unless it may have been bound all the same: then the
+    /// promise runs out by itself.
+    pub async fn bind(
+        &self,
+        wanted: Wanted<'_>,
+        age: Duration,
+        has_room: impl Fn(&Asks, &[Promise]) -> bool,
+    ) -> Result<(), NotBound> {
+        if age > ledger::OLDEST {
+            return Err(NotBound::Stale { age });
+        }
         let pod = || format!("{}/{}", wanted.namespace, wanted.name);
         let Some(found) = self.pod(wanted).await? else { return Err(NotBound::Gone { pod: pod() }) };
         match found.node {
@@ -102,12 +129,12 @@ impl Binder {
         if !asks.is_nothing() {
             self.promise(&ledger, wanted, &asks, has_room).await?;
         }
-        let bound = self.post(wanted).await;
-        if bound.is_err() && !asks.is_nothing() {
+        let Err(failed) = self.post(wanted).await else { return Ok(()) };
+        if failed.is_certain && !asks.is_nothing() {
             // If that fails too the promise runs out by itself.
             let _ = ledger.withdraw(wanted.uid, Timestamp::now()).await;
         }
-        bound
+        Err(failed.why)
     }
 
     async fn promise(
@@ -131,7 +158,7 @@ impl Binder {
         Err(NotBound::Busy { node: wanted.node.to_owned() })
     }
 
-    async fn post(&self, wanted: Wanted<'_>) -> Result<(), NotBound> {
+    async fn post(&self, wanted: Wanted<'_>) -> Result<(), Failed> {
         let pods: Api<PodObject> = Api::namespaced(self.cluster.client.clone(), wanted.namespace);
         let metadata = ObjectMeta {
             name: Some(wanted.name.to_owned()),
@@ -151,12 +178,18 @@ impl Binder {
         let Err(error) = posted else { return Ok(()) };
         // It may have been bound all the same: by the same request before, or by this one, whose answer was lost.
         let pod = || format!("{}/{}", wanted.namespace, wanted.name);
-        match self.pod(wanted).await? {
-            None => Err(NotBound::Gone { pod: pod() }),
-            Some(Pod { node: Some(node), .. }) if node == wanted.node => Ok(()),
-            Some(Pod { node: Some(node), .. }) => Err(NotBound::Elsewhere { pod: pod(), node }),
-            Some(_) => Err(refused(format!("bind pod {} to {}", pod(), wanted.node))(error).into()),
-        }
+        let found = self.pod(wanted).await.map_err(|why| Failed { why, is_certain: false })?;
+        let (why, is_certain) = match found {
+            Some(Pod { node: Some(node), .. }) if node == wanted.node => return Ok(()),
+            Some(Pod { node: Some(node), .. }) => (NotBound::Elsewhere { pod: pod(), node }, true),
+            None => (NotBound::Gone { pod: pod() }, true),
+            Some(_) => {
+                // Without an answer it may be bound a moment later.
+                let is_certain = matches!(&error, kube::Error::Api(status) if status.code < 500);
+                (refused(format!("bind pod {} to {}", pod(), wanted.node))(error).into(), is_certain)
+            }
+        };
+        Err(Failed { why, is_certain })
     }
 
     /// The pod as it is now, if it is still the same.

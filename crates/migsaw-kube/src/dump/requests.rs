@@ -63,16 +63,22 @@ fn total<E>(
     Ok(together.saturating_add(sidecars).max(peak).saturating_add(overhead()?))
 }
 
-/// What a pod requests besides GPUs, in thousandths: CPU, memory and so on. `None` if a quantity is none.
+/// What a pod requests besides GPUs, in thousandths: CPU, memory and so on. `None` if a quantity is none. What the pod
+/// requests as a whole goes before what its containers do.
 pub(super) fn others_of_pod(pod: &PodSpec) -> Option<BTreeMap<String, u64>> {
     let in_thousandths = |resources: &GpuResources, name: &str| {
         let found = resources.1.iter().find(|(known, _)| known == name);
         found.map_or(Ok(0), |(_, scalar)| thousandths(&scalar.0).ok_or(()))
     };
     let all = pod.containers.iter().chain(&pod.init_containers).map(|container| &container.resources.requests);
-    let names: BTreeSet<&String> = all.chain([&pod.overhead]).flat_map(|r| &r.1).map(|(name, _)| name).collect();
+    let all = all.chain([&pod.resources.requests, &pod.overhead]);
+    let names: BTreeSet<&String> = all.flat_map(|requests| &requests.1).map(|(name, _)| name).collect();
     let amount = |name: &String| {
-        total(pod, |c| in_thousandths(&c.resources.requests, name), || in_thousandths(&pod.overhead, name)).ok()
+        let overhead = || in_thousandths(&pod.overhead, name);
+        if pod.resources.requests.1.iter().any(|(known, _)| known == name) {
+            return Some(in_thousandths(&pod.resources.requests, name).ok()?.saturating_add(overhead().ok()?));
+        }
+        total(pod, |c| in_thousandths(&c.resources.requests, name), overhead).ok()
     };
     names.into_iter().map(|name| Some((name.clone(), amount(name)?))).collect()
 }
@@ -158,6 +164,13 @@ mod tests {
         let found = others_of_pod(&serde_json::from_str(&pod).unwrap());
         let memory = (64 * 1024 * 1024 + 1000) * 1000;
         assert_eq!(found, Some(BTreeMap::from([("cpu".to_owned(), 2050), ("memory".to_owned(), memory)])));
+        // What the pod requests as a whole goes before.
+        let pod = format!(
+            r#"{{"resources":{{"requests":{{"cpu":"8"}}}},"containers":[{}],"overhead":{{"cpu":"50m"}}}}"#,
+            container("2", "1k")
+        );
+        let found = others_of_pod(&serde_json::from_str(&pod).unwrap());
+        assert_eq!(found, Some(BTreeMap::from([("cpu".to_owned(), 8050), ("memory".to_owned(), 1_000_000)])));
         let odd = format!(r#"{{"containers":[{}]}}"#, container("some", "1"));
         assert_eq!(others_of_pod(&serde_json::from_str(&odd).unwrap()), None);
     }

@@ -20,7 +20,7 @@ use migsaw_kube::scheduling::{Asks, Change, Site};
 use migsaw_kube::watch::{Heard, Told, Trouble, Watching};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use self::capacity::Asking;
 use self::logs::Logs;
@@ -51,8 +51,11 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
         claim_ttl: args.reservation_ttl,
         shortlist: args.shortlist,
     };
-    let binding =
-        Binding { binder: Binder::new(cluster.clone(), args.namespace.clone()), fleet: Arc::clone(keeper.fleet()) };
+    let binding = Binding {
+        binder: Arc::new(Binder::new(cluster.clone(), args.namespace.clone())),
+        fleet: Arc::clone(keeper.fleet()),
+        heard: heard.clone(),
+    };
     let app = Arc::new(App {
         answers: Extender::new(Arc::clone(keeper.fleet()), settings),
         bind: args.bind.then(|| Arc::new(binding) as Arc<dyn Bind>),
@@ -70,32 +73,59 @@ pub(crate) fn run(args: &ServeArgs, io: &mut Io<'_>) -> Result<Answer> {
         site,
         catalog: Arc::new(catalog),
         metrics: Arc::clone(&metrics),
-        heard: Box::new(move || heard_by.ages().into_iter().map(|(_, age)| age).max().unwrap_or_default()),
+        heard: Box::new(move || oldest(&heard_by)),
         every: args.capacity_every,
         limit: args.capacity_time_limit,
     });
     let watching = Watching { plan: Some((args.namespace.clone(), args.plan_config_map.clone())) };
     let served = runtime.block_on(async move {
         let (tell, told) = tokio::sync::mpsc::channel(WAITING);
-        let watches = cluster.watch(&watching, &heard, tell).map_err(|error| wrong(&error))?;
+        let mut watches = cluster.watch(&watching, &heard, tell).map_err(|error| wrong(&error))?;
         let addresses = service.addresses().context(Step::new("internal", "a listening socket has no address"))?;
         let (cluster, scheme) = (cluster.host(), if args.tls_cert.is_some() { "https" } else { "http" });
         tracing::info!(%cluster, verbs = %format!("{scheme}://{}", addresses.verbs), health = %addresses.health, metrics = %addresses.metrics, "listening");
+        warn_of_strangers(args);
         let mut tasks = JoinSet::new();
         tasks.spawn(keep(keeper, site, told, health, metrics));
         if let Some(asking) = asking {
             tasks.spawn(asking.run());
         }
-        let served = service.run(app, stopped()).await;
-        drop(tasks);
-        drop(watches);
-        served.map_err(|error| not_served(&error))?;
+        tokio::select! {
+            served = service.run(app, stopped()) => served.map_err(|error| not_served(&error))?,
+            // Nothing here ends by itself; what was known would be served for ever.
+            ended = tasks.join_next() => return Err(defect(ended)),
+            ended = watches.join_next() => return Err(defect(ended)),
+        }
         tracing::info!("stopped");
         Ok(Answer::Yes)
     });
     // A question about capacity that is being worked out is not waited for.
     runtime.shutdown_background();
     served
+}
+
+fn defect(ended: Option<Result<(), JoinError>>) -> anyhow::Error {
+    let why = match ended {
+        Some(Err(error)) => error.to_string(),
+        _ => "it came to an end".to_owned(),
+    };
+    Failure::from(Problem::new("internal", format!("what keeps the cluster in view has stopped: {why}"))).into()
+}
+
+/// How long ago the API server last answered on the watch that it is longest ago on.
+fn oldest(heard: &Heard) -> Duration {
+    heard.ages().into_iter().map(|(_, age)| age).max().unwrap_or_default()
+}
+
+/// Says what anybody could do who reaches the verbs.
+fn warn_of_strangers(args: &ServeArgs) {
+    let is_open = args.client_ca.is_none() && !args.listen.ip().is_loopback();
+    if is_open && args.bind {
+        tracing::warn!("without --client-ca whoever reaches the verbs can bind any pending pod to any node");
+    }
+    if is_open && args.ignored_by_scheduler {
+        tracing::warn!("without --client-ca whoever reaches the verbs can claim nodes for pods that do not exist");
+    }
 }
 
 /// Keeps the fleet as the cluster is, and what a plan needs of it, if that is wanted.
@@ -149,22 +179,30 @@ async fn keep(
 }
 
 /// Binds by what is known of the fleet.
+#[derive(Clone)]
 struct Binding {
-    binder: Binder,
+    binder: Arc<Binder>,
     fleet: Arc<Fleet>,
+    heard: Heard,
 }
 
 impl Bind for Binding {
     fn bind<'a>(&'a self, args: &'a BindArgs) -> BindFuture<'a> {
-        let BindArgs { namespace, name, uid, node } = args;
-        let has_room = move |asks: &Asks, promised: &[Promise]| {
+        let (binding, args) = (self.clone(), args.clone());
+        // Whoever asks may hang up: what was begun is brought to its end, so that no promise stands in vain.
+        let binding = tokio::spawn(async move { binding.run(&args).await });
+        Box::pin(async move { binding.await.unwrap_or_else(|error| Err(error.to_string())).map_err(BindError::from) })
+    }
+}
+
+impl Binding {
+    async fn run(&self, BindArgs { namespace, name, uid, node }: &BindArgs) -> Result<(), String> {
+        let has_room = |asks: &Asks, promised: &[Promise]| {
             let promised = promised.iter().filter(|promise| promise.uid != *uid);
             self.fleet.has_room(node, asks, promised.map(|promise| (promise.uid.as_str(), &promise.asks)))
         };
-        Box::pin(async move {
-            let bound = self.binder.bind(Wanted { namespace, name, uid, node }, has_room).await;
-            bound.map_err(|error| BindError { message: error.to_string() })
-        })
+        let wanted = Wanted { namespace, name, uid, node };
+        self.binder.bind(wanted, oldest(&self.heard), has_room).await.map_err(|error| error.to_string())
     }
 }
 

@@ -24,6 +24,7 @@ pub struct NodeObject {
     pub version: Option<String>,
     pub(super) node: collect::Node,
     rollout: Option<Rollout>,
+    is_avoided: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,6 +45,7 @@ impl<'de> Deserialize<'de> for NodeObject {
         let is_reserved = spec.taints.iter().any(|taint| taint.key == ROLLOUT_MARK);
         Ok(NodeObject {
             version: metadata.resource_version.take().map(|version| version.0),
+            is_avoided: spec.taints.iter().any(|taint| taint.effect == "PreferNoSchedule"),
             rollout: if is_marked { Some(Rollout::Now) } else { is_reserved.then_some(Rollout::Later) },
             node: collect::Node::of(metadata, &spec, &status),
         })
@@ -75,6 +77,8 @@ pub struct Node {
     pub is_recut: bool,
     /// Whether it takes no new pods, or is not ready.
     pub is_unavailable: bool,
+    /// Whether a taint says that it takes pods only if need be (`PreferNoSchedule`).
+    pub is_avoided: bool,
 }
 
 /// A node's GPUs.
@@ -118,7 +122,7 @@ impl NodeReader {
 
     /// What a scheduler has to know of the node.
     pub fn read(&mut self, object: NodeObject) -> Node {
-        let NodeObject { node, rollout, .. } = object;
+        let NodeObject { node, rollout, is_avoided, .. } = object;
         let gpus = self.gpus(&node);
         let offers = node.allocatable.iter().filter(|(name, _)| is_gpu(name));
         Node {
@@ -127,6 +131,7 @@ impl NodeReader {
             rollout,
             is_recut: matches!(node.labels.get(STATE_LABEL).map(String::as_str), Some("pending" | "rebooting")),
             is_unavailable: node.cordoned || !node.ready,
+            is_avoided,
             labels: NodeLabels::of(&node.name, &node.labels, &mut self.texts),
             name: node.name,
         }
