@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
 use kube::Resource;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -34,7 +35,7 @@ struct Version {
 impl<'de, T: Read> Deserialize<'de> for Watched<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Watched<T>, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        match T::read(&text) {
+        match serde_json::from_str::<T>(text.get()) {
             Ok(object) => Ok(Watched { meta: versioned(object.version()), object: Ok(object) }),
             Err(error) => {
                 let Versioned { metadata } = serde_json::from_str(text.get()).map_err(serde::de::Error::custom)?;
@@ -50,36 +51,23 @@ fn versioned(resource_version: Option<String>) -> ObjectMeta {
 }
 
 /// What can be read of an object.
-pub(super) trait Read: Sized {
-    fn read(text: &RawValue) -> serde_json::Result<Self>;
+pub(super) trait Read: DeserializeOwned {
     fn version(&self) -> Option<String>;
 }
 
 impl Read for NodeObject {
-    fn read(text: &RawValue) -> serde_json::Result<NodeObject> {
-        serde_json::from_str(text.get())
-    }
-
     fn version(&self) -> Option<String> {
         self.version.clone()
     }
 }
 
 impl Read for Pod {
-    fn read(text: &RawValue) -> serde_json::Result<Pod> {
-        serde_json::from_str(text.get())
-    }
-
     fn version(&self) -> Option<String> {
         self.version.clone()
     }
 }
 
 impl Read for Budget {
-    fn read(text: &RawValue) -> serde_json::Result<Budget> {
-        serde_json::from_str(text.get())
-    }
-
     fn version(&self) -> Option<String> {
         self.version.clone()
     }
@@ -178,13 +166,15 @@ struct SliceSpec {
     node_name: Option<String>,
 }
 
-impl Read for Slice {
-    fn read(text: &RawValue) -> serde_json::Result<Slice> {
-        let SliceObject { metadata, spec } = serde_json::from_str(text.get())?;
+impl<'de> Deserialize<'de> for Slice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Slice, D::Error> {
+        let SliceObject { metadata, spec } = SliceObject::deserialize(deserializer)?;
         let node = spec.node_name.filter(|_| spec.driver == crate::names::CLAIMS_DRIVER);
         Ok(Slice { name: metadata.name, node, version: metadata.resource_version })
     }
+}
 
+impl Read for Slice {
     fn version(&self) -> Option<String> {
         self.version.clone()
     }
