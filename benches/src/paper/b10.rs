@@ -3,7 +3,7 @@
 use anyhow::Context;
 use migsaw::fleet::{Fleet, Pool};
 use migsaw::geometry::{Catalog, ProfileName};
-use migsaw_sim::{Misfits, Options, Outcome, Pod, Queue, Site, Workload};
+use migsaw_sim::{Limits, Misfits, Options, Outcome, Pod, Queue, Site, Workload};
 
 use super::Settings;
 use super::csv_file::Csv;
@@ -108,9 +108,10 @@ fn read(text: &str) -> anyhow::Result<Workload> {
             asks: [(u16::try_from(at)?, 1)].into_iter().collect(),
             priority: 0,
             namespace: 0,
+            limits: 0,
         });
     }
     pods.sort_by_key(|pod| pod.arrives);
     let profiles: Vec<ProfileName> = PROFILES.iter().map(|(name, _)| name.parse()).collect::<Result<_, _>>()?;
-    Ok(Workload { profiles, namespaces: vec![String::new()], pods })
+    Ok(Workload { profiles, namespaces: vec![String::new()], limits: vec![Limits::default()], pods })
 }

@@ -2,7 +2,7 @@
 
 use migsaw::fleet::{Fleet, Pool};
 use migsaw::geometry::{Catalog, ProfileName};
-use migsaw_sim::{Draw, Estimate, Lifetimes, Options, Outcome, Pod, Policy, Share, Site, Workload, simulate};
+use migsaw_sim::{Draw, Estimate, Lifetimes, Limits, Options, Outcome, Pod, Policy, Share, Site, Workload, simulate};
 
 use crate::mixes::{MIXES, Mix};
 
@@ -40,6 +40,7 @@ pub fn draw(mix: &Mix, load: f64) -> Draw {
         weight: f64::from(u32::try_from(weight).unwrap_or(u32::MAX)),
         priority: 0,
         namespace: String::new(),
+        limits: Limits::default(),
     };
     let shares = profiles().into_iter().zip(mix.weights).map(share).collect();
     Draw { shares, load, every: 1, lifetimes: Lifetimes::Uniform }
@@ -53,10 +54,11 @@ pub(super) fn workload(pods: impl IntoIterator<Item = (u64, u64, usize)>) -> Wor
         asks: [(u16::try_from(profile).unwrap_or(0), 1)].into_iter().collect(),
         priority: 0,
         namespace: 0,
+        limits: 0,
     };
     let mut pods: Vec<Pod> = pods.into_iter().map(pod).collect();
     pods.sort_by_key(|pod| pod.arrives);
-    Workload { profiles: profiles(), namespaces: vec![String::new()], pods }
+    Workload { profiles: profiles(), namespaces: vec![String::new()], limits: vec![Limits::default()], pods }
 }
 
 /// Pods of these profiles that come one after the other and stay.

@@ -1,9 +1,11 @@
 //! The GPUs as they are at a moment, and the places that a policy chooses among them.
 
+use fixedbitset::FixedBitSet;
 use migsaw::geometry::{Layout, Placement, StateId};
 use migsaw::score::{Mix, Worth};
 
 use crate::gpus::{Gpus, Place, Places};
+use crate::limits::{Allowed, Limits};
 use crate::policy::{NodeUse, Policy, Rule};
 use crate::ranks::Ranks;
 use crate::rng::Rng;
@@ -16,6 +18,8 @@ pub(crate) struct Cluster {
     rule: Rule,
     chooser: Chooser,
     lots: Rng,
+    /// By the limits of pods: where they may go.
+    allowed: Vec<Allowed>,
 }
 
 #[derive(Debug)]
@@ -39,10 +43,11 @@ impl Chooser {
 }
 
 impl Cluster {
-    pub(crate) fn new(site: &Site, policy: &Policy, mix: &Mix, seed: u64) -> Cluster {
+    pub(crate) fn new(site: &Site, policy: &Policy, mix: &Mix, limits: &[Limits], seed: u64) -> Cluster {
         let gpus = Gpus::new(site);
         let chooser = Chooser::new(policy.rule, &gpus, mix);
-        Cluster { gpus, rule: policy.rule, chooser, lots: Rng::new(seed) }
+        let allowed = limits.iter().map(|limits| Allowed::new(site, limits)).collect();
+        Cluster { gpus, rule: policy.rule, chooser, lots: Rng::new(seed), allowed }
     }
 
     /// The policy expects another mix from now on, or knows kinds of GPUs that it did not know.
@@ -66,16 +71,31 @@ impl Cluster {
         self.gpus.state(gpu)
     }
 
-    /// A GPU of each state that one is in, if the policy ranks GPUs.
-    pub(crate) fn one_of_each(&self) -> impl Iterator<Item = u32> + '_ {
-        let ranks = if let Chooser::Ranked(ranks) = &self.chooser { Some(ranks) } else { None };
-        ranks.into_iter().flat_map(Ranks::one_of_each)
+    /// Where pods with such limits may go.
+    pub(crate) fn allowed(&self, limits: u16) -> &Allowed {
+        &self.allowed[usize::from(limits)]
     }
 
-    /// Where the policy would put an instance if some GPUs were not there.
-    pub(crate) fn best_except(&self, profile: u16, except: &[u32]) -> Option<Place> {
+    /// A pod with such limits comes to the node of a GPU.
+    pub(crate) fn joins(&mut self, limits: u16, gpu: u32) {
+        self.allowed[usize::from(limits)].joins(&self.gpus.site, gpu);
+    }
+
+    /// A pod with such limits leaves the node of a GPU.
+    pub(crate) fn leaves(&mut self, limits: u16, gpu: u32) {
+        self.allowed[usize::from(limits)].leaves(&self.gpus.site, gpu);
+    }
+
+    /// A GPU of each state that one is in, among some, if the policy ranks GPUs.
+    pub(crate) fn one_of_each(&self, among: Option<&FixedBitSet>) -> impl Iterator<Item = u32> {
+        let ranks = if let Chooser::Ranked(ranks) = &self.chooser { Some(ranks) } else { None };
+        ranks.into_iter().flat_map(move |ranks| ranks.one_of_each(among))
+    }
+
+    /// Where the policy would put an instance among some GPUs if others were not there.
+    pub(crate) fn best_except(&self, profile: u16, except: &[u32], among: Option<&FixedBitSet>) -> Option<Place> {
         let Chooser::Ranked(ranks) = &self.chooser else { return None };
-        ranks.best_except(profile, except)
+        ranks.best_except(profile, except, among)
     }
 
     /// Keeps the policy from a GPU.
@@ -115,28 +135,34 @@ impl Cluster {
         self.gpus.site.cut_anew(gpu, cut);
     }
 
-    /// Where the policy puts a pod that takes these instances; `None` if it fits nowhere.
-    pub(crate) fn choose(&mut self, asks: &[(u16, u8)]) -> Option<Places> {
-        let gpus = &self.gpus;
+    /// Where the policy puts a pod that takes these instances and has such limits; `None` if it fits nowhere.
+    pub(crate) fn choose(&mut self, asks: &[(u16, u8)], limits: u16) -> Option<Places> {
+        let (gpus, allowed) = (&self.gpus, &self.allowed[usize::from(limits)]);
         match (&mut self.chooser, asks) {
             (Chooser::Ranked(ranks), [(profile, 1)]) => {
-                let place = ranks.best(gpus, *profile)?;
+                let place = ranks.best(gpus, *profile, allowed.gpus())?;
                 Some([place].into_iter().collect())
+            }
+            (Chooser::Ranked(ranks), _) if allowed.is_on_one_gpu => {
+                ranks.on_one_gpu(gpus, &gpus.one_by_one(asks), allowed.gpus())
             }
             (Chooser::Ranked(ranks), _) => {
                 let each = gpus.one_by_one(asks);
-                let nodes = (0..gpus.site.nodes.len()).filter_map(|node| ranks.together(gpus, node, &each));
-                nodes.min_by_key(|(loss, _)| *loss).map(|(_, places)| places)
+                let nodes = gpus.site.nodes.iter().filter(|node| allowed.may_use(node.gpus.start));
+                let ways = nodes.filter_map(|node| ranks.together(gpus, node.gpus.clone(), &each));
+                ways.min_by_key(|(loss, _)| *loss).map(|(_, places)| places)
             }
             (Chooser::Scored(score), _) => {
-                let mut fitting: Vec<(i64, Places)> =
-                    gpus.on_nodes(asks).map(|(node, places)| (score(&gpus.used(node, asks)), places)).collect();
+                let mut fitting: Vec<(i64, Places)> = gpus
+                    .on_nodes(asks, allowed)
+                    .map(|(node, places)| (score(&gpus.used(node, asks)), places))
+                    .collect();
                 let most = fitting.iter().map(|(points, _)| *points).max()?;
                 fitting.retain(|(points, _)| *points == most);
                 Some(fitting.swap_remove(self.lots.index(fitting.len())).1)
             }
             (Chooser::Worth(worth), _) => gpus
-                .on_nodes(asks)
+                .on_nodes(asks, allowed)
                 .min_by_key(|(node, places)| gpus.lost(*node, worth, places))
                 .map(|(_, places)| places),
             (Chooser::None, _) => None,

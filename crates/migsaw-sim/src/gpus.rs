@@ -2,18 +2,59 @@
 
 use std::ops::Range;
 
+use std::collections::BTreeMap;
+
 use fixedbitset::FixedBitSet;
 use migsaw::geometry::{Counts, Layout, StateId, Step};
 use migsaw::score::{State, Worth};
 use smallvec::SmallVec;
 
+use crate::limits::Allowed;
 use crate::policy::NodeUse;
-use crate::site::{Site, index};
+use crate::site::{Kind, Site, index};
 
 /// Where an instance is put: the GPU, and the step that puts it there.
 pub(crate) type Place = (u32, Step);
 /// Where all instances of a pod are put.
 pub(crate) type Places = SmallVec<[Place; 2]>;
+
+/// Steps that put instances on one GPU, one after the other.
+pub(crate) type Steps = SmallVec<[Step; 2]>;
+
+/// How all these instances are put on a GPU of a kind that is in a state, one after the other: of all ways the one that
+/// loses least in sum, and of several the one with the lowest start of the first, then of the second, and so on. What is
+/// lost is said of each addition to a state, by its index.
+///
+/// # Complexity
+/// Linear in the states that can be come to, times the additions to each: of the ways to a state only the best counts.
+pub(crate) fn together(
+    kind: &Kind,
+    from: StateId,
+    each: &[u16],
+    loss: impl Fn(StateId, usize) -> Option<i64>,
+) -> Option<(i64, Steps)> {
+    let starts = |steps: &Steps| -> SmallVec<[u8; 8]> { steps.iter().map(|step| step.placement.start).collect() };
+    let mut ways: BTreeMap<StateId, (i64, Steps)> = [(from, (0, Steps::new()))].into();
+    for &profile in each {
+        let id = kind.profiles[usize::from(profile)]?;
+        let mut next: BTreeMap<StateId, (i64, Steps)> = BTreeMap::new();
+        for (state, (lost, steps)) in ways {
+            let additions = kind.states.additions(state).iter().enumerate();
+            for (at, step) in additions.filter(|(_, step)| step.placement.profile == id) {
+                let Some(more) = loss(state, at) else { continue };
+                let mut steps = steps.clone();
+                steps.push(*step);
+                let way = (lost + more, steps);
+                let key = |(lost, steps): &(i64, Steps)| (*lost, starts(steps));
+                if next.get(&step.to).is_none_or(|known| key(&way) < key(known)) {
+                    next.insert(step.to, way);
+                }
+            }
+        }
+        ways = next;
+    }
+    ways.into_values().min_by_key(|(lost, steps)| (*lost, starts(steps)))
+}
 
 /// The state of each GPU, and who may not be chosen.
 #[derive(Debug)]
@@ -110,18 +151,31 @@ impl Gpus {
         each
     }
 
-    /// Each node where these instances fit, with the first places there.
-    pub(crate) fn on_nodes(&self, asks: &[(u16, u8)]) -> impl Iterator<Item = (usize, Places)> {
+    /// Each node where these instances fit and may be, with the first places there.
+    pub(crate) fn on_nodes(&self, asks: &[(u16, u8)], allowed: &Allowed) -> impl Iterator<Item = (usize, Places)> {
         let each = self.one_by_one(asks);
-        self.site.nodes.iter().enumerate().filter_map(move |(node, on)| {
-            let mut here: Vec<StateId> = on.gpus.clone().map(|gpu| self.state(gpu)).collect();
-            Some((node, self.first_places(on.gpus.start, &mut here, &each)?))
+        let nodes = self.site.nodes.iter().enumerate().filter(|(_, on)| allowed.may_use(on.gpus.start));
+        nodes.filter_map(move |(node, on)| {
+            let here: Vec<StateId> = on.gpus.clone().map(|gpu| self.state(gpu)).collect();
+            Some((node, self.first_places(on.gpus.start, here, &each, allowed.is_on_one_gpu)?))
         })
     }
 
     /// The first places on GPUs in these states, from the first GPU on, where these instances fit: lowest GPU, lowest
-    /// start.
-    pub(crate) fn first_places(&self, first: u32, here: &mut [StateId], each: &[u16]) -> Option<Places> {
+    /// start. If they share one GPU it is the first where all of them fit.
+    pub(crate) fn first_places(
+        &self,
+        first: u32,
+        mut here: Vec<StateId>,
+        each: &[u16],
+        is_on_one_gpu: bool,
+    ) -> Option<Places> {
+        if is_on_one_gpu {
+            return (first..).zip(here).filter(|(gpu, _)| self.is_open(*gpu)).find_map(|(gpu, state)| {
+                let (_, steps) = together(self.site.kind(gpu), state, each, |_, _| Some(0))?;
+                Some(steps.into_iter().map(|step| (gpu, step)).collect())
+            });
+        }
         let mut places = Places::new();
         for &profile in each {
             let fits = |(at, state): (usize, &StateId)| {

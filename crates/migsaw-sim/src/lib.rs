@@ -8,12 +8,18 @@
 //! ```
 //! use migsaw::fleet::{Fleet, Pool};
 //! use migsaw::geometry::Catalog;
-//! use migsaw_sim::{Draw, Lifetimes, Options, Policy, Share, Site, simulate};
+//! use migsaw_sim::{Draw, Lifetimes, Limits, Options, Policy, Share, Site, simulate};
 //! let model = Catalog::builtin().model("A100-80GB")?;
 //! let fleet = Fleet { pools: vec![Pool::new("a", model, 1, 8)] };
 //! let profiles = ["1g.10gb".parse()?, "3g.40gb".parse()?, "7g.80gb".parse()?];
 //! let site = Site::at_will(&fleet, &profiles);
-//! let share = |profile| Share { asks: vec![(profile, 1)], weight: 1.0, priority: 0, namespace: "default".into() };
+//! let share = |profile| Share {
+//!     asks: vec![(profile, 1)],
+//!     weight: 1.0,
+//!     priority: 0,
+//!     namespace: "default".into(),
+//!     limits: Limits::default(),
+//! };
 //! let shares = profiles.into_iter().map(share).collect();
 //! let draw = Draw { shares, load: 1.0, every: 60, lifetimes: Lifetimes::Uniform };
 //! let pods = draw.pods(&site, 2000, 1);
@@ -32,6 +38,7 @@ mod compare;
 mod engine;
 mod gpus;
 mod learning;
+mod limits;
 mod moves;
 mod outcome;
 mod policy;
@@ -44,6 +51,7 @@ mod workload;
 
 pub use compare::{Comparison, Estimate};
 pub use engine::{Eviction, Misfits, Options, SimulationError, simulate};
+pub use limits::Limits;
 pub use moves::Moves;
 pub use outcome::{Outcome, Point, Tally, Waits};
 pub use policy::Policy;

@@ -19,11 +19,13 @@
 
 use std::cmp::Reverse;
 
+use fixedbitset::FixedBitSet;
 use migsaw::geometry::{Placement, Profile, StateId, Step};
 use migsaw::score::{Mix, Room};
 use smallvec::SmallVec;
 
 use crate::cluster::Cluster;
+use crate::limits::may_use;
 use crate::site::Site;
 
 /// Where the price begins, and how fast it follows, in parts of all units.
@@ -105,17 +107,32 @@ impl Rooms {
         self.0[site.gpus[gpu as usize].kind as usize].rank(from, to)
     }
 
-    /// The way with the fewest moves, at most so many, that makes room for an instance of the profile; of several the
-    /// one that leaves most room.
-    pub(crate) fn rescue(&self, cluster: &Cluster, profile: u16, most: u8) -> Option<Rescue> {
+    /// The way with the fewest moves, at most so many, that makes room for an instance of the profile on one of some
+    /// GPUs; of several the one that leaves most room. What is moved goes to GPUs that its owner may use.
+    pub(crate) fn rescue<'a>(
+        &self,
+        cluster: &'a Cluster,
+        profile: u16,
+        among: Option<&FixedBitSet>,
+        owner_may_use: &impl Fn(u32, &Placement) -> Option<&'a FixedBitSet>,
+        most: u8,
+    ) -> Option<Rescue> {
         (1..=usize::from(most)).find_map(|moves| {
-            let ways = cluster.one_of_each().flat_map(|gpu| self.ways(cluster, gpu, profile, moves));
+            let gpus = cluster.one_of_each(among);
+            let ways = gpus.flat_map(|gpu| self.ways(cluster, gpu, profile, owner_may_use, moves));
             ways.min_by_key(|(lost, _)| *lost).map(|(_, rescue)| rescue)
         })
     }
 
     /// All ways to put the instance on one GPU for so many moves, and what each loses.
-    fn ways(&self, cluster: &Cluster, gpu: u32, profile: u16, moves: usize) -> Vec<(i64, Rescue)> {
+    fn ways<'a>(
+        &self,
+        cluster: &'a Cluster,
+        gpu: u32,
+        profile: u16,
+        owner_may_use: &impl Fn(u32, &Placement) -> Option<&'a FixedBitSet>,
+        moves: usize,
+    ) -> Vec<(i64, Rescue)> {
         let kind = cluster.site().kind(gpu);
         let Some(id) = kind.profiles[usize::from(profile)] else { return Vec::new() };
         let (asked, from) = (kind.model.get(id), cluster.state(gpu));
@@ -138,7 +155,8 @@ impl Rooms {
             let mut places = SmallVec::new();
             for other in gone {
                 let name = kind.profiles.iter().position(|known| *known == Some(other.profile))?;
-                let (target, step, more) = self.elsewhere(cluster, u16::try_from(name).ok()?, &changed)?;
+                let among = owner_may_use(gpu, &other);
+                let (target, step, more) = self.elsewhere(cluster, u16::try_from(name).ok()?, among, &changed)?;
                 lost += more;
                 match changed.iter_mut().find(|(gpu, _)| *gpu == target) {
                     Some((_, state)) => *state = step.to,
@@ -152,10 +170,16 @@ impl Rooms {
     }
 
     /// Where an instance loses least, on GPUs as they are or as they would be by then.
-    fn elsewhere(&self, cluster: &Cluster, profile: u16, changed: &[(u32, StateId)]) -> Option<(u32, Step, i64)> {
+    fn elsewhere(
+        &self,
+        cluster: &Cluster,
+        profile: u16,
+        among: Option<&FixedBitSet>,
+        changed: &[(u32, StateId)],
+    ) -> Option<(u32, Step, i64)> {
         let except: SmallVec<[u32; 4]> = changed.iter().map(|(gpu, _)| *gpu).collect();
-        let unchanged = cluster.best_except(profile, &except).map(|(gpu, step)| (gpu, cluster.state(gpu), step));
-        let on_changed = changed.iter().flat_map(|&(gpu, state)| {
+        let unchanged = cluster.best_except(profile, &except, among).map(|(gpu, step)| (gpu, cluster.state(gpu), step));
+        let on_changed = changed.iter().filter(|(gpu, _)| may_use(among, *gpu)).flat_map(|&(gpu, state)| {
             let kind = cluster.site().kind(gpu);
             let id = kind.profiles[usize::from(profile)];
             let fitting = kind.states.additions(state).iter().filter(move |step| Some(step.placement.profile) == id);

@@ -1,12 +1,14 @@
 //! The GPUs in the order in which a policy would take them.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use fixedbitset::FixedBitSet;
 use migsaw::geometry::{StateId, Step};
 use migsaw::score::Mix;
 
-use crate::gpus::{Gpus, Place, Places};
+use crate::gpus::{Gpus, Place, Places, together};
+use crate::limits::may_use;
 use crate::policy::{Losses, Ties};
 use crate::site::{Kind, Site, index};
 
@@ -14,6 +16,8 @@ use crate::site::{Kind, Site, index};
 #[derive(Debug)]
 pub(crate) struct Ranks {
     ladders: Vec<Ladder>,
+    /// By kind, state and addition: what is lost.
+    losses: Vec<Vec<Vec<Option<i64>>>>,
     /// The GPUs in each state, by the state's number among those of all kinds.
     gpus: Vec<BTreeSet<u32>>,
     ties: Ties,
@@ -40,6 +44,14 @@ struct Rung {
 
 const NONE: u32 = u32::MAX;
 
+/// The first of some GPUs that is among others; `None` for all.
+fn first(alike: &BTreeSet<u32>, among: Option<&FixedBitSet>) -> Option<u32> {
+    match among {
+        None => alike.first().copied(),
+        Some(among) => alike.iter().copied().find(|gpu| among.contains(*gpu as usize)),
+    }
+}
+
 impl Ranks {
     /// All GPUs that are open.
     pub(crate) fn new(gpus: &Gpus, losses: fn(&Kind, &Mix) -> Losses, mix: &Mix, ties: Ties) -> Ranks {
@@ -54,42 +66,43 @@ impl Ranks {
             })
             .collect();
         let ladders = (0..site.profiles.len()).map(|profile| Ladder::new(site, profile, &by_kind)).collect();
-        let mut ranks = Ranks { ladders, gpus: vec![BTreeSet::new(); site.states()], ties, next: 0 };
+        let mut ranks = Ranks { ladders, losses: by_kind, gpus: vec![BTreeSet::new(); site.states()], ties, next: 0 };
         gpus.all().filter(|gpu| gpus.is_open(*gpu)).for_each(|gpu| ranks.comes(gpus.number(gpu), gpu));
         ranks
     }
 
-    /// A GPU of each state that one is in.
-    pub(crate) fn one_of_each(&self) -> impl Iterator<Item = u32> + '_ {
-        self.gpus.iter().filter_map(|alike| alike.first().copied())
+    /// A GPU of each state that one is in, among some.
+    pub(crate) fn one_of_each(&self, among: Option<&FixedBitSet>) -> impl Iterator<Item = u32> {
+        self.gpus.iter().filter_map(move |alike| first(alike, among))
     }
 
-    /// The best place for an instance if some GPUs were not there.
-    pub(crate) fn best_except(&self, profile: u16, except: &[u32]) -> Option<Place> {
+    /// The best place for an instance among some GPUs if others were not there.
+    pub(crate) fn best_except(&self, profile: u16, except: &[u32], among: Option<&FixedBitSet>) -> Option<Place> {
         let ladder = &self.ladders[usize::from(profile)];
         ladder.present.ones().find_map(|at| {
             let rung = &ladder.rungs[at];
-            let gpu = self.gpus[rung.state as usize].iter().find(|gpu| !except.contains(gpu))?;
+            let gpu =
+                self.gpus[rung.state as usize].iter().find(|gpu| !except.contains(gpu) && may_use(among, **gpu))?;
             Some((*gpu, rung.step))
         })
     }
 
-    /// The best place for an instance, which is then the last one taken.
-    pub(crate) fn best(&mut self, on: &Gpus, profile: u16) -> Option<Place> {
+    /// The best place for an instance among some GPUs, which is then the last one taken.
+    pub(crate) fn best(&mut self, on: &Gpus, profile: u16, among: Option<&FixedBitSet>) -> Option<Place> {
         let ladder = &self.ladders[usize::from(profile)];
         let mut present = ladder.present.ones().map(|at| &ladder.rungs[at]);
-        let first = present.next()?;
+        let found = |rung: &Rung| Some((first(&self.gpus[rung.state as usize], among)?, rung.step));
+        let (least, place) = present.find_map(|rung| Some((rung.loss, found(rung)?)))?;
         let place = match self.ties {
             Ties::First => {
-                let equals = std::iter::once(first).chain(present.take_while(|rung| rung.loss == first.loss));
-                let found = |rung: &Rung| self.gpus[rung.state as usize].first().map(|gpu| (*gpu, rung.step));
-                equals.filter_map(found).min_by_key(|(gpu, _)| *gpu)?
+                let equals = present.take_while(|rung| rung.loss == least).filter_map(found);
+                equals.fold(place, |best, other| if other.0 < best.0 { other } else { best })
             }
             Ties::InTurn => {
                 let all = on.all();
                 let found = |gpu| {
-                    let rung = ladder.rung(on, gpu, on.state(gpu)).filter(|rung| rung.loss == first.loss)?;
-                    Some((gpu, rung.step))
+                    let rung = ladder.rung(on, gpu, on.state(gpu)).filter(|rung| rung.loss == least)?;
+                    may_use(among, gpu).then_some((gpu, rung.step))
                 };
                 (self.next..all.end).chain(all.start..self.next.min(all.end)).find_map(found)?
             }
@@ -98,9 +111,21 @@ impl Ranks {
         Some(place)
     }
 
+    /// Where all these instances go on one GPU among some, and least is lost there.
+    pub(crate) fn on_one_gpu(&self, on: &Gpus, each: &[u16], among: Option<&FixedBitSet>) -> Option<Places> {
+        // On GPUs in the same state nothing differs.
+        let ways = self.one_of_each(among).filter_map(|gpu| {
+            let kind = on.site.gpus[gpu as usize].kind as usize;
+            let loss = |state: StateId, at: usize| self.losses[kind][state.index()][at];
+            let (lost, steps) = together(&on.site.kinds[kind], on.state(gpu), each, loss)?;
+            Some((lost, gpu, steps))
+        });
+        let (_, gpu, steps) = ways.min_by_key(|(lost, gpu, _)| (*lost, *gpu))?;
+        Some(steps.into_iter().map(|step| (gpu, step)).collect())
+    }
+
     /// Where all these instances go on one node, one after the other and larger ones first, and what that loses.
-    pub(crate) fn together(&self, on: &Gpus, node: usize, each: &[u16]) -> Option<(i64, Places)> {
-        let gpus = on.site.nodes[node].gpus.clone();
+    pub(crate) fn together(&self, on: &Gpus, gpus: Range<u32>, each: &[u16]) -> Option<(i64, Places)> {
         let mut here: Vec<StateId> = gpus.clone().map(|gpu| on.state(gpu)).collect();
         let (mut lost, mut places) = (0, Places::new());
         for &profile in each {

@@ -180,6 +180,11 @@ impl Site {
         &self.kinds[self.gpus[gpu as usize].kind as usize]
     }
 
+    /// Index of the node of a GPU.
+    pub(crate) fn node_of(&self, gpu: u32) -> usize {
+        self.nodes.partition_point(|node| node.gpus.end <= gpu)
+    }
+
     /// How many states all kinds have.
     pub(crate) fn states(&self) -> usize {
         self.kinds.iter().map(|kind| kind.states.len()).sum()

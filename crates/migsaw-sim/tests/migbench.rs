@@ -7,7 +7,7 @@
 
 use migsaw::fleet::{Fleet, Pool};
 use migsaw::geometry::{Catalog, ProfileName};
-use migsaw_sim::{Misfits, Options, Outcome, Pod, Policy, Queue, Rng, Site, Workload, simulate};
+use migsaw_sim::{Limits, Misfits, Options, Outcome, Pod, Policy, Queue, Rng, Site, Workload, simulate};
 
 /// Each profile with the percent of a GPU's work that it does, and its weight in the recipe.
 const PROFILES: [(&str, u64, f64); 4] =
@@ -26,9 +26,14 @@ fn profiles() -> Vec<ProfileName> {
 fn workload(pods: impl Iterator<Item = (u64, u64, usize)>) -> Workload {
     let pod = |(arrives, stays, profile): (u64, u64, usize)| {
         let asks = [(u16::try_from(profile).unwrap(), 1)].into_iter().collect();
-        Pod { arrives, stays, asks, priority: 0, namespace: 0 }
+        Pod { arrives, stays, asks, priority: 0, namespace: 0, limits: 0 }
     };
-    Workload { profiles: profiles(), namespaces: vec![String::new()], pods: pods.map(pod).collect() }
+    Workload {
+        profiles: profiles(),
+        namespaces: vec![String::new()],
+        limits: vec![Limits::default()],
+        pods: pods.map(pod).collect(),
+    }
 }
 
 /// The pods of a file: `job,arrival_ms,compute_core_ms,memory_mb,natural_profile`, with work in percent of a GPU times

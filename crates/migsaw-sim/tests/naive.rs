@@ -12,8 +12,8 @@ use migsaw::fleet::{Fleet, Pool};
 use migsaw::geometry::{Catalog, Layout, Model, Placement, ProfileId, ProfileName};
 use migsaw::present::RecutUnit;
 use migsaw_sim::{
-    Eviction, Misfits, Moves, NewCuts, Options, Outcome, Pod, Policy, Queue, Recut, Recutting, Rng, Site, Standing,
-    Workload, simulate,
+    Eviction, Limits, Misfits, Moves, NewCuts, Options, Outcome, Pod, Policy, Queue, Recut, Recutting, Rng, Site,
+    Standing, Workload, simulate,
 };
 use plain::{Expected, Loss, Plain};
 
@@ -28,6 +28,8 @@ struct Case {
     fleet: Fleet,
     site: Site,
     models: Vec<Arc<Model>>,
+    /// The pool of each GPU.
+    pools: Vec<usize>,
     workload: Workload,
 }
 
@@ -57,14 +59,13 @@ fn drawn(seed: u64, priorities: &[i32], are_several: bool) -> Case {
         Pool::new(names[at].0, model, 1 + u32::try_from(rng.below(2)).unwrap(), u32::try_from(GPUS).unwrap())
     };
     let pools: Vec<Pool> = chosen.iter().map(pool).collect();
-    let models =
-        pools.iter().flat_map(|pool| (0..pool.node_count()).flat_map(|_| pool.gpu_models()).cloned()).collect();
     let pod = |number: u64| Pod {
         arrives: number / 2,
         stays: 1 + rng.below(20),
         asks: [(u16::try_from(rng.index(profiles.len())).unwrap(), 1)].into_iter().collect(),
         priority: 0,
         namespace: 0,
+        limits: 0,
     };
     let mut pods: Vec<Pod> = (0..200).map(pod).collect();
     for pod in &mut pods {
@@ -73,16 +74,62 @@ fn drawn(seed: u64, priorities: &[i32], are_several: bool) -> Case {
             pod.asks[0].1 = 2;
         }
     }
-    let workload = Workload { profiles: profiles.clone(), namespaces: vec![String::new()], pods };
+    let (namespaces, limits) = (vec![String::new()], vec![Limits::default()]);
+    let workload = Workload { profiles: profiles.clone(), namespaces, limits, pods };
     let fleet = Fleet { pools };
-    Case { site: Site::at_will(&fleet, &profiles), fleet, models, workload }
+    Case::new(fleet, workload)
+}
+
+/// Twice as many pools, and pods with limits. Those of which only so many may be on a node have one priority. Several
+/// instances must be on one GPU if they may not be spread, so that what fits there is tried in every way.
+fn limited(seed: u64, may_spread: bool) -> Case {
+    let Case { mut fleet, mut workload, .. } = drawn(seed, &PRIORITIES, false);
+    let more: Vec<Pool> =
+        fleet.pools.iter().map(|pool| Pool { name: format!("{}-more", pool.name), ..pool.clone() }).collect();
+    fleet.pools.extend(more);
+    let mut rng = Rng::new(1000 + seed);
+    for _ in 0..6 {
+        let mut pools = || (0..fleet.pools.len()).filter(|_| rng.chance(1, 2)).collect();
+        let pools: BTreeSet<usize> = pools();
+        workload.limits.push(Limits {
+            pools: rng.chance(1, 2).then_some(pools),
+            on_one_gpu: rng.chance(1, 2),
+            max_per_node: rng.chance(1, 2).then_some(1 + u32::try_from(rng.below(3)).unwrap()),
+        });
+    }
+    for pod in &mut workload.pods {
+        let number = rng.index(workload.limits.len());
+        let limits = &workload.limits[number];
+        pod.limits = u16::try_from(number).unwrap();
+        if limits.max_per_node.is_some() {
+            pod.priority = PRIORITIES[number % PRIORITIES.len()];
+        }
+        if (may_spread || limits.on_one_gpu) && rng.chance(1, 2) {
+            pod.asks[0].1 = 1 + u8::try_from(rng.below(3)).unwrap();
+            let other = u16::try_from(rng.index(workload.profiles.len())).unwrap();
+            if pod.asks[0].0 != other {
+                pod.asks.push((other, 1));
+            }
+        }
+    }
+    Case::new(fleet, workload)
 }
 
 impl Case {
+    fn new(fleet: Fleet, workload: Workload) -> Case {
+        let nodes =
+            || fleet.pools.iter().enumerate().flat_map(|(at, pool)| (0..pool.node_count()).map(move |_| (at, pool)));
+        let models = nodes().flat_map(|(_, pool)| pool.gpu_models()).cloned().collect();
+        let pools = nodes().flat_map(|(at, pool)| pool.gpu_models().map(move |_| at)).collect();
+        Case { site: Site::at_will(&fleet, &workload.profiles), fleet, models, pools, workload }
+    }
+
     fn plain(&self, loss: Loss) -> Plain<'_> {
         Plain {
             models: &self.models,
             gpus_per_node: GPUS,
+            pools: &self.pools,
+            limits: &self.workload.limits,
             profiles: &self.workload.profiles,
             pods: &self.workload.pods,
             loss,
@@ -298,7 +345,7 @@ fn compare(what: &str, case: &Case, outcome: &Outcome, plain: &plain::Result) {
         assert_eq!((tally.placed, tally.evictions), (placed, evictions), "{what}, priority {priority}");
     }
     for (at, waits) in outcome.waits_by_profile.iter().enumerate() {
-        let these = pods().filter(|((pod, _), _)| usize::from(pod.asks[0].0) == at);
+        let these = pods().filter(|((pod, _), _)| pod.asks.iter().any(|(profile, _)| usize::from(*profile) == at));
         let waits_of: Vec<u64> = these.filter_map(|((_, done), _)| *done).collect();
         assert_eq!(waits.longest, waits_of.iter().copied().max().unwrap_or(0), "{what}, profile {at}");
         let sum = waits.mean * f64::from(u32::try_from(waits_of.len()).unwrap());
@@ -330,6 +377,62 @@ fn policies_place_what_the_plain_ones_place() {
         }
     }
     assert!(refused > 1000, "only {refused} were refused, so that little is tested");
+}
+
+#[test]
+fn pods_go_where_they_may_as_they_do_plainly() {
+    let policies: [(&str, Loss); 6] = [
+        ("first-fit", first),
+        ("best-fit", full),
+        ("load-balanced", empty),
+        ("mfi", blocked),
+        ("fgd", unusable),
+        ("room", lost_room),
+    ];
+    // How many times each rule makes a difference: the pools, the GPU, and how many there are on a node.
+    let mut differences = [0; 3];
+    for seed in 0..20 {
+        let case = limited(seed, true);
+        for (name, loss) in policies {
+            let run = |workload: &Workload| {
+                let policy = Policy::named(name).unwrap();
+                simulate(&case.site, workload, &policy, &case.workload.mix(), &Options::default()).unwrap()
+            };
+            let outcome = run(&case.workload);
+            compare(&format!("{name}, seed {seed}"), &case, &outcome, &case.plain(loss).run());
+            let without: [fn(&Limits) -> Limits; 3] = [
+                |limits| Limits { pools: None, ..limits.clone() },
+                |limits| Limits { on_one_gpu: false, ..limits.clone() },
+                |limits| Limits { max_per_node: None, ..limits.clone() },
+            ];
+            for (difference, rest) in differences.iter_mut().zip(without) {
+                let limits = case.workload.limits.iter().map(rest).collect();
+                *difference += u64::from(run(&Workload { limits, ..case.workload.clone() }) != outcome);
+            }
+        }
+    }
+    assert!(differences.iter().all(|times| *times > 60), "{differences:?}");
+}
+
+#[test]
+fn pods_take_the_place_of_others_where_they_may_as_they_do_plainly() {
+    let mut evictions = 0;
+    for seed in 0..16 {
+        for (name, loss) in [("first-fit", first as Loss), ("best-fit", full), ("mfi", blocked)] {
+            for (waits, preempts) in [(true, false), (true, true), (false, true)] {
+                let case = limited(seed, !waits);
+                let eviction = Eviction { cost: 3, loses_work: false };
+                let misfits = if waits { Misfits::Wait(Queue::Backfill) } else { Misfits::Refused };
+                let options = Options { misfits, preempts, eviction, ..Options::default() };
+                let policy = Policy::named(name).unwrap();
+                let outcome = simulate(&case.site, &case.workload, &policy, &case.workload.mix(), &options).unwrap();
+                let plain = Plain { waits, preempts, eviction, ..case.plain(loss) }.run();
+                compare(&format!("{name}, waits {waits}, preempts {preempts}, seed {seed}"), &case, &outcome, &plain);
+                evictions += outcome.all.evictions;
+            }
+        }
+    }
+    assert!(evictions > 400, "only {evictions} evictions");
 }
 
 #[test]

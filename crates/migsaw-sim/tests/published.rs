@@ -3,7 +3,7 @@
 
 use migsaw::fleet::{Fleet, Pool};
 use migsaw::geometry::{Catalog, ProfileName};
-use migsaw_sim::{Draw, Estimate, Lifetimes, Options, Policy, Share, Site, simulate};
+use migsaw_sim::{Draw, Estimate, Lifetimes, Limits, Options, Policy, Share, Site, simulate};
 
 const PROFILES: [&str; 6] = ["1g.10gb", "1g.20gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb"];
 const MIXES: [(&str, [u32; 6]); 4] = [
@@ -24,6 +24,7 @@ fn accepted(mix: usize, load: f64, policy: &str, seeds: u64) -> Vec<f64> {
         weight: f64::from(weight),
         priority: 0,
         namespace: String::new(),
+        limits: Limits::default(),
     };
     let shares = profiles.iter().zip(MIXES[mix].1).map(share).collect();
     let draw = Draw { shares, load, every: 1, lifetimes: Lifetimes::Uniform };

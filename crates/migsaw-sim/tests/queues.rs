@@ -7,8 +7,8 @@ use migsaw::fleet::{Fleet, Pool};
 use migsaw::geometry::{Catalog, Layout, ProfileName};
 use migsaw::present::RecutUnit;
 use migsaw_sim::{
-    Eviction, Misfits, NewCuts, Options, Outcome, Pod, Policy, Queue, Recut, Recutting, Site, Standing, Workload,
-    simulate,
+    Eviction, Limits, Misfits, NewCuts, Options, Outcome, Pod, Policy, Queue, Recut, Recutting, Site, Standing,
+    Workload, simulate,
 };
 use proptest::prelude::*;
 
@@ -23,7 +23,7 @@ fn at(name: &str) -> u16 {
 
 /// A pod that takes one instance.
 fn pod(arrives: u64, stays: u64, profile: &str) -> Pod {
-    Pod { arrives, stays, asks: [(at(profile), 1)].into_iter().collect(), priority: 0, namespace: 0 }
+    Pod { arrives, stays, asks: [(at(profile), 1)].into_iter().collect(), priority: 0, namespace: 0, limits: 0 }
 }
 
 /// A node of each kind: GPUs of a model, and how many.
@@ -36,8 +36,13 @@ fn names() -> Vec<ProfileName> {
     PROFILES.iter().map(|name| name.parse().unwrap()).collect()
 }
 
+fn workload(pods: &[Pod]) -> Workload {
+    let (namespaces, limits) = (vec![String::new()], vec![Limits::default()]);
+    Workload { profiles: names(), namespaces, limits, pods: pods.to_vec() }
+}
+
 fn outcome(site: &Site, pods: &[Pod], policy: &str, queue: Queue, measured: std::ops::Range<u64>) -> Outcome {
-    let workload = Workload { profiles: names(), namespaces: vec![String::new()], pods: pods.to_vec() };
+    let workload = workload(pods);
     let options = Options { misfits: Misfits::Wait(queue), measured, ..Options::default() };
     simulate(site, &workload, &Policy::named(policy).unwrap(), &workload.mix(), &options).unwrap()
 }
@@ -167,7 +172,6 @@ fn what_is_cut_anew_by_hand() {
     let model = Catalog::builtin().model("H100-80GB").unwrap();
     let fleet = Fleet { pools: vec![Pool::new("a", model.clone(), 1, 1)] };
     let cuts: Vec<Layout> = CUTS.iter().map(|text| Layout::parse(&model, text).unwrap()).collect();
-    let workload = |pods: &[Pod]| Workload { profiles: names(), namespaces: vec![String::new()], pods: pods.to_vec() };
     let run = |pods: &[Pod], every, max_evictions, misfits| {
         let recutting = Recutting { every, time: 60, unit: None, max_evictions };
         let site = Site::cut(&fleet, &names(), |_, _, _| cuts[0].clone())
@@ -199,7 +203,7 @@ fn who_takes_whose_place_by_hand() {
     let urgent = |arrives, stays, profile, priority| Pod { priority, ..pod(arrives, stays, profile) };
     let site = site(&[("H100-80GB", 1)]);
     let run = |pods: &[Pod], loses_work| {
-        let workload = Workload { profiles: names(), namespaces: vec![String::new()], pods: pods.to_vec() };
+        let workload = workload(pods);
         let options = Options {
             misfits: Misfits::Wait(Queue::Backfill),
             preempts: true,
@@ -228,7 +232,7 @@ fn who_takes_whose_place_by_hand() {
 }
 
 fn outcome_of_first(site: &Site, pods: &[Pod]) -> Outcome {
-    let workload = Workload { profiles: names(), namespaces: vec![String::new()], pods: pods.to_vec() };
+    let workload = workload(pods);
     let options =
         Options { misfits: Misfits::Wait(Queue::Backfill), preempts: true, measured: 0..1, ..Options::default() };
     simulate(site, &workload, &Policy::named("first-fit").unwrap(), &workload.mix(), &options).unwrap()
@@ -249,7 +253,7 @@ fn pods() -> impl Strategy<Value = Vec<Pod>> {
     ]);
     let pod = (1..6_u64, 0..60_u64, asks, 0..2_i32).prop_map(|(gap, stays, asks, priority)| {
         let asks = asks.into_iter().map(|(name, n)| (at(name), n)).collect();
-        Pod { arrives: gap, stays, asks, priority, namespace: 0 }
+        Pod { arrives: gap, stays, asks, priority, namespace: 0, limits: 0 }
     });
     prop::collection::vec(pod, 1..25).prop_map(|mut pods| {
         let mut now = 0;
@@ -313,7 +317,7 @@ proptest! {
     #[test]
     fn every_pod_that_is_evicted_runs_again(pods in pods(), queue in queue(), loses_work in any::<bool>()) {
         let site = site(&[("H100-80GB", 2), ("A30", 1)]);
-        let workload = Workload { profiles: names(), namespaces: vec![String::new()], pods: pods.clone() };
+        let workload = workload(pods);
         let run = |policy: &str, preempts| {
             let eviction = Eviction { cost: 2, loses_work };
             let options = Options { misfits: Misfits::Wait(queue), preempts, eviction, ..Options::default() };
@@ -340,7 +344,7 @@ proptest! {
         let planner = Turns { cuts: CUTS.iter().map(|text| Layout::parse(&model, text).unwrap()).collect() };
         let recutting = Recutting { every, time, unit: Some(RecutUnit::Gpu), max_evictions };
         let site = Site::cut(&fleet, &names(), |_, _, gpu| cut(cuts[gpu])).with_recut(Arc::new(planner), recutting);
-        let workload = Workload { profiles: names(), namespaces: vec![String::new()], pods };
+        let workload = workload(&pods);
         let misfits = if waits { Misfits::Wait(queue) } else { Misfits::Refused };
         let options = Options { misfits, preempts, ..Options::default() };
         for policy in ["extender", "most-allocated", "first-fit"] {

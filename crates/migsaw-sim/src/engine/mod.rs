@@ -159,7 +159,7 @@ impl<'a> Simulation<'a> {
         let learning = options.learnt.map(|window| Learning::new(window, &workload.profiles));
         let expected = learning.as_ref().map(Learning::mix);
         let expected = expected.as_ref().unwrap_or(mix);
-        let cluster = Cluster::new(site, policy, expected, options.seed);
+        let cluster = Cluster::new(site, policy, expected, &workload.limits, options.seed);
         let queue = match options.misfits {
             Misfits::Refused => None,
             // The bound knows no GPU that could be kept free.
@@ -287,13 +287,13 @@ impl<'a> Simulation<'a> {
     }
 
     fn place(&mut self, pod: u32) -> bool {
-        let asks = &self.pod(pod).asks;
+        let Pod { asks, limits, .. } = self.pod(pod);
         if let Some(together) = &mut self.together {
             if !together.take(asks) {
                 return false;
             }
         } else {
-            let Some(places) = self.cluster.choose(asks) else { return false };
+            let Some(places) = self.cluster.choose(asks, *limits) else { return false };
             self.put(pod, &places);
         }
         self.was_placed(pod);
@@ -317,14 +317,18 @@ impl<'a> Simulation<'a> {
     fn make_room(&mut self, pod: u32, fits: bool) -> bool {
         let (Some((purse, rooms)), Some(owners)) = (&mut self.purse, &self.owners) else { return false };
         let most = purse.offer(self.cluster.gpus().busy(), fits);
-        let rescue = match self.workload.pods[pod as usize].asks[..] {
-            [(profile, 1)] if most > 0 => rooms.rescue(&self.cluster, profile, most),
+        let (cluster, pods) = (&self.cluster, &self.workload.pods);
+        let allowed = |pod: u32| cluster.allowed(pods[pod as usize].limits);
+        let owner_may_use = |gpu: u32, there: &Placement| allowed(*owners.get(&(gpu, there.start))?).gpus();
+        let rescue = match pods[pod as usize].asks[..] {
+            [(profile, 1)] if most > 0 => rooms.rescue(cluster, profile, allowed(pod).gpus(), &owner_may_use, most),
             _ => None,
         };
-        // What is pinned belongs to no pod, and stays; so do instances that a pod needs together on a node.
+        // What is pinned belongs to no pod, and stays; so do instances that a pod needs together on a node, and those of
+        // which only so many may be on one.
         let owner = |rescue: &Rescue, from: &Placement| {
             let owner = owners.get(&(rescue.gpu, from.start)).copied();
-            owner.filter(|owner| self.places[*owner as usize].len() == 1)
+            owner.filter(|owner| self.places[*owner as usize].len() == 1 && !allowed(*owner).are_counted())
         };
         let rescue = rescue.filter(|rescue| rescue.moved.iter().all(|(from, _)| owner(rescue, from).is_some()));
         purse.spend(rescue.as_ref().map_or(0, |rescue| rescue.moved.len()));
@@ -352,6 +356,9 @@ impl<'a> Simulation<'a> {
     /// Puts an instance of a pod there.
     fn add(&mut self, pod: u32, (gpu, placement): (u32, Placement)) {
         self.fragmentation.set(&mut self.cluster, gpu, |cluster| cluster.add(gpu, placement));
+        if self.places[pod as usize].is_empty() {
+            self.cluster.joins(self.pod(pod).limits, gpu);
+        }
         self.places[pod as usize].push((gpu, placement));
         if let Some(owners) = &mut self.owners {
             owners.insert((gpu, placement.start), pod);
@@ -362,6 +369,9 @@ impl<'a> Simulation<'a> {
     fn take(&mut self, pod: u32, (gpu, placement): (u32, Placement)) {
         self.fragmentation.set(&mut self.cluster, gpu, |cluster| cluster.remove(gpu, placement));
         self.places[pod as usize].retain(|place| *place != (gpu, placement));
+        if self.places[pod as usize].is_empty() {
+            self.cluster.leaves(self.pod(pod).limits, gpu);
+        }
         if let Some(owners) = &mut self.owners {
             owners.remove(&(gpu, placement.start));
         }

@@ -8,6 +8,7 @@ use migsaw::geometry::{StateId, Step};
 
 use super::Simulation;
 use crate::gpus::Places;
+use crate::workload::Pod;
 
 /// Who makes way, and for what.
 struct Way {
@@ -25,7 +26,7 @@ impl Simulation<'_> {
     /// Lets a pod that fits nowhere take the place of others of lower priority; says whose. Nobody makes way if that
     /// would not help.
     ///
-    /// A pod of one instance takes the place of those on one GPU, one of several that of those on one node. There
+    /// A pod whose instances share a GPU takes the place of those on one, another of several that of those on one node. There
     /// all of lower priority would go, and are then spared one by one, the most important and those that have run
     /// longest first, as long as the pod still fits.
     ///
@@ -37,16 +38,24 @@ impl Simulation<'_> {
         if !runs.is_any_below(this.priority) {
             return None;
         }
+        let allowed = self.cluster.allowed(this.limits);
         let Way { victims, places } = if let [(profile, 1)] = this.asks[..] {
-            let gpus = self.cluster.gpus().all().filter(|gpu| self.cluster.gpus().is_open(*gpu));
+            let gpus =
+                self.cluster.gpus().all().filter(|gpu| self.cluster.gpus().is_open(*gpu) && allowed.may_use(*gpu));
             let on = gpus.flat_map(|gpu| self.ways_on_gpu(gpu, profile, this.priority));
             on.min_by_key(|way| self.harm(way))
         } else {
             let each = self.cluster.gpus().one_by_one(&this.asks);
-            let nodes = self.cluster.site().nodes.iter().map(|node| node.gpus.clone());
-            let fits =
-                |first: u32, here: &[StateId]| self.cluster.gpus().first_places(first, &mut here.to_vec(), &each);
-            let on = nodes.filter_map(|gpus| self.way(gpus, this.priority, fits));
+            let groups: Vec<Range<u32>> = if allowed.is_on_one_gpu {
+                self.cluster.gpus().all().map(|gpu| gpu..gpu + 1).collect()
+            } else {
+                self.cluster.site().nodes.iter().map(|node| node.gpus.clone()).collect()
+            };
+            let fits = |first: u32, here: &[StateId]| {
+                self.cluster.gpus().first_places(first, here.to_vec(), &each, allowed.is_on_one_gpu)
+            };
+            let groups = groups.into_iter().filter(|gpus| allowed.may_use(gpus.start));
+            let on = groups.filter_map(|gpus| self.way(gpus, this.priority, fits));
             on.min_by_key(|way| self.harm(way))
         }?;
         for victim in &victims {
@@ -66,7 +75,8 @@ impl Simulation<'_> {
         let mut tried = HashSet::new();
         for at in 0..self.waiting.len() {
             let pod = self.waiting[at];
-            if !tried.insert(self.pod(pod).asks.clone()) {
+            let Pod { asks, limits, .. } = self.pod(pod);
+            if !tried.insert((asks, limits)) {
                 continue;
             }
             if let Some(victims) = self.preempt(pod) {

@@ -163,8 +163,8 @@ impl Simulation<'_> {
 
     /// The GPUs that must be idle together with one to cut it anew.
     fn unit_of(&self, gpu: u32) -> Range<u32> {
-        let nodes = &self.cluster.site().nodes;
-        let node = &nodes[nodes.partition_point(|node| node.gpus.end <= gpu)];
+        let site = self.cluster.site();
+        let node = &site.nodes[site.node_of(gpu)];
         match self.recuts.as_ref().map(|recuts| recuts.unit(node)) {
             Some(RecutUnit::Node) => node.gpus.clone(),
             _ => gpu..gpu + 1,

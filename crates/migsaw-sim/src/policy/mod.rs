@@ -48,6 +48,10 @@ pub(crate) enum Ties {
     InTurn,
 }
 
+/// A step that is only taken with others on one GPU, where those would not fit otherwise: what it loses is more than
+/// whatever is lost by the steps that a policy prefers, and as many as a GPU has instances can be added up.
+const LAST: i64 = 1 << 56;
+
 /// What is lost by a step; `None` if it is never taken.
 pub(crate) type Losses = Box<dyn Fn(StateId, &Step) -> Option<i64>>;
 
@@ -154,5 +158,7 @@ fn room(kind: &Kind, mix: &Mix) -> Losses {
         .flat_map(|from| kind.profiles.iter().flatten().map(move |&profile| (from, profile)))
         .filter_map(|(from, profile)| Some((from, room.start(&kind.states, from, profile)?.placement)))
         .collect();
-    Box::new(move |from, step| starts.contains(&(from, step.placement)).then(|| room.rank(from, step.to)))
+    Box::new(move |from, step| {
+        Some(if starts.contains(&(from, step.placement)) { room.rank(from, step.to) } else { LAST })
+    })
 }

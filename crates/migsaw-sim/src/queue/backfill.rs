@@ -14,15 +14,15 @@ use crate::workload::Pod;
 pub(super) struct Backfill {
     /// So many at the head of the line do not fit.
     tried: usize,
-    /// What does not fit until something leaves, and the highest priority that did not help it.
-    refused: HashMap<SmallVec<[(u16, u8); 2]>, i32>,
+    /// By limits: what does not fit until something leaves, and the highest priority that did not help it.
+    refused: Vec<HashMap<SmallVec<[(u16, u8); 2]>, i32>>,
 }
 
 impl Backfill {
     /// There may be room where there was none.
     pub(super) fn forget(&mut self) {
         self.tried = 0;
-        self.refused.clear();
+        self.refused.iter_mut().for_each(HashMap::clear);
     }
 
     /// The pod at this place has left the line, and was not the one to be tried.
@@ -42,7 +42,8 @@ impl Discipline for Backfill {
 
     fn next(&mut self, line: &Line<'_>, _cluster: &mut Cluster) -> Turn {
         while let Some(pod) = line.at(self.tried) {
-            if self.refused.get(&pod.asks).is_none_or(|most| *most < pod.priority) {
+            let refused = self.refused.get(usize::from(pod.limits)).and_then(|refused| refused.get(&pod.asks));
+            if refused.is_none_or(|most| *most < pod.priority) {
                 return Turn::Try(self.tried);
             }
             self.tried += 1;
@@ -59,7 +60,11 @@ impl Discipline for Backfill {
     }
 
     fn refused(&mut self, pod: &Pod) {
-        let most = self.refused.entry(pod.asks.clone()).or_insert(pod.priority);
+        let limits = usize::from(pod.limits);
+        if self.refused.len() <= limits {
+            self.refused.resize_with(limits + 1, HashMap::new);
+        }
+        let most = self.refused[limits].entry(pod.asks.clone()).or_insert(pod.priority);
         *most = pod.priority.max(*most);
     }
 }

@@ -1,12 +1,12 @@
 //! The queue for pods whose stay is known when they come.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use migsaw::geometry::{Placement, StateId, Step};
 use migsaw::score::{Mix, Room};
 
-use super::whole::{Whole, is_one};
+use super::whole::{Alike, Whole};
 use super::{Discipline, Line, Stays, Turn};
 use crate::cluster::Cluster;
 use crate::gpus::Places;
@@ -78,13 +78,17 @@ impl Known {
     /// Chooses the GPUs to drain; says who starts on one of them.
     fn look(&mut self, now: &Now<'_>, cluster: &mut Cluster) -> Option<(usize, Places)> {
         self.held.drain(..).for_each(|gpu| cluster.open(gpu));
-        for profile in self.whole.profiles() {
-            let waiting: Vec<(usize, &Pod)> = now.line.waiting().filter(|(_, pod)| is_one(pod, profile)).collect();
+        let alike: BTreeSet<Alike> = now.line.waiting().filter_map(|(_, pod)| Alike::of(pod)).collect();
+        for alike in alike.into_iter().filter(|alike| self.whole.has(alike.profile)) {
+            let waiting: Vec<(usize, &Pod)> =
+                now.line.waiting().filter(|(_, pod)| Alike::of(pod) == Some(alike)).collect();
             let starving = waiting.iter().filter(|(_, pod)| self.starves(pod, now.line)).count();
             if starving.min(self.gpus) == 0 {
                 continue;
             }
-            let free = self.whole.gpus(profile).filter(|gpu| !self.held.contains(gpu));
+            let allowed = cluster.allowed(alike.limits);
+            let is_free = |gpu: &u32| !self.held.contains(gpu) && allowed.may_use(*gpu);
+            let free = self.whole.gpus(alike.profile).filter(is_free);
             let mut by_loss: Vec<(u128, u32)> = free.map(|gpu| (now.idle(cluster.site(), gpu), gpu)).collect();
             by_loss.sort_unstable();
             let mut chosen: Vec<u32> = by_loss.into_iter().take(starving.min(self.gpus)).map(|(_, gpu)| gpu).collect();
@@ -96,7 +100,7 @@ impl Known {
             if let Some(gpu) =
                 chosen.into_iter().find(|gpu| cluster.state(*gpu) == StateId::EMPTY && !cluster.gpus().is_shut(*gpu))
             {
-                return waiting.first().map(|(at, _)| (*at, self.whole.on(profile, gpu)));
+                return waiting.first().map(|(at, _)| (*at, self.whole.on(alike.profile, gpu)));
             }
         }
         None
@@ -104,13 +108,13 @@ impl Known {
 
     /// Who starts next, and where.
     fn best(&self, now: &Now<'_>, cluster: &mut Cluster) -> Option<(usize, Places)> {
-        let mut known: BTreeMap<&[(u16, u8)], Vec<Places>> = BTreeMap::new();
+        let mut known: BTreeMap<(&[(u16, u8)], u16), Vec<Places>> = BTreeMap::new();
         let mut best: Option<(Rank, usize, &Places)> = None;
         for (_, pod) in now.line.waiting() {
-            known.entry(&pod.asks).or_insert_with(|| Known::places(&pod.asks, cluster));
+            known.entry((&pod.asks, pod.limits)).or_insert_with(|| Known::places(pod, cluster));
         }
         for (at, pod) in now.line.waiting() {
-            let places = known[pod.asks.as_slice()].iter();
+            let places = known[&(pod.asks.as_slice(), pod.limits)].iter();
             let losses = places.filter_map(|places| Some((self.loss(places, pod, now, cluster)?, places)));
             // Of equal places, the first.
             let Some((loss, places)) = losses.min_by_key(|(loss, _)| *loss) else { continue };
@@ -123,11 +127,14 @@ impl Known {
         best.map(|(_, at, places)| (at, places.clone()))
     }
 
-    /// All places where one instance could go, by GPU and start; for several, those that the policy chooses.
-    fn places(asks: &[(u16, u8)], cluster: &mut Cluster) -> Vec<Places> {
-        let &[(profile, 1)] = asks else { return cluster.choose(asks).into_iter().collect() };
+    /// All places where a pod of one instance could go, by GPU and start; for several, those that the policy chooses.
+    fn places(pod: &Pod, cluster: &mut Cluster) -> Vec<Places> {
+        let [(profile, 1)] = pod.asks[..] else {
+            return cluster.choose(&pod.asks, pod.limits).into_iter().collect();
+        };
+        let allowed = cluster.allowed(pod.limits);
         let mut places = Vec::new();
-        for gpu in cluster.gpus().all().filter(|gpu| !cluster.gpus().is_shut(*gpu)) {
+        for gpu in cluster.gpus().all().filter(|gpu| !cluster.gpus().is_shut(*gpu) && allowed.may_use(*gpu)) {
             let kind = cluster.site().kind(gpu);
             let Some(id) = kind.profiles[usize::from(profile)] else { continue };
             let additions = kind.states.additions(cluster.state(gpu)).iter();

@@ -37,10 +37,9 @@ impl Whole {
         Whole { gpus: (0..site.profiles.len()).map(of).collect() }
     }
 
-    /// Each of these profiles.
-    pub(super) fn profiles(&self) -> impl Iterator<Item = u16> + use<> {
-        let whole: Vec<u16> = (0..).zip(&self.gpus).filter(|(_, gpus)| !gpus.is_empty()).map(|(at, _)| at).collect();
-        whole.into_iter()
+    /// Whether a profile is one of these.
+    pub(super) fn has(&self, profile: u16) -> bool {
+        !self.gpus[usize::from(profile)].is_empty()
     }
 
     /// The GPUs that can be emptied for a profile, lowest first.
@@ -54,7 +53,19 @@ impl Whole {
     }
 }
 
-/// Whether a pod asks for one instance of a profile, and nothing else.
-pub(super) fn is_one(pod: &Pod, profile: u16) -> bool {
-    pod.asks.as_slice() == [(profile, 1)]
+/// Pods of one instance of a profile that have the same limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Alike {
+    pub(super) profile: u16,
+    pub(super) limits: u16,
+}
+
+impl Alike {
+    /// Those that a pod is one of; `None` if it asks for more than one instance.
+    pub(super) fn of(pod: &Pod) -> Option<Alike> {
+        match pod.asks[..] {
+            [(profile, 1)] => Some(Alike { profile, limits: pod.limits }),
+            _ => None,
+        }
+    }
 }

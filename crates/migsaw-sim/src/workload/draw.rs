@@ -5,6 +5,7 @@ use migsaw::score::Mix;
 use smallvec::SmallVec;
 
 use super::{Pod, Workload};
+use crate::limits::Limits;
 use crate::rng::Rng;
 use crate::site::Site;
 
@@ -32,6 +33,8 @@ pub struct Share {
     pub priority: i32,
     /// Its namespace.
     pub namespace: String,
+    /// Where it may go. Pods of different shares do not count for each other.
+    pub limits: Limits,
 }
 
 /// How long pods stay.
@@ -85,6 +88,7 @@ impl Draw {
         let mut namespaces: Vec<String> = self.shares.iter().map(|share| share.namespace.clone()).collect();
         namespaces.sort_unstable();
         namespaces.dedup();
+        let (limits, limits_of) = self.limits();
         let whole: f64 = self.shares.iter().map(|share| share.weight).sum();
         let asks: Vec<SmallVec<[(u16, u8); 2]>> = self
             .shares
@@ -114,10 +118,25 @@ impl Draw {
                 asks: asks[chosen].clone(),
                 priority: share.priority,
                 namespace: small(namespaces.iter().position(|name| *name == share.namespace).unwrap_or(0)),
+                limits: small(limits_of[chosen]),
             }
         };
         let pods = if self.shares.is_empty() { Vec::new() } else { (0..count).map(pod).collect() };
-        Workload { profiles: site.profiles().to_vec(), namespaces, pods }
+        Workload { profiles: site.profiles().to_vec(), namespaces, limits, pods }
+    }
+
+    /// The limits of all shares, and which are whose. Shares have theirs in common if it makes no difference.
+    fn limits(&self) -> (Vec<Limits>, Vec<usize>) {
+        let mut all: Vec<Limits> = Vec::new();
+        let number = |share: &Share| {
+            let is_alike = |other: &Limits| other.max_per_node.is_none() && *other == share.limits;
+            all.iter().position(is_alike).unwrap_or_else(|| {
+                all.push(share.limits.clone());
+                all.len() - 1
+            })
+        };
+        let of = self.shares.iter().map(number).collect();
+        (all, of)
     }
 }
 
@@ -127,5 +146,5 @@ fn position(profiles: &[ProfileName], name: &ProfileName) -> usize {
 }
 
 fn small(index: usize) -> u16 {
-    u16::try_from(index).expect("fewer than 65,536 profiles and namespaces")
+    u16::try_from(index).expect("fewer than 65,536 profiles, namespaces and limits")
 }

@@ -9,6 +9,8 @@ use migsaw::geometry::ProfileName;
 use migsaw::score::Mix;
 use smallvec::SmallVec;
 
+use crate::limits::Limits;
+
 pub use draw::{Draw, Lifetimes, Share};
 pub use trace::TraceError;
 
@@ -19,6 +21,8 @@ pub struct Workload {
     pub profiles: Vec<ProfileName>,
     /// The namespaces that they come from.
     pub namespaces: Vec<String>,
+    /// Where they may go.
+    pub limits: Vec<Limits>,
     /// The pods, by arrival.
     pub pods: Vec<Pod>,
 }
@@ -30,12 +34,14 @@ pub struct Pod {
     pub arrives: u64,
     /// How long it stays once it is placed, in seconds.
     pub stays: u64,
-    /// Instances it takes, all on one node: index of the profile, and how many.
+    /// Instances it takes, all on one node (or GPU, as its limits say): index of the profile, and how many.
     pub asks: SmallVec<[(u16, u8); 2]>,
     /// Its priority.
     pub priority: i32,
     /// Index of its namespace.
     pub namespace: u16,
+    /// Index of its limits: where it may go.
+    pub limits: u16,
 }
 
 impl Workload {

@@ -6,6 +6,7 @@ use migsaw::geometry::{Catalog, ProfileName};
 use serde::Deserialize;
 
 use super::{Pod, Workload};
+use crate::limits::Limits;
 
 /// Why a trace cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -73,12 +74,12 @@ struct Row {
 
 impl Workload {
     /// Reads `arrival,duration,profile[,count][,priority][,namespace]`, with times in whole seconds and a line for each
-    /// pod, in any order.
+    /// pod, in any order. They may go anywhere.
     ///
     /// # Errors
     /// [`TraceError`] with the line that is not what it should be.
     pub fn read(trace: impl Read, catalog: &Catalog) -> Result<Workload, TraceError> {
-        let mut workload = Workload::default();
+        let mut workload = Workload { limits: vec![Limits::default()], ..Workload::default() };
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(trace);
         let headers = reader.headers().map_err(TraceError::Form)?.clone();
         let mut record = csv::StringRecord::new();
@@ -106,6 +107,7 @@ impl Workload {
                 asks: [(at, n)].into_iter().collect(),
                 priority: row.priority.unwrap_or(0),
                 namespace,
+                limits: 0,
             });
         }
         if workload.pods.is_empty() {

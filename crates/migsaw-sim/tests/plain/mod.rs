@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use migsaw::geometry::{Layout, Model, Placement, ProfileName};
 use migsaw::present::RecutUnit;
-use migsaw_sim::{Eviction, NewCuts, Pod, Recutting};
+use migsaw_sim::{Eviction, Limits, NewCuts, Pod, Recutting};
 
 /// What pods a policy expects: of each profile that is asked for, how many in a million.
 #[derive(Debug, Clone)]
@@ -21,6 +21,9 @@ pub(crate) type Loss = fn(&Expected, &Model, &Layout, &Layout) -> f64;
 pub(crate) struct Plain<'a> {
     pub(crate) models: &'a [Arc<Model>],
     pub(crate) gpus_per_node: usize,
+    /// The pool of each GPU.
+    pub(crate) pools: &'a [usize],
+    pub(crate) limits: &'a [Limits],
     pub(crate) profiles: &'a [ProfileName],
     pub(crate) pods: &'a [Pod],
     pub(crate) loss: Loss,
@@ -240,6 +243,53 @@ impl State<'_> {
         (0..self.this.models.len() / n).map(move |node| node * n..(node + 1) * n)
     }
 
+    fn limits(&self, pod: usize) -> &Limits {
+        &self.this.limits[usize::from(self.this.pods[pod].limits)]
+    }
+
+    /// Whether a pod may come to the node of a GPU, beside those that run there.
+    fn may_use(&self, pod: usize, gpu: usize) -> bool {
+        let Limits { pools, max_per_node, .. } = self.limits(pod);
+        let node = self.nodes().find(|node| node.contains(&gpu)).unwrap();
+        let there: BTreeSet<usize> = node.flat_map(|gpu| &self.on[gpu]).map(|(_, pod)| *pod).collect();
+        let is_one = |other: &&usize| self.this.pods[**other].limits == self.this.pods[pod].limits;
+        let count = there.iter().filter(is_one).count();
+        let is_its_pool = pools.as_ref().is_none_or(|pools| pools.contains(&self.this.pools[gpu]));
+        is_its_pool && max_per_node.is_none_or(|most| count < most as usize)
+    }
+
+    /// All sequences of places for instances on one GPU, each with how many of its steps the policy would not take alone
+    /// and what the others lose; lowest starts first.
+    fn sequences(&self, gpu: usize, from: &Layout, each: &[u16]) -> Vec<(u32, f64, Places)> {
+        let Some((&profile, rest)) = each.split_first() else { return vec![(0, 0.0, Vec::new())] };
+        let mut all = Vec::new();
+        let mut additions = self.additions(gpu, from, profile);
+        additions.sort_by_key(|(placement, _)| placement.start);
+        for (placement, to) in additions {
+            let loss = (self.this.loss)(&self.expected, &self.this.models[gpu], from, &to);
+            for (last, lost, mut places) in self.sequences(gpu, &to, rest) {
+                places.insert(0, (gpu, placement));
+                let (last, lost) = if loss.is_infinite() { (last + 1, lost) } else { (last, lost + loss) };
+                all.push((last, lost, places));
+            }
+        }
+        all
+    }
+
+    /// Where all instances go on one GPU.
+    fn best_on_one_gpu(&self, pod: usize) -> Option<Places> {
+        let mut best: Option<(u32, f64, Places)> = None;
+        for gpu in (0..self.this.models.len()).filter(|gpu| self.is_open(*gpu) && self.may_use(pod, *gpu)) {
+            for way in self.sequences(gpu, &self.layout(gpu, &[]), &self.each(pod)) {
+                let is_less = |best: &(u32, f64, Places)| (way.0, way.1 + 1e-9) < (best.0, best.1);
+                if best.as_ref().is_none_or(is_less) {
+                    best = Some(way);
+                }
+            }
+        }
+        best.map(|(.., places)| places)
+    }
+
     /// A pod starts where least is lost, or in the place of others.
     fn start(&mut self, pod: usize) -> bool {
         let places = self.best(pod).or_else(|| {
@@ -261,12 +311,15 @@ impl State<'_> {
 
     fn best(&self, pod: usize) -> Option<Places> {
         let each = self.each(pod);
+        if each.len() > 1 && self.limits(pod).on_one_gpu {
+            return self.best_on_one_gpu(pod);
+        }
         let all = 0..self.this.models.len();
         // One instance may go anywhere; several go to one node.
         let groups =
             if each.len() == 1 { all.map(|gpu| gpu..gpu + 1).collect() } else { self.nodes().collect::<Vec<_>>() };
         let mut best: Option<(f64, Places)> = None;
-        for gpus in groups {
+        for gpus in groups.into_iter().filter(|gpus| self.may_use(pod, gpus.start)) {
             let first = gpus.start;
             let mut here: Vec<Layout> = gpus.clone().map(|gpu| self.layout(gpu, &[])).collect();
             let (mut lost, mut places) = (0.0, Vec::new());
@@ -298,7 +351,7 @@ impl State<'_> {
         let each = self.each(pod);
         let mut ways = Vec::new();
         if let [profile] = each[..] {
-            for gpu in (0..self.this.models.len()).filter(|gpu| self.is_open(*gpu)) {
+            for gpu in (0..self.this.models.len()).filter(|gpu| self.is_open(*gpu) && self.may_use(pod, *gpu)) {
                 let starts: BTreeSet<Placement> = self
                     .additions(gpu, &Layout::empty(), profile)
                     .into_iter()
@@ -313,8 +366,16 @@ impl State<'_> {
                     ways.extend(self.way(gpu..gpu + 1, pod, fits));
                 }
             }
+        } else if self.limits(pod).on_one_gpu {
+            for gpu in (0..self.this.models.len()).filter(|gpu| self.is_open(*gpu) && self.may_use(pod, *gpu)) {
+                let fits = |gone: &[usize]| {
+                    let ways = self.sequences(gpu, &self.layout(gpu, gone), &each);
+                    ways.into_iter().next().map(|(.., places)| places)
+                };
+                ways.extend(self.way(gpu..gpu + 1, pod, fits));
+            }
         } else {
-            for gpus in self.nodes() {
+            for gpus in self.nodes().filter(|gpus| self.may_use(pod, gpus.start)) {
                 let fits = |gone: &[usize]| self.first_places(gpus.clone(), &each, gone);
                 ways.extend(self.way(gpus.clone(), pod, fits));
             }
