@@ -9,14 +9,15 @@ use smallvec::SmallVec;
 type Asks = SmallVec<[(u16, u8); 2]>;
 
 /// The pods that came last, up to so many. As long as fewer have come, the others are expected to ask for each profile
-/// alike.
+/// alike, with the first limits.
 #[derive(Debug)]
 pub(crate) struct Learning {
     window: u64,
     profiles: Vec<ProfileName>,
     lately: VecDeque<usize>,
-    asks: Vec<Asks>,
-    numbers: HashMap<Asks, usize>,
+    /// What pods ask for, and with which limits.
+    asks: Vec<(Asks, u16)>,
+    numbers: HashMap<(Asks, u16), usize>,
     /// How many of the last pods asked for each of these; in the beginning one instance of each profile.
     counts: Vec<u64>,
     /// The weights of the mix that was told last.
@@ -30,7 +31,7 @@ const MOVED: u64 = 20;
 
 impl Learning {
     pub(crate) fn new(window: u32, profiles: &[ProfileName]) -> Learning {
-        let asks: Vec<Asks> = (0..).zip(profiles).map(|(at, _)| Asks::from_elem((at, 1), 1)).collect();
+        let asks: Vec<(Asks, u16)> = (0..).zip(profiles).map(|(at, _)| (Asks::from_elem((at, 1), 1), 0)).collect();
         let mut learning = Learning {
             window: u64::from(window.max(1)),
             profiles: profiles.to_vec(),
@@ -46,9 +47,9 @@ impl Learning {
     }
 
     /// A pod has come; says what is expected if that has changed by more than one in twenty.
-    pub(crate) fn came(&mut self, asks: &Asks) -> Option<Mix> {
-        let number = *self.numbers.entry(asks.clone()).or_insert_with(|| {
-            self.asks.push(asks.clone());
+    pub(crate) fn came(&mut self, asks: &Asks, limits: u16) -> Option<Mix> {
+        let number = *self.numbers.entry((asks.clone(), limits)).or_insert_with(|| {
+            self.asks.push((asks.clone(), limits));
             self.counts.push(0);
             self.asks.len() - 1
         });
@@ -78,10 +79,15 @@ impl Learning {
     /// What is expected.
     pub(crate) fn mix(&self) -> Mix {
         let mut mix = Mix::default();
-        for (asks, weight) in self.asks.iter().zip(self.weights()) {
+        for ((asks, _), weight) in self.asks.iter().zip(self.weights()) {
             mix.add(asks.iter().map(|&(at, n)| (self.profiles[usize::from(at)].clone(), u32::from(n))), weight);
         }
         mix
+    }
+
+    /// The same with the limits, each with its weight.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = (&Asks, u16, u64)> {
+        self.asks.iter().zip(self.weights()).map(|((asks, limits), weight)| (asks, *limits, weight))
     }
 
     /// Every pod weighs as much as there are profiles, so that those that have not come can be shared out.
@@ -117,12 +123,12 @@ mod tests {
         let named = |of: &[(&str, u64)]| of.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect::<Vec<_>>();
         assert_eq!(weights(&learning.mix()), named(&[("1 1g.10gb", 4), ("1 3g.40gb", 4)]));
         // One of four pods, of weight two, and three that may ask for either.
-        let mix = learning.came(&asks(0, 1)).unwrap();
+        let mix = learning.came(&asks(0, 1), 0).unwrap();
         assert_eq!(weights(&mix), named(&[("1 1g.10gb", 5), ("1 3g.40gb", 3)]));
-        (0..3).for_each(|_| assert!(learning.came(&asks(0, 1)).is_some()));
+        (0..3).for_each(|_| assert!(learning.came(&asks(0, 1), 0).is_some()));
         assert_eq!(weights(&learning.mix()), named(&[("1 1g.10gb", 8)]));
-        assert_eq!(learning.came(&asks(0, 1)), None, "nothing has changed");
-        let mix = learning.came(&asks(1, 2)).unwrap();
+        assert_eq!(learning.came(&asks(0, 1), 0), None, "nothing has changed");
+        let mix = learning.came(&asks(1, 2), 0).unwrap();
         assert_eq!(weights(&mix), named(&[("1 1g.10gb", 6), ("2 3g.40gb", 2)]));
     }
 
@@ -132,7 +138,7 @@ mod tests {
         let mut learning = Learning::new(100, &profiles);
         // Each pod moves half of a hundredth from the one profile to the other: ten make one in twenty, and it is
         // compared after each five.
-        let told: Vec<usize> = (1..=30).filter(|_| learning.came(&asks(0, 1)).is_some()).collect();
+        let told: Vec<usize> = (1..=30).filter(|_| learning.came(&asks(0, 1), 0).is_some()).collect();
         assert_eq!(told, [15, 30]);
     }
 }

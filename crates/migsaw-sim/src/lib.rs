@@ -56,7 +56,7 @@ pub use moves::Moves;
 pub use outcome::{Outcome, Point, Tally, Waits};
 pub use policy::Policy;
 pub use queue::Queue;
-pub use recut::{NewCuts, NodeStanding, PodStanding, Recut, Recutting, Standing};
+pub use recut::{AskedStanding, NewCuts, NodeStanding, PodStanding, Recut, Recutting, Standing};
 pub use rng::Rng;
 pub use site::Site;
 pub use workload::{Draw, Lifetimes, Pod, Share, TraceError, Workload};

@@ -8,9 +8,9 @@ use crate::site::Site;
 
 /// Where pods of a demand may go.
 ///
-/// Policies, queues, moves and preemption heed all of it. Three things look only at what pods ask for, wherever they may
-/// go: the bound `repacked`, which stays one, since more is allowed to it; the measure of how broken up GPUs are; and
-/// the mix that policies, and whoever cuts GPUs anew, expect.
+/// Policies, queues, moves and preemption heed all of it, and whoever cuts GPUs anew is told. Three things look only at
+/// what pods ask for, wherever they may go: the bound `repacked`, which stays one, since more is allowed to it; the
+/// measure of how broken up GPUs are; and the mix that policies expect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Indices of the pools of the fleet that they may use; `None` for any.

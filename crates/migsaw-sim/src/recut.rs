@@ -7,7 +7,8 @@ use std::fmt::Debug;
 
 use migsaw::geometry::{Layout, Placement, ProfileName};
 use migsaw::present::RecutUnit;
-use migsaw::score::Mix;
+
+use crate::limits::Limits;
 
 /// Who says how GPUs are to be cut.
 pub trait Recut: Debug + Send + Sync {
@@ -41,14 +42,27 @@ pub struct Standing<'a> {
     pub sizes: Vec<u64>,
     /// The placement units of all GPUs.
     pub units: u64,
+    /// Where pods may go.
+    pub limits: &'a [Limits],
     /// What pods asked for that came lately.
-    pub mix: Mix,
+    pub asked: Vec<AskedStanding<'a>>,
     /// The nodes, in the order of the fleet's.
     pub nodes: Vec<NodeStanding>,
     /// The pods that run.
     pub running: Vec<PodStanding<'a>>,
     /// Pods that may be evicted, at most.
     pub max_evictions: u32,
+}
+
+/// Pods that came lately and are alike.
+#[derive(Debug)]
+pub struct AskedStanding<'a> {
+    /// What they asked for: index of the profile, and how many.
+    pub asks: &'a [(u16, u8)],
+    /// Index of their limits among [`Standing::limits`].
+    pub limits: u16,
+    /// Their weight among all.
+    pub weight: u64,
 }
 
 /// A node.
@@ -71,6 +85,8 @@ pub struct PodStanding<'a> {
     pub pod: u32,
     /// What it asked for: index of the profile, and how many.
     pub asks: &'a [(u16, u8)],
+    /// Index of its limits among [`Standing::limits`].
+    pub limits: u16,
     /// Its priority.
     pub priority: i32,
     /// Index of its node among [`Standing::nodes`].

@@ -250,7 +250,8 @@ impl<'a> Simulation<'a> {
         if let Some(recuts) = &mut self.recuts {
             recuts.came(pod);
         }
-        if let Some(mix) = self.learning.as_mut().and_then(|learning| learning.came(&pod.asks)) {
+        // Where they may go makes no difference to a policy's mix.
+        if let Some(mix) = self.learning.as_mut().and_then(|learning| learning.came(&pod.asks, 0)) {
             self.expect(&mix, false);
         }
     }

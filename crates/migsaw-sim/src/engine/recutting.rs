@@ -9,7 +9,7 @@ use migsaw::present::RecutUnit;
 use super::fragmentation::Fragmentation;
 use super::{Options, Simulation};
 use crate::learning::Learning;
-use crate::recut::{NewCuts, NodeStanding, PodStanding, Recut, Recutting, Standing};
+use crate::recut::{AskedStanding, NewCuts, NodeStanding, PodStanding, Recut, Recutting, Standing};
 use crate::site::{Node, Site};
 use crate::workload::Pod;
 
@@ -46,7 +46,7 @@ impl<'a> Recuts<'a> {
     }
 
     pub(super) fn came(&mut self, pod: &Pod) {
-        self.lately.came(&pod.asks);
+        self.lately.came(&pod.asks, pod.limits);
         self.is_news = true;
     }
 
@@ -189,14 +189,16 @@ impl Simulation<'_> {
             running.extend(pods.into_iter().map(|pod| {
                 let this = self.pod(pod);
                 let holds = self.places[pod as usize].iter().map(|(gpu, placement)| (slot(*gpu), *placement)).collect();
-                PodStanding { pod, asks: &this.asks, priority: this.priority, node: at, holds }
+                PodStanding { pod, asks: &this.asks, limits: this.limits, priority: this.priority, node: at, holds }
             }));
         }
+        let asked = self.recuts.iter().flat_map(|recuts| recuts.lately.asked());
         Standing {
             profiles: &self.workload.profiles,
             sizes: site.sizes(),
             units: site.units(),
-            mix: self.recuts.as_ref().map(|recuts| recuts.lately.mix()).unwrap_or_default(),
+            limits: &self.workload.limits,
+            asked: asked.map(|(asks, limits, weight)| AskedStanding { asks, limits, weight }).collect(),
             nodes: site.nodes.iter().map(node).collect(),
             running,
             max_evictions: self.recuts.as_ref().map_or(0, |recuts| recuts.how.max_evictions),

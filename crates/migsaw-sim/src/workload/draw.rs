@@ -125,9 +125,10 @@ impl Draw {
         Workload { profiles: site.profiles().to_vec(), namespaces, limits, pods }
     }
 
-    /// The limits of all shares, and which are whose. Shares have theirs in common if it makes no difference.
+    /// The limits of all shares, first those of pods that may go anywhere, and which are whose. Shares have theirs in
+    /// common if it makes no difference.
     fn limits(&self) -> (Vec<Limits>, Vec<usize>) {
-        let mut all: Vec<Limits> = Vec::new();
+        let mut all = vec![Limits::default()];
         let number = |share: &Share| {
             let is_alike = |other: &Limits| other.max_per_node.is_none() && *other == share.limits;
             all.iter().position(is_alike).unwrap_or_else(|| {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Result;
-use migsaw::demand::{Demand, Eligibility, Request, Together};
+use migsaw::demand::{Demand, Request, Together};
 use migsaw::document::simulation::SourceForm;
 use migsaw::fleet::Pool;
 use migsaw::geometry::{Layout, ProfileName};
@@ -14,8 +14,8 @@ use migsaw::plan::{GpuTarget, Options as PlanOptions, Plan, plan};
 use migsaw::problem::Problem;
 use migsaw_report::{counted, grouped, simulation as report};
 use migsaw_sim::{
-    Comparison, Draw, Eviction, Lifetimes, Misfits, Moves, Options, Policy, Queue, Recutting, Share, SimulationError,
-    Site, TraceError, Workload,
+    Comparison, Draw, Eviction, Lifetimes, Limits, Misfits, Moves, Options, Policy, Queue, Recutting, Share,
+    SimulationError, Site, TraceError, Workload,
 };
 
 use super::asking::{self, Report};
@@ -56,8 +56,8 @@ pub(super) fn run(args: &SimulateArgs, io: &mut Io<'_>) -> Result<Answer> {
     if problem.is_running_known() {
         say(io, "what runs today is left out: the simulation begins with idle GPUs, but for what is pinned");
     }
-    if problem.demands.iter().any(|demand| !is_anywhere(demand)) {
-        say(io, "not simulated: which pools a demand may use, what it needs on one GPU, and its most per node");
+    if trace.is_some() && shares.iter().any(|share| share.limits != Limits::default()) {
+        say(io, "the pods of a trace may go anywhere: where the scenario's demands may is not said of them");
     }
     let policies: Vec<(&Site, Policy)> = sites
         .iter()
@@ -151,6 +151,7 @@ fn shares(problem: &Problem, are_needed: bool, io: &mut Io<'_>) -> Result<Vec<Sh
                 weight: as_weight(demand.count),
                 priority: demand.priority,
                 namespace: demand.namespace.clone().unwrap_or_else(|| "default".to_owned()),
+                limits: limits(problem, demand),
             }),
             None => left_out.push(demand.full_name()),
         }
@@ -160,7 +161,7 @@ fn shares(problem: &Problem, are_needed: bool, io: &mut Io<'_>) -> Result<Vec<Sh
         say(
             io,
             &format!(
-                "left out, since no slice of the fleet serves it (whole GPUs are not shared): {}",
+                "left out, since no slice that it may use serves it (whole GPUs are not shared): {}",
                 names.join(", ")
             ),
         );
@@ -172,18 +173,29 @@ fn shares(problem: &Problem, are_needed: bool, io: &mut Io<'_>) -> Result<Vec<Sh
     Ok(shares)
 }
 
-/// Whether a unit may go wherever a node has its instances.
-fn is_anywhere(demand: &Demand) -> bool {
-    let together = match &demand.request {
-        Request::Profiles { together, .. } | Request::AtLeast { together, .. } => *together,
-        Request::WholeGpus { .. } => Together::Node,
-    };
-    demand.eligible == Eligibility::default() && demand.max_per_node.is_none() && together == Together::Node
+/// The pools that the demand may use, each with its index.
+fn pools<'a>(problem: &'a Problem, demand: &'a Demand) -> impl Iterator<Item = (usize, &'a Pool)> {
+    let pools = problem.fleet.pools.iter().enumerate();
+    pools.filter(|(_, pool)| demand.eligible.admits(pool).is_ok())
 }
 
-/// The instances that a unit of the demand takes; of those that would do, the smallest.
+/// Where a unit of the demand may go.
+fn limits(problem: &Problem, demand: &Demand) -> Limits {
+    let may_use: BTreeSet<usize> = pools(problem, demand).map(|(at, _)| at).collect();
+    let on_one_gpu = match &demand.request {
+        Request::Profiles { together, instances } => {
+            *together == Together::Gpu && instances.values().map(|n| u64::from(*n)).sum::<u64>() > 1
+        }
+        Request::AtLeast { together, instances, .. } => *together == Together::Gpu && *instances > 1,
+        Request::WholeGpus { .. } => false,
+    };
+    let pools = (may_use.len() < problem.fleet.pools.len()).then_some(may_use);
+    Limits { pools, on_one_gpu, max_per_node: demand.max_per_node }
+}
+
+/// The instances that a unit of the demand takes where it may go; of those that would do, the smallest.
 fn asks(problem: &Problem, demand: &Demand) -> Option<Vec<(ProfileName, u8)>> {
-    let models = || problem.fleet.pools.iter().flat_map(|pool| pool.gpus.iter().map(|group| &group.model));
+    let models = || pools(problem, demand).flat_map(|(_, pool)| pool.gpus.iter().map(|group| &group.model));
     match &demand.request {
         Request::Profiles { instances, .. } => {
             let known = |name: &ProfileName| models().any(|model| model.profile(name).is_some());
