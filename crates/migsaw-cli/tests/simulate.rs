@@ -125,16 +125,62 @@ fn pods_take_the_place_of_others_and_the_mix_is_learnt() {
     }
 }
 
+/// Three GPUs on one node and one behind a taint on another, four slices each. Pods of a third of a run fill all there is
+/// for them, and stay: so many of 16 slices are in use then.
+#[test]
+fn pods_go_where_their_demand_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let used = |demand: &str, more: &[&str]| -> f64 {
+        let scenario = format!(
+            "apiVersion: migsaw.io/v1alpha1\nkind: Scenario\nfleet:\n\
+             - {{pool: a, model: A30, nodes: 1, gpusPerNode: 3, labels: {{zone: x}}}}\n\
+             - {{pool: b, model: A30, nodes: 1, gpusPerNode: 1, taints: [{{key: k, effect: NoSchedule}}]}}\n\
+             demand:\n- {{name: x, count: 4, {demand}}}\n"
+        );
+        let scenario = file(&folder, "fleet.yaml", scenario);
+        let few = ["--runs", "1", "--pods", "90", "--load", "100", "--lifetimes", "fixed", "-o", "json"];
+        let ran = migsaw(&[&["simulate", &scenario][..], &few, more].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        let document: Value = serde_json::from_str(&ran.out).unwrap();
+        let all = document["policies"].as_array().unwrap().iter();
+        let used: Vec<f64> = all.map(|policy| policy["used"]["mean"].as_f64().unwrap() * 16.0).collect();
+        assert!(used.iter().all(|other| (other - used[0]).abs() < 1e-6), "{demand}: {used:?}");
+        used[0]
+    };
+    let cuts = ["--cut", "at-will,planned,recut", "--policy", "first-fit,extender", "--recut-every", "5s"];
+    for (demand, expected) in [
+        ("profile: 1g.6gb", 12.0),
+        ("profile: 1g.6gb, tolerations: [{operator: Exists}]", 16.0),
+        ("profile: 1g.6gb, tolerations: [{operator: Exists}], pools: [b]", 4.0),
+        ("profile: 1g.6gb, tolerations: [{operator: Exists}], maxPerNode: 2", 4.0),
+        ("profile: 1g.6gb, instances: 3", 12.0),
+        ("profile: 1g.6gb, instances: 3, sameGpu: true", 9.0),
+        ("profile: 1g.6gb, instances: 3, sameGpu: true, maxPerNode: 2", 6.0),
+        ("atLeast: {memory: 5Gi}, nodeSelector: {zone: x}, maxPerNode: 5", 5.0),
+    ] {
+        let used = used(demand, &["--policy", "room,mfi,best-fit,most-allocated,extender,dra"]);
+        assert!((used - expected).abs() < 1e-6, "{demand}: {used}");
+    }
+    let whole = "profile: 4g.24gb, tolerations: [{operator: Exists}], maxPerNode: 1";
+    assert!((used(whole, &cuts) - 8.0).abs() < 1e-6);
+}
+
 #[test]
 fn what_is_not_simulated_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    let bound = file(&folder, "bound.yaml", scenario("- {name: x, profile: 1g.6gb, count: 2, pools: [a]}"));
     let few = ["--runs", "1", "--pods", "30"];
-    let ran = migsaw(&[&["simulate", &bound][..], &few].concat());
-    assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.err.contains("not simulated: which pools"), "{}", ran.err);
     let anywhere = file(&folder, "anywhere.yaml", scenario("- {name: x, profile: 1g.6gb, count: 2}"));
     assert_eq!(migsaw(&[&["simulate", &anywhere][..], &few].concat()).err, "");
+    let most = file(&folder, "most.yaml", scenario("- {name: x, profile: 1g.6gb, count: 2, maxPerNode: 1}"));
+    let trace = file(&folder, "pods.csv", "arrival,duration,profile\n0,1,1g.6gb\n");
+    let ran = migsaw(&["simulate", &most, "--trace", &trace]);
+    assert!(ran.code == 0 && ran.err.contains("the pods of a trace may go anywhere"), "{}", ran.err);
+    let selector =
+        "- {name: x, profile: 1g.6gb, count: 2}\n- {name: y, profile: 1g.6gb, count: 2, nodeSelector: {z: q}}";
+    let nowhere = file(&folder, "nowhere.yaml", scenario(selector));
+    let ran = migsaw(&[&["simulate", &nowhere][..], &few].concat());
+    let says = "left out, since no slice that it may use serves it (whole GPUs are not shared): y";
+    assert!(ran.code == 0 && ran.err.contains(says), "{}", ran.err);
 }
 
 #[test]

@@ -417,7 +417,7 @@ fn pods_go_where_they_may_as_they_do_plainly() {
 #[test]
 fn pods_take_the_place_of_others_where_they_may_as_they_do_plainly() {
     let mut evictions = 0;
-    for seed in 0..16 {
+    for seed in 0..8 {
         for (name, loss) in [("first-fit", first as Loss), ("best-fit", full), ("mfi", blocked)] {
             for (waits, preempts) in [(true, false), (true, true), (false, true)] {
                 let case = limited(seed, !waits);
@@ -432,7 +432,7 @@ fn pods_take_the_place_of_others_where_they_may_as_they_do_plainly() {
             }
         }
     }
-    assert!(evictions > 400, "only {evictions} evictions");
+    assert!(evictions > 200, "only {evictions} evictions");
 }
 
 #[test]

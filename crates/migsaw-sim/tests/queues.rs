@@ -317,7 +317,7 @@ proptest! {
     #[test]
     fn every_pod_that_is_evicted_runs_again(pods in pods(), queue in queue(), loses_work in any::<bool>()) {
         let site = site(&[("H100-80GB", 2), ("A30", 1)]);
-        let workload = workload(pods);
+        let workload = workload(&pods);
         let run = |policy: &str, preempts| {
             let eviction = Eviction { cost: 2, loses_work };
             let options = Options { misfits: Misfits::Wait(queue), preempts, eviction, ..Options::default() };
