@@ -116,8 +116,8 @@ impl Ranks {
         // On GPUs in the same state nothing differs.
         let ways = self.one_of_each(among).filter_map(|gpu| {
             let kind = on.site.gpus[gpu as usize].kind as usize;
-            let loss = |state: StateId, at: usize| self.losses[kind][state.index()][at];
-            let (lost, steps) = together(&on.site.kinds[kind], on.state(gpu), each, loss)?;
+            let of = |state: StateId, at: usize| self.losses[kind][state.index()][at];
+            let (lost, steps) = together(&on.site.kinds[kind], on.state(gpu), each, of)?;
             Some((lost, gpu, steps))
         });
         let (_, gpu, steps) = ways.min_by_key(|(lost, gpu, _)| (*lost, *gpu))?;

@@ -9,13 +9,15 @@ use super::{Discipline, Line, Turn};
 use crate::cluster::Cluster;
 use crate::workload::Pod;
 
+type Asks = SmallVec<[(u16, u8); 2]>;
+
 /// Every pod that waits is tried, from the head of the line, each time something has left.
 #[derive(Debug, Default)]
 pub(super) struct Backfill {
     /// So many at the head of the line do not fit.
     tried: usize,
     /// By limits: what does not fit until something leaves, and the highest priority that did not help it.
-    refused: Vec<HashMap<SmallVec<[(u16, u8); 2]>, i32>>,
+    refused: Vec<HashMap<Asks, i32>>,
 }
 
 impl Backfill {

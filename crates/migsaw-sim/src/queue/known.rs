@@ -108,10 +108,10 @@ impl Known {
 
     /// Who starts next, and where.
     fn best(&self, now: &Now<'_>, cluster: &mut Cluster) -> Option<(usize, Places)> {
-        let mut known: BTreeMap<(&[(u16, u8)], u16), Vec<Places>> = BTreeMap::new();
+        let mut known: BTreeMap<_, Vec<Places>> = BTreeMap::new();
         let mut best: Option<(Rank, usize, &Places)> = None;
         for (_, pod) in now.line.waiting() {
-            known.entry((&pod.asks, pod.limits)).or_insert_with(|| Known::places(pod, cluster));
+            known.entry((pod.asks.as_slice(), pod.limits)).or_insert_with(|| Known::places(pod, cluster));
         }
         for (at, pod) in now.line.waiting() {
             let places = known[&(pod.asks.as_slice(), pod.limits)].iter();

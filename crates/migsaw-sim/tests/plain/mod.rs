@@ -266,10 +266,10 @@ impl State<'_> {
         let mut additions = self.additions(gpu, from, profile);
         additions.sort_by_key(|(placement, _)| placement.start);
         for (placement, to) in additions {
-            let loss = (self.this.loss)(&self.expected, &self.this.models[gpu], from, &to);
+            let costs = (self.this.loss)(&self.expected, &self.this.models[gpu], from, &to);
             for (last, lost, mut places) in self.sequences(gpu, &to, rest) {
                 places.insert(0, (gpu, placement));
-                let (last, lost) = if loss.is_infinite() { (last + 1, lost) } else { (last, lost + loss) };
+                let (last, lost) = if costs.is_infinite() { (last + 1, lost) } else { (last, lost + costs) };
                 all.push((last, lost, places));
             }
         }
