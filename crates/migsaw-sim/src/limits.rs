@@ -17,8 +17,8 @@ pub struct Limits {
     pub pools: Option<BTreeSet<usize>>,
     /// Whether all instances of a pod share one GPU; else they share a node.
     pub on_one_gpu: bool,
-    /// Most of these pods on one node; `None` for any number. They are not moved, and take no place that one of them has
-    /// on a node that is full of them, so they are best of one priority.
+    /// Most of these pods on one node; `None` for any number. They are not moved, and on a node that is full of them none
+    /// takes the place of another: all of them should have one priority.
     pub max_per_node: Option<u32>,
 }
 

@@ -97,7 +97,7 @@ fn so_many_are_placed_as_there_is_room_for() {
                 for moves in [None, Some(Moves { per_hundred: 100.0, burst: 100.0, at_once: 3, is_priced: false })] {
                     let pods = (0..60).map(|_| pod(0, case.asks, 0, 0)).collect();
                     let options = Options { moves, ..Options::default() };
-                    let outcome = run(&site, policy, &[case.limits.clone()], pods, &options);
+                    let outcome = run(&site, policy, std::slice::from_ref(&case.limits), pods, &options);
                     assert_eq!(outcome.all.placed, case.room, "{}, {}, {moves:?}", case.name, policy.name);
                 }
             }
@@ -112,7 +112,7 @@ fn so_many_at_a_time_leave_the_line_as_there_is_room_for() {
             for (policy, queue) in policies(&case).flat_map(|policy| QUEUES.map(|queue| (policy, queue))) {
                 let pods = (0..60).map(|_| pod(0, case.asks, 0, 0)).collect();
                 let options = Options { misfits: Misfits::Wait(queue), ..Options::default() };
-                let outcome = run(&site, policy, &[case.limits.clone()], pods, &options);
+                let outcome = run(&site, policy, std::slice::from_ref(&case.limits), pods, &options);
                 // Those of a batch leave together.
                 let expected = 59_u64.checked_div(case.room).map_or((0, 0), |batches| (60, batches * STAYS));
                 let what = format!("{}, {}, {queue:?}", case.name, policy.name);
@@ -190,7 +190,7 @@ fn the_bound_is_one_whatever_the_limits() {
         let placed = |policy: &str| {
             let pods = (0..60).map(|_| pod(0, case.asks, 0, 0)).collect();
             let policy = Policy::named(policy).unwrap();
-            run(&site, policy, &[case.limits.clone()], pods, &Options::default()).all.placed
+            run(&site, policy, std::slice::from_ref(&case.limits), pods, &Options::default()).all.placed
         };
         assert!(placed("repacked") >= placed("room"), "{}", case.name);
     }

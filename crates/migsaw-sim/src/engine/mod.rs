@@ -325,8 +325,8 @@ impl<'a> Simulation<'a> {
             [(profile, 1)] if most > 0 => rooms.rescue(cluster, profile, allowed(pod).gpus(), &owner_may_use, most),
             _ => None,
         };
-        // What is pinned belongs to no pod, and stays; so do instances that a pod needs together on a node, and those of
-        // which only so many may be on one.
+        // What is pinned belongs to no pod, and stays; so do instances that a pod needs together on a node, and those
+        // of pods of which only so many may be on one.
         let owner = |rescue: &Rescue, from: &Placement| {
             let owner = owners.get(&(rescue.gpu, from.start)).copied();
             owner.filter(|owner| self.places[*owner as usize].len() == 1 && !allowed(*owner).are_counted())

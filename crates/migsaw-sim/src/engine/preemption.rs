@@ -26,9 +26,9 @@ impl Simulation<'_> {
     /// Lets a pod that fits nowhere take the place of others of lower priority; says whose. Nobody makes way if that
     /// would not help.
     ///
-    /// A pod whose instances share a GPU takes the place of those on one, another of several that of those on one node. There
-    /// all of lower priority would go, and are then spared one by one, the most important and those that have run
-    /// longest first, as long as the pod still fits.
+    /// A pod whose instances share a GPU takes the place of those on one GPU, another of several that of those on one
+    /// node. There all of lower priority would go, and are then spared one by one, the most important and those that
+    /// have run longest first, as long as the pod still fits.
     ///
     /// # Complexity
     /// Linear in the GPUs.

@@ -15,8 +15,8 @@ use crate::workload::Pod;
 /// [`Backfill`], and a GPU is held for each pod that needs a whole one and starves, up to so many.
 ///
 /// On a held GPU only pods of the profile and the limits that it is held for start; once it is empty, the first of them
-/// does, and the hold stays until none of them waits, or they may not use it any more. Nobody has to know how long pods stay: what a hold costs is estimated as if stays
-/// were memoryless, see [`Drain::cost`].
+/// does, and the hold stays until none of them waits, or they may not use it any more. Nobody has to know how long pods
+/// stay: what a hold costs is estimated as if stays were memoryless, see [`Drain::cost`].
 #[derive(Debug)]
 pub(super) struct Drain {
     whole: Whole,

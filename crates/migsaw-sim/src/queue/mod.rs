@@ -38,8 +38,7 @@ pub enum Queue {
     /// The same, but some GPUs are drained for pods that need a whole one and have waited long: those that are expected
     /// to be idle least until they are empty, as if no stay said anything about its end.
     Drain {
-        /// GPUs drained at once, at most, for each profile that takes a whole GPU, and for pods with the same
-        /// limits.
+        /// GPUs drained at once, at most, for each profile that takes a whole GPU and pods with the same limits.
         gpus: u32,
         /// How long a pod has to have waited for that: so many times as long as pods that have left stayed on average.
         after: u32,
@@ -49,8 +48,7 @@ pub enum Queue {
     /// backfilling: Lifka, "The ANL/IBM SP Scheduling System", JSSPP 1995). It also says where pods of one instance go;
     /// the policy places those of several. A pod that was evicted counts with its whole stay, and waits since it came.
     Known {
-        /// GPUs drained at once, at most, for each profile that takes a whole GPU, and for pods with the same
-        /// limits.
+        /// GPUs drained at once, at most, for each profile that takes a whole GPU and pods with the same limits.
         gpus: u32,
         /// After how many mean stays a pod goes ahead of all others, and GPUs are drained.
         after: u32,

@@ -267,10 +267,10 @@ impl State<'_> {
         additions.sort_by_key(|(placement, _)| placement.start);
         for (placement, to) in additions {
             let costs = (self.this.loss)(&self.expected, &self.this.models[gpu], from, &to);
-            for (last, lost, mut places) in self.sequences(gpu, &to, rest) {
+            for (others, lost, mut places) in self.sequences(gpu, &to, rest) {
                 places.insert(0, (gpu, placement));
-                let (last, lost) = if costs.is_infinite() { (last + 1, lost) } else { (last, lost + costs) };
-                all.push((last, lost, places));
+                let is_last = costs.is_infinite();
+                all.push((others + u32::from(is_last), if is_last { lost } else { lost + costs }, places));
             }
         }
         all
