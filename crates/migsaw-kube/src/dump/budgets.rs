@@ -1,6 +1,6 @@
 //! `PodDisruptionBudget`s: which pods they select, and how many of them may be down.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use migsaw::budget;
@@ -10,15 +10,16 @@ use super::collect::{Collection, Problem, described};
 use super::constraints::{Term, of_selector};
 use super::demands::RunningPod;
 use super::quantity::{MOST, Scalar};
+use super::shared::Labels;
 use super::warning::{WarningCode, Warnings};
 use super::wire::{BudgetSpec, BudgetStatus, Metadata};
-
-/// A pod's labels, the one copy of those that pods have alike.
-pub(super) type Labels = Arc<BTreeMap<String, String>>;
 
 /// A pod that asks for no GPU.
 #[derive(Debug)]
 pub(super) struct Passer {
+    pub(super) namespace: Arc<str>,
+    /// Empty if the API server is to find one.
+    pub(super) name: Box<str>,
     pub(super) labels: Labels,
     pub(super) healthy: bool,
 }
@@ -78,8 +79,11 @@ impl Amount {
 }
 
 impl Budget {
-    fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
-        let matches = |term: &Term| term.iter().all(|requirement| requirement.matches(labels));
+    fn selects(&self, namespace: &str, labels: &Labels) -> bool {
+        let matches = |term: &Term| {
+            let labels = labels.to_map();
+            term.iter().all(|requirement| requirement.matches(&labels))
+        };
         self.namespace == namespace && self.selector.as_ref().is_some_and(matches)
     }
 
@@ -90,7 +94,7 @@ impl Budget {
     /// How many pods may be down, besides those that are.
     fn allowed(&self, found: &Collection) -> u64 {
         let of_gpus = found.pods.iter().map(|pod| (pod.asking.namespace.as_str(), &pod.labels, pod.healthy));
-        let others = found.passers.iter().map(|((space, _), passer)| (space.as_str(), &passer.labels, passer.healthy));
+        let others = found.passers.iter().map(|passer| (&*passer.namespace, &passer.labels, passer.healthy));
         let selected = of_gpus.chain(others).filter(|(namespace, labels, _)| self.selects(namespace, labels));
         let (pods, healthy) =
             selected.fold((0, 0), |(pods, up): (u64, u64), (.., is_up)| (pods + 1, up + u64::from(is_up)));

@@ -8,7 +8,7 @@ use migsaw::demand::Operator;
 use migsaw::fleet::Taint;
 
 use super::Skipped;
-use super::budgets::{Budget, Labels, Passer};
+use super::budgets::{Budget, Passer};
 use super::constraints::{self, Constraints, NODE_NAME};
 use super::dra::{self, Claim, ClaimUse, Claims, Class, Slice, Slices};
 use super::error::DumpError;
@@ -17,6 +17,7 @@ use super::object::{Object, Parts};
 use super::quantity::whole;
 use super::quotas::{Nature, Quota};
 use super::requests;
+use super::shared::{Labels, Shared, one_copy};
 use super::tenures::Tenure;
 use super::warning::{WarningCode, Warnings};
 use crate::mig_parted::Config;
@@ -46,8 +47,8 @@ pub(super) struct Collection {
     pub(super) unclear_nodes: BTreeSet<String>,
     pub(super) budgets: Vec<Budget>,
     pub(super) quotas: Vec<Quota>,
-    /// Pods that ask for no GPU, by namespace and name: disruption budgets count them too.
-    pub(super) passers: BTreeMap<(String, String), Passer>,
+    /// Pods that ask for no GPU: disruption budgets count them too.
+    pub(super) passers: Vec<Passer>,
     /// Pods that are or were on a node, those too that have ended.
     pub(super) tenures: Vec<Tenure>,
     /// The newest time that a node or pod tells.
@@ -67,7 +68,7 @@ pub(super) struct Collection {
     objects: u64,
     asking: BTreeSet<Arc<Asking>>,
     constraints: BTreeSet<Arc<Constraints>>,
-    labels: BTreeSet<Labels>,
+    pub(super) shared: Shared,
 }
 
 /// Kinds that speak of GPUs and ask for none.
@@ -156,11 +157,11 @@ impl Node {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pod {
     /// Empty if the API server is to find one.
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
     /// Where it runs.
-    pub(super) node: Option<String>,
+    pub(super) node: Option<Arc<str>>,
     /// The one node its DaemonSet wants it on.
-    pub(super) pinned: Option<String>,
+    pub(super) pinned: Option<Arc<str>>,
     /// Whether nothing brings it back, or somebody said that it must not be evicted.
     pub(super) stays: bool,
     pub(super) claims: Vec<ClaimUse>,
@@ -286,14 +287,17 @@ impl Collection {
                 Some(known) => Arc::clone(known),
                 None => self.share(Asking::clone(&pod.asking)),
             };
-            pod.labels = shared(&mut self.labels, Arc::unwrap_or_clone(pod.labels));
+            pod.labels = self.shared.labels(pod.labels);
+            pod.node = pod.node.map(|node| self.shared.text(&node));
             self.pods.push(pod);
         }
-        for (key, mut passer) in other.passers {
-            passer.labels = shared(&mut self.labels, Arc::unwrap_or_clone(passer.labels));
-            self.passers.insert(key, passer);
+        for passer in other.passers {
+            let namespace = self.shared.text(&passer.namespace);
+            self.passers.push(Passer { namespace, labels: self.shared.labels(passer.labels), ..passer });
         }
-        self.tenures.extend(other.tenures);
+        for tenure in other.tenures {
+            self.tenures.push(tenure.sharing(&mut self.shared));
+        }
         self.as_of = self.as_of.max(other.as_of);
         self.budgets.extend(other.budgets);
         self.quotas.extend(other.quotas);
@@ -334,8 +338,8 @@ impl Collection {
     }
 
     pub(super) fn share(&mut self, asking: Asking) -> Arc<Asking> {
-        let constraints = shared(&mut self.constraints, Arc::unwrap_or_clone(asking.constraints));
-        shared(&mut self.asking, Asking { constraints, ..asking })
+        let constraints = one_copy(&mut self.constraints, asking.constraints);
+        one_copy(&mut self.asking, Arc::new(Asking { constraints, ..asking }))
     }
 
     fn add_node(&mut self, metadata: Metadata, spec: &NodeSpec, status: &Status) {
@@ -356,7 +360,9 @@ impl Collection {
     }
 
     fn add_pod(&mut self, mut metadata: Metadata, spec: &PodSpec, status: &Status) {
-        self.tenures.extend(Tenure::of(&metadata, spec, status));
+        let tenure = Tenure::of(&metadata, spec, status).map(|tenure| tenure.sharing(&mut self.shared));
+        let name = tenure.as_ref().map_or_else(|| metadata.name.as_str().into(), Tenure::name);
+        self.tenures.extend(tenure);
         self.as_of = self.as_of.max(status.newest_time());
         if metadata.deletion_timestamp.is_some() {
             self.skipped.pods_terminating += 1;
@@ -374,15 +380,17 @@ impl Collection {
         let healthy = status.is_up();
         if resources.is_empty() && claims.is_empty() {
             self.skipped.pods_without_gpu += 1;
-            let labels = shared(&mut self.labels, metadata.take_labels());
-            self.passers.insert((namespace, metadata.name), Passer { labels, healthy });
+            let labels = self.shared.labels(Labels::of(&metadata.take_labels()));
+            let namespace = self.shared.text(&namespace);
+            self.passers.push(Passer { namespace, name: metadata.name.into(), labels, healthy });
             return;
         }
         let owner = owner_of_pod(&metadata, &title);
         let stays = stays(&metadata);
-        let labels = shared(&mut self.labels, metadata.take_labels());
+        let labels = metadata.take_labels();
         let mut constraints = constraints::of_pod(spec, &namespace, &labels);
-        let node = Some(spec.node_name.clone()).filter(|node| !node.is_empty());
+        let labels = self.shared.labels(Labels::of(&labels));
+        let node = Some(&spec.node_name).filter(|node| !node.is_empty()).map(|node| self.shared.text(node));
         // A manifest that names its node stays there; in a dump the name is where the scheduler put the pod.
         if let (Some(node), None) = (&node, &status.phase) {
             pin(&mut constraints, node);
@@ -391,7 +399,7 @@ impl Collection {
         let asks = (resources, metadata.is_together());
         let asking = self.asking(&object, namespace, owner, asks, constraints, spec);
         let held = Vec::new();
-        self.pods.push(Pod { name: metadata.name, node, pinned, stays, healthy, labels, claims, held, asking });
+        self.pods.push(Pod { name, node, pinned, stays, healthy, labels, claims, held, asking });
     }
 
     /// What a pod asks for; `None` if it asks for nonsense, which is noted.
@@ -454,16 +462,6 @@ pub(super) fn described(kind: &str, namespace: &str, name: &str) -> String {
     if namespace.is_empty() { format!("{kind} {name}") } else { format!("{kind} {namespace}/{name}") }
 }
 
-/// The one copy of a value.
-fn shared<T: Ord>(known: &mut BTreeSet<Arc<T>>, value: T) -> Arc<T> {
-    if let Some(known) = known.get(&value) {
-        return Arc::clone(known);
-    }
-    let value = Arc::new(value);
-    known.insert(Arc::clone(&value));
-    value
-}
-
 /// Binds every alternative to a node.
 pub(super) fn pin(constraints: &mut Constraints, node: &str) {
     if constraints.terms.is_empty() {
@@ -484,13 +482,13 @@ pub(super) fn stays(metadata: &Metadata) -> bool {
 }
 
 /// Takes the node a DaemonSet's pod is made for out of its constraints.
-pub(super) fn unpin(constraints: &mut Constraints) -> Option<String> {
+pub(super) fn unpin(constraints: &mut Constraints) -> Option<Arc<str>> {
     let mut node = None;
     for term in &mut constraints.terms {
         term.retain(|r| {
             let pins = r.key == NODE_NAME && r.operator == Operator::In && r.values.len() == 1;
             if pins {
-                node = r.values.first().cloned();
+                node = r.values.first().map(|node| node.as_str().into());
             }
             !pins
         });

@@ -1,12 +1,12 @@
 //! Pods and workloads into demands.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use migsaw::demand::{Demand, NodeSelector, Operator, Together, Toleration};
 use migsaw::fleet::{Strategy, Taint};
 use migsaw::geometry::{Catalog, ProfileName};
 
-use super::budgets::Labels;
 use super::collect::{Asking, Collection, Owner, PriorityClass, described};
 use super::constraints::{self, NODE_NAME, Term};
 use super::dra::{self, ClaimUse};
@@ -15,6 +15,7 @@ use super::labels::{Lasting, lasting};
 use super::naming;
 use super::nodes::{DRA_DRIVER, FleetNode, Nodes};
 use super::quotas::Scoped;
+use super::shared::Labels;
 use super::warning::{WarningCode, Warnings};
 use crate::names::GPU;
 
@@ -63,8 +64,8 @@ pub(super) struct Units {
 /// A pod that runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RunningPod {
-    pub(super) node: String,
-    pub(super) name: String,
+    pub(super) node: Arc<str>,
+    pub(super) name: Arc<str>,
     pub(super) stays: bool,
     pub(super) labels: Labels,
 }
@@ -75,7 +76,7 @@ impl RunningPod {
             node: member.node.clone()?,
             name: member.name.clone(),
             stays: member.stays,
-            labels: Labels::clone(&member.labels),
+            labels: member.labels.clone(),
         })
     }
 }

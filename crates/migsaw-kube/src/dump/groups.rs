@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::budgets::Labels;
 use super::collect::{Asking, Collection, Origin, Owner, Workload};
 use super::release;
+use super::shared::Labels;
 use super::warning::Warnings;
 
 /// Pods that ask for the same.
@@ -19,11 +19,11 @@ pub(super) struct Group {
 #[derive(Debug)]
 pub(super) struct Member {
     /// The pod's name, often empty in manifests.
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
     pub(super) stays: bool,
     pub(super) labels: Labels,
-    pub(super) node: Option<String>,
-    pub(super) pinned: Option<String>,
+    pub(super) node: Option<Arc<str>>,
+    pub(super) pinned: Option<Arc<str>>,
 }
 
 /// Pods by what they ask for.
@@ -66,7 +66,7 @@ fn running(found: &Collection) -> Groups {
         let member = Member {
             name: pod.name.clone(),
             stays: pod.stays,
-            labels: Arc::clone(&pod.labels),
+            labels: pod.labels.clone(),
             node: pod.node.clone(),
             pinned: pod.pinned.clone(),
         };

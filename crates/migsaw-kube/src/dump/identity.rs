@@ -31,10 +31,10 @@ impl Collection {
         self.quotas.iter_mut().filter(|quota| quota.namespace.is_empty()).for_each(|quota| {
             namespace.clone_into(&mut quota.namespace);
         });
-        let passers = std::mem::take(&mut self.passers).into_iter();
-        self.passers = passers
-            .map(|((own, name), passer)| ((if own.is_empty() { namespace.to_owned() } else { own }, name), passer))
-            .collect();
+        let shared: Arc<str> = namespace.into();
+        self.passers.iter_mut().filter(|passer| passer.namespace.is_empty()).for_each(|passer| {
+            passer.namespace = Arc::clone(&shared);
+        });
         self.met = std::mem::take(&mut self.met).into_iter().map(settled).collect();
         let owners = std::mem::take(&mut self.owners).into_iter();
         self.owners = owners.map(|(key, owner)| (settled(key), owner)).collect();
@@ -45,6 +45,7 @@ impl Collection {
     pub(super) fn keep_one_of_each(&mut self) {
         self.keep_one_of_each_node();
         self.keep_one_of_each_pod();
+        self.keep_one_of_each_passer();
         self.keep_one_of_each_workload();
         let budgets = std::mem::take(&mut self.budgets);
         self.budgets = one_of_each("PodDisruptionBudget", budgets, &mut self.warnings, |budget| {
@@ -69,19 +70,35 @@ impl Collection {
     }
 
     fn keep_one_of_each_pod(&mut self) {
-        let (nameless, named): (Vec<Pod>, Vec<Pod>) =
-            std::mem::take(&mut self.pods).into_iter().partition(|pod| pod.name.is_empty());
-        let mut pods: BTreeMap<(String, String), Pod> = BTreeMap::new();
-        for pod in named {
-            let key = (pod.asking.namespace.clone(), pod.name.clone());
-            if let Some(known) = pods.get(&key)
-                && (known.node != pod.node || known.asking != pod.asking || known.claims != pod.claims)
-            {
-                self.warnings.add(WarningCode::DuplicateObject, described("Pod", &key.0, &key.1), DUPLICATE);
-            }
-            pods.insert(key, pod);
+        fn key(pod: &Pod) -> (&str, &str) {
+            (&pod.asking.namespace, &pod.name)
         }
-        self.pods = pods.into_values().chain(nameless).collect();
+        let (nameless, mut named): (Vec<Pod>, Vec<Pod>) =
+            std::mem::take(&mut self.pods).into_iter().partition(|pod| pod.name.is_empty());
+        // Those of one name stay in the order in which they were met.
+        named.sort_by(|a, b| key(a).cmp(&key(b)));
+        for pod in named {
+            match self.pods.last_mut().filter(|known| key(known) == key(&pod)) {
+                Some(known) => {
+                    if known.node != pod.node || known.asking != pod.asking || known.claims != pod.claims {
+                        let object = described("Pod", &pod.asking.namespace, &pod.name);
+                        self.warnings.add(WarningCode::DuplicateObject, object, DUPLICATE);
+                    }
+                    *known = pod;
+                }
+                None => self.pods.push(pod),
+            }
+        }
+        self.pods.extend(nameless);
+    }
+
+    fn keep_one_of_each_passer(&mut self) {
+        // The last one met is the first of its name, which is the one that stays.
+        self.passers.reverse();
+        self.passers.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        self.passers.dedup_by(|next, kept| {
+            !next.name.is_empty() && (&next.namespace, &next.name) == (&kept.namespace, &kept.name)
+        });
     }
 
     fn keep_one_of_each_workload(&mut self) {

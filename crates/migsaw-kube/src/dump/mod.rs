@@ -62,6 +62,7 @@ mod read;
 mod release;
 mod requests;
 pub mod scheduling;
+mod shared;
 mod state;
 mod tenures;
 mod warning;

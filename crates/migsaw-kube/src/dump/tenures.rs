@@ -6,6 +6,7 @@
 //! that were deleted meanwhile are not in a dump, and devices that are given out through claims are not counted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use migsaw::chargeback::{GpuRecord, Held, Holder, Holding, Slice, Span};
@@ -14,6 +15,7 @@ use migsaw::geometry::{Catalog, ProfileName};
 use super::collect::{Collection, described};
 use super::nodes::{self, FleetNode};
 use super::requests;
+use super::shared::{Labels, Shared};
 use super::warning::{Warning, WarningCode, Warnings};
 use super::wire::{ContainerStatus, Metadata, PodSpec, Status};
 use super::{DumpErrors, DumpOptions, Reader, Skipped};
@@ -22,14 +24,14 @@ use crate::names::GPU;
 /// A pod that is or was on a node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tenure {
-    namespace: String,
-    pod: String,
-    node: String,
+    namespace: Arc<str>,
+    pod: Arc<str>,
+    node: Arc<str>,
     from: Option<i64>,
     /// `None` if it has not ended.
     to: Option<i64>,
-    resources: BTreeMap<String, u64>,
-    labels: BTreeMap<String, String>,
+    resources: Arc<BTreeMap<String, u64>>,
+    labels: Labels,
 }
 
 /// What pods held on the nodes of a dump.
@@ -79,14 +81,30 @@ impl Tenure {
         };
         let label = |(key, value): (&String, &Option<String>)| (key.clone(), value.clone().unwrap_or_default());
         Some(Tenure {
-            namespace: metadata.namespace.clone().unwrap_or_default(),
-            pod: metadata.name.clone(),
-            node: spec.node_name.clone(),
+            namespace: metadata.namespace.as_deref().unwrap_or_default().into(),
+            pod: metadata.name.as_str().into(),
+            node: spec.node_name.as_str().into(),
             from: from.and_then(time),
             to,
-            resources,
-            labels: metadata.labels.iter().map(label).collect(),
+            resources: resources.into(),
+            labels: Labels::of(&metadata.labels.iter().map(label).collect()),
         })
+    }
+
+    /// The same, with the one copy of what pods have alike.
+    pub(super) fn sharing(self, shared: &mut Shared) -> Tenure {
+        Tenure {
+            namespace: shared.text(&self.namespace),
+            node: shared.text(&self.node),
+            resources: shared.resources(self.resources),
+            labels: shared.labels(self.labels),
+            ..self
+        }
+    }
+
+    /// The pod's name.
+    pub(super) fn name(&self) -> Arc<str> {
+        Arc::clone(&self.pod)
     }
 
     fn object(&self) -> String {
@@ -96,7 +114,7 @@ impl Tenure {
     /// What it holds on its node.
     fn slices(&self, node: &FleetNode, warnings: &mut Warnings) -> Vec<Slice> {
         let mut slices = Vec::new();
-        for (resource, count) in &self.resources {
+        for (resource, count) in &*self.resources {
             let profile = match &node.cut {
                 Some(cut) if resource == GPU => Some(cut.clone()),
                 _ => ProfileName::from_resource(resource),
@@ -133,8 +151,8 @@ impl Reader {
 fn of_collection(mut found: Collection, options: &TenureOptions<'_>) -> Tenures {
     let told: BTreeSet<Tenure> = std::mem::take(&mut found.tenures).into_iter().collect();
     let label = |tenure: &Tenure| {
-        let value = tenure.labels.get(options.label?)?;
-        Some(((tenure.namespace.clone(), tenure.pod.clone()), value.clone()))
+        let value = tenure.labels.to_map().remove(options.label?)?;
+        Some(((tenure.namespace.to_string(), tenure.pod.to_string()), value))
     };
     let labels: BTreeMap<(String, String), String> = told.iter().filter_map(label).collect();
     found.keep_one_of_each();
@@ -224,9 +242,9 @@ fn record(
             continue;
         }
         let holder = Holder {
-            namespace: tenure.namespace.clone(),
-            pod: tenure.pod.clone(),
-            label: labels.get(&(tenure.namespace.clone(), tenure.pod.clone())).cloned(),
+            namespace: tenure.namespace.to_string(),
+            pod: tenure.pod.to_string(),
+            label: labels.get(&(tenure.namespace.to_string(), tenure.pod.to_string())).cloned(),
         };
         let holding = |slice| Holding { slice, span, held: Held::By([holder.clone()].into()) };
         record.holdings.extend(slices.into_iter().map(holding));

@@ -52,7 +52,7 @@ impl Collection {
         }
         let mut pods = std::mem::take(&mut self.pods);
         for pod in &mut pods {
-            let names = reserved.get(&(pod.asking.namespace.as_str(), pod.name.as_str())).into_iter().flatten();
+            let names = reserved.get(&(pod.asking.namespace.as_str(), &*pod.name)).into_iter().flatten();
             let known = |name: &str| {
                 pod.claims.iter().any(|claim| matches!(claim, ClaimUse::Named(n) | ClaimUse::Extended(n) if n == name))
             };
@@ -117,7 +117,7 @@ impl Collection {
                     asked.shared = Some((pod.clone(), name.clone()));
                     continue;
                 }
-                first.insert(key, pod.name.clone());
+                first.insert(key, pod.name.to_string());
                 asked.is_shared = true;
             }
             asked.held.extend_from_slice(found.held());
@@ -155,7 +155,7 @@ impl Collection {
             }
         }
         if let Some(problem) = problem.or_else(|| self.doubt(&ask, has_resources)) {
-            self.unclear_nodes.extend(pod.node.clone());
+            self.unclear_nodes.extend(pod.node.as_deref().map(str::to_owned));
             self.warn_of_claims(&object, &problem, has_resources);
             if !has_resources {
                 return None;

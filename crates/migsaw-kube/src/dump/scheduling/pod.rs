@@ -11,6 +11,7 @@ use super::super::collect::{self, Asking, Owner, owner_of_pod};
 use super::super::demands::demand_name;
 use super::super::quantity::Scalar;
 use super::super::quotas::Nature;
+use super::super::shared::Labels;
 use super::super::wire::{Member, Metadata, PodSpec, Status, nullable};
 use super::super::{constraints, dra, requests};
 
@@ -59,7 +60,7 @@ pub struct Planned(Box<collect::Pod>);
 impl Planned {
     /// The pod as a dump keeps it, on this node.
     pub(super) fn on(&self, node: Option<&str>) -> collect::Pod {
-        collect::Pod { node: node.map(str::to_owned), ..collect::Pod::clone(&self.0) }
+        collect::Pod { node: node.map(Arc::from), ..collect::Pod::clone(&self.0) }
     }
 }
 
@@ -144,14 +145,14 @@ impl Pod {
                 nature: Nature::default(),
             };
             Planned(Box::new(collect::Pod {
-                name: metadata.name.clone(),
+                name: metadata.name.as_str().into(),
                 node: None,
                 pinned,
                 stays: collect::stays(&metadata),
                 claims: Vec::new(),
                 held: Vec::new(),
                 healthy: status.is_up(),
-                labels: Arc::default(),
+                labels: Labels::default(),
                 asking: Arc::new(asking),
             }))
         });

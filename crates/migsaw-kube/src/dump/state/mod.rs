@@ -140,7 +140,7 @@ fn with_pods(
         }
         *on_node += 1;
         let namespace = demand.namespace.clone().unwrap_or_default();
-        let seen = holds.get(&(namespace, pod.name.clone()));
+        let seen = holds.get(&(namespace, pod.name.to_string()));
         let taken = seen.and_then(|seen| spread::taken(&demand.request, |asks| room.take_these(seen, asks, &models)));
         if taken.is_none() && unit != RecutUnit::Node {
             present.unit = RecutUnit::Node;
@@ -167,7 +167,7 @@ fn with_pods(
         if is_spread {
             warnings.add(WarningCode::RunningSpread, format!("pod {}", pod.name), spread::message(&demands[index]));
         }
-        let name = Some(pod.name.clone()).filter(|name| !name.is_empty());
+        let name = Some(pod.name.to_string()).filter(|name| !name.is_empty());
         present.running.push(Running { name, demand: index, holds, stays: pod.stays || is_spread });
     }
     Some(present)

@@ -95,7 +95,7 @@ pub(super) fn set_apart(problem: &mut Problem, running: &mut Vec<Vec<RunningPod>
             let units = present.running.iter_mut().filter(|unit| unit.demand == tight);
             units.filter(|unit| is_spread(request, &unit.holds)).for_each(|unit| unit.demand = loose);
         }
-        let is_of = |pod: &RunningPod| pods.contains(&(pod.node.clone(), pod.name.clone()));
+        let is_of = |pod: &RunningPod| pods.contains(&(pod.node.to_string(), pod.name.to_string()));
         let (moved, kept) = std::mem::take(&mut running[tight]).into_iter().partition(is_of);
         running[tight] = kept;
         running.push(moved);
