@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use migsaw_kube::dump::Excerpt;
 use migsaw_report::{Style, Tone, clean, counted};
 
 use crate::io::Io;
@@ -22,8 +23,10 @@ pub(crate) struct Problem {
     pub(crate) file: Option<String>,
     /// Line and column, from 1; column 0 if only the line is known.
     pub(crate) at: Option<(u64, u64)>,
-    /// The line's text.
+    /// The line's text, or a part of it.
     pub(crate) line: Option<String>,
+    /// How many characters of the line are before that part.
+    pub(crate) before: usize,
     /// How many characters of the line it is about, if that is known.
     pub(crate) length: usize,
     /// What to do.
@@ -72,6 +75,12 @@ impl Problem {
     pub(crate) fn at_line_of(self, lines: &[&str], line: u64, column: u64) -> Problem {
         let quoted = nth(line).and_then(|n| lines.get(n).copied());
         self.quoting(quoted, line, column)
+    }
+
+    /// Places it where only a part of the line is at hand.
+    pub(crate) fn at_excerpt(self, excerpt: &Excerpt, line: u64, column: u64) -> Problem {
+        let quoted = Some(excerpt.text.as_str()).filter(|text| !text.is_empty());
+        Problem { before: excerpt.before, ..self }.quoting(quoted, line, column)
     }
 
     fn quoting(mut self, quoted: Option<&str>, line: u64, column: u64) -> Problem {
@@ -156,7 +165,7 @@ impl Problem {
         if let Some(quoted) = &self.line {
             let gutter = line.to_string();
             let bar = style.paint(Tone::Faint, "|");
-            let (shown, offset) = window(quoted, usize::try_from(column.max(1)).unwrap_or(1) - 1);
+            let (shown, offset) = window(quoted, self.before, usize::try_from(column.max(1)).unwrap_or(1) - 1);
             let _ = writeln!(text, " {gutter} {bar} {shown}");
             if column > 0 {
                 let marks = self.length.clamp(1, MOST_QUOTED.saturating_sub(offset).max(1));
@@ -173,10 +182,12 @@ impl Problem {
     }
 }
 
-/// The part of a line around a column, one harmless character for each, and where the column is in it.
-fn window(line: &str, column: usize) -> (String, usize) {
-    let from = if column + 10 > MOST_QUOTED { column - MOST_QUOTED / 2 } else { 0 };
-    let characters: Vec<char> = line.chars().skip(from).take(MOST_QUOTED + 1).collect();
+/// The part of a line around a column, one harmless character for each, and where the column is in it. `line` is what
+/// is known of the line, behind so many characters of it.
+fn window(line: &str, before: usize, column: usize) -> (String, usize) {
+    let from = if column + 10 > MOST_QUOTED { column - MOST_QUOTED / 2 } else { 0 }.max(before);
+    let column = column.max(from);
+    let characters: Vec<char> = line.chars().skip(from - before).take(MOST_QUOTED + 1).collect();
     let mut shown: String = characters.iter().take(MOST_QUOTED).map(|&c| harmless(c)).collect();
     if characters.len() > MOST_QUOTED {
         shown.push('…');
@@ -243,10 +254,14 @@ mod tests {
     fn long_lines_are_cut_around_the_column() {
         let line = "x".repeat(1000);
         for column in [0, 50, 99, 100, 500, 999] {
-            let (shown, at) = window(&line, column);
+            let (shown, at) = window(&line, 0, column);
             assert!(shown.chars().count() <= MOST_QUOTED + 2, "{column}");
             assert!(at <= MOST_QUOTED, "{column}: {at}");
         }
-        assert_eq!(window("ab", 7), ("ab".to_owned(), 2));
+        assert_eq!(window("ab", 0, 7), ("ab".to_owned(), 2));
+        for column in [100, 500, 899] {
+            let known = &line[column - 100..column + 100];
+            assert_eq!(window(known, column - 100, column), window(&line, 0, column), "{column}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Reading files, folders and stdin.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Take};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -9,6 +9,7 @@ use migsaw::document::text_of;
 
 use crate::failure::{Failure, Problem, Step};
 use crate::io::Io;
+use crate::read::Read as WasRead;
 
 /// A file's content and what it is called in errors.
 pub(crate) struct Input {
@@ -18,17 +19,31 @@ pub(crate) struct Input {
 
 /// Reads a file, or stdin for `-`, of at most `most` bytes. `what` names it in errors.
 pub(crate) fn read(path: &Path, what: &str, most: u64, io: &mut Io<'_>) -> Result<Input> {
+    let mut bytes = Vec::new();
+    let name = stream(path, what, most, |_, from| from.read_to_end(&mut bytes).map(drop), io)?;
+    Ok(Input { name, bytes })
+}
+
+/// The same for whoever takes it, with its name, while it is read. Returns the name.
+pub(crate) fn stream(
+    path: &Path,
+    what: &str,
+    most: u64,
+    take: impl FnOnce(&str, &mut dyn Read) -> std::io::Result<()>,
+    io: &mut Io<'_>,
+) -> Result<String> {
     let name = if is_stdin(path) { "<stdin>".to_owned() } else { path.display().to_string() };
     let failed = || unreadable(&name, what);
     let too_large = || {
         let limit = format!("{what} `{name}` is larger than {} MiB, the most that is read", most >> 20);
         Failure::from(Problem::new("file-too-large", limit))
     };
-    let mut bytes = Vec::new();
-    if is_stdin(path) {
-        io.stdin.take(most + 1).read_to_end(&mut bytes).with_context(failed)?;
+    let (stdin, read) = io.reading();
+    let mut file;
+    let from: &mut dyn Read = if is_stdin(path) {
+        stdin
     } else {
-        let file = File::open(path).with_context(failed)?;
+        file = File::open(path).with_context(failed)?;
         let length = file.metadata().with_context(failed)?;
         if length.is_dir() {
             return Err(Failure::from(Problem::new(
@@ -40,15 +55,37 @@ pub(crate) fn read(path: &Path, what: &str, most: u64, io: &mut Io<'_>) -> Resul
         if length.len() > most {
             return Err(too_large().into());
         }
-        file.take(most + 1).read_to_end(&mut bytes).with_context(failed)?;
+        &mut file
+    };
+    let mut noted = Noted { from: from.take(most + 1), length: 0, read };
+    if let Some(read) = &mut noted.read {
+        read.begin_file();
     }
-    if bytes.len() as u64 > most {
+    take(&name, &mut noted).with_context(failed)?;
+    // Whoever took it need not have read it to its end, which belongs to its hash all the same.
+    std::io::copy(&mut noted, &mut std::io::sink()).with_context(failed)?;
+    if noted.length > most {
         return Err(too_large().into());
     }
-    if let Some(read) = io.was_read() {
-        read.file(&bytes);
+    Ok(name)
+}
+
+/// A file that is taken down while it is read.
+struct Noted<'f> {
+    from: Take<&'f mut dyn Read>,
+    length: u64,
+    read: Option<&'f mut WasRead>,
+}
+
+impl Read for Noted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.from.read(into)?;
+        self.length += length as u64;
+        if let Some(read) = &mut self.read {
+            read.bytes(&into[..length]);
+        }
+        Ok(length)
     }
-    Ok(Input { name, bytes })
 }
 
 /// A file to read.

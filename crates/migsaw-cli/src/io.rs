@@ -100,6 +100,11 @@ impl<'a> Io<'a> {
         self.was_read.as_mut()
     }
 
+    /// Stdin, and what is taken down of what is read.
+    pub(crate) fn reading(&mut self) -> (&mut dyn Read, Option<&mut WasRead>) {
+        (&mut *self.stdin, self.was_read.as_mut())
+    }
+
     /// What a page says of where it is from. Of time it tells what the input tells, so that the same input gives the
     /// same page; only what is live has the time of this clock.
     pub(crate) fn origin(&self) -> Origin {

@@ -16,9 +16,13 @@ pub(crate) struct Read {
 }
 
 impl Read {
-    /// A file, or stdin.
-    pub(crate) fn file(&mut self, bytes: &[u8]) {
+    /// A file, or stdin, of which the bytes come now.
+    pub(crate) fn begin_file(&mut self) {
         self.files += 1;
+    }
+
+    /// More of a file.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.hash.update(bytes);
     }
 
@@ -59,8 +63,10 @@ mod tests {
     fn files_are_hashed_one_behind_the_other() {
         let mut read = Read::default();
         assert_eq!(origin(&read), Origin::default());
-        read.file(b"a");
-        read.file(b"bc");
+        for file in [&["a"][..], &["b", "c"]] {
+            read.begin_file();
+            file.iter().for_each(|bytes| read.bytes(bytes.as_bytes()));
+        }
         // `printf abc | sha256sum`.
         let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(origin(&read), Origin { files: 2, sha256: sum.to_owned(), ..Origin::default() });

@@ -197,9 +197,9 @@ fn add_tenures(
         let wrong = Wrong::new("period-to-come", "the period ends in the future, of which a dump tells nothing");
         return Err(Failure::from(wrong.help(format!("give --end {} or before", now.as_second()))).into());
     }
-    let (reader, inputs) = problem::read_objects(&args.from, io)?;
+    let reader = problem::read_objects(&args.from, io)?;
     let options = TenureOptions { catalog, period: ledger.period, except: nodes, label: args.label.as_deref() };
-    let tenures = reader.tenures(&options).map_err(|errors| problem::wrong_dump(&errors.0, &inputs))?;
+    let tenures = reader.tenures(&options).map_err(|errors| problem::wrong_dump(&errors.0))?;
     if let Some(read) = io.was_read() {
         read.as_of(tenures.as_of);
     }

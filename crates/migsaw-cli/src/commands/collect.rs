@@ -4,7 +4,6 @@ use std::path::Path;
 
 use anyhow::Result;
 use migsaw_kube::collect::{Collected, Collector, Names};
-use migsaw_kube::dump::Source;
 use migsaw_report::{clean, counted};
 
 use super::problem::{MOST_DUMP, listed, stdin_twice, wrong_dump};
@@ -30,21 +29,18 @@ pub(super) fn run(args: &CollectArgs, io: &mut Io<'_>) -> Result<Answer> {
         return Ok(Answer::Yes);
     }
     let mut collector = if args.from.is_empty() { from_cluster(args, io)? } else { Collector::default() };
-    let mut inputs = Vec::new();
     if args.from.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Failure::from(stdin_twice()).into());
     }
     for file in input::files(&args.from, &input::OBJECTS)? {
-        let input = input::read(&file.path, "dump", MOST_DUMP, io)?;
-        collector.add(&Source { name: &input.name, bytes: &input.bytes, optional: !file.itself });
-        inputs.push(input);
+        input::stream(&file.path, "dump", MOST_DUMP, |name, from| collector.read(name, from, !file.itself), io)?;
     }
     let names = match (args.hash_names, &args.key) {
         (false, _) => Names::Kept,
         (true, None) => Names::Numbered,
         (true, Some(key)) => Names::Hashed(key),
     };
-    let collected = collector.finish(names).map_err(|errors| wrong_dump(&errors.0, &inputs))?;
+    let collected = collector.finish(names).map_err(|errors| wrong_dump(&errors.0))?;
     match &args.out {
         None => output::text(io, &collected.text)?,
         Some(path) if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gz")) => {

@@ -11,7 +11,7 @@ use migsaw::document::{MAX_TEXT, scenario};
 use migsaw::geometry::{Catalog, GeometryFile, GeometryFileError, GeometryProblem, Model, ModelError};
 use migsaw::problem::{InputProblem, Problem};
 use migsaw_kube::dcgm::{Metrics, MetricsError};
-use migsaw_kube::dump::{self, DumpError, DumpOptions, Reader, Source};
+use migsaw_kube::dump::{self, DumpError, DumpOptions, Reader};
 use migsaw_report::{Tone, clean, counted};
 
 use crate::args::{GeometryArgs, ProblemArgs};
@@ -142,37 +142,34 @@ fn looks_like_kubectl(text: &str) -> bool {
 }
 
 fn read_dump(args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Problem> {
-    let (reader, inputs) = read_objects(&args.from, io)?;
-    finish(reader, args, catalog, &inputs, io)
+    let reader = read_objects(&args.from, io)?;
+    finish(reader, args, catalog, io)
 }
 
 /// What the cluster has, and manifests beside it.
 fn read_live(args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Problem> {
     let access = &args.cluster.access;
     let mut reader = Connection::open(access)?.read(&access.operator_namespace, io)?;
-    let inputs = add_files(&args.from, &mut reader, io)?;
-    finish(reader, args, catalog, &inputs, io)
+    add_files(&args.from, &mut reader, io)?;
+    finish(reader, args, catalog, io)
 }
 
-/// The objects of files, and the files.
-pub(crate) fn read_objects(paths: &[PathBuf], io: &mut Io<'_>) -> Result<(Reader, Vec<Input>)> {
+/// The objects of files.
+pub(crate) fn read_objects(paths: &[PathBuf], io: &mut Io<'_>) -> Result<Reader> {
     let mut reader = Reader::default();
-    let inputs = add_files(paths, &mut reader, io)?;
-    Ok((reader, inputs))
+    add_files(paths, &mut reader, io)?;
+    Ok(reader)
 }
 
 /// Puts the files of --from into a reader.
-fn add_files(paths: &[PathBuf], reader: &mut Reader, io: &mut Io<'_>) -> Result<Vec<Input>> {
-    let mut inputs = Vec::new();
+fn add_files(paths: &[PathBuf], reader: &mut Reader, io: &mut Io<'_>) -> Result<()> {
     for file in input::files(paths, &input::OBJECTS)? {
-        let input = input::read(&file.path, "dump", MOST_DUMP, io)?;
-        reader.add(&Source { name: &input.name, bytes: &input.bytes, optional: !file.itself });
-        inputs.push(input);
+        input::stream(&file.path, "dump", MOST_DUMP, |name, from| reader.read(name, from, !file.itself), io)?;
     }
-    Ok(inputs)
+    Ok(())
 }
 
-fn finish(reader: Reader, args: &ProblemArgs, catalog: &Catalog, inputs: &[Input], io: &mut Io<'_>) -> Result<Problem> {
+fn finish(reader: Reader, args: &ProblemArgs, catalog: &Catalog, io: &mut Io<'_>) -> Result<Problem> {
     let metrics = if args.dcgm.is_empty() { None } else { Some(read_metrics(&args.dcgm, io)?) };
     let options = DumpOptions {
         metrics: metrics.as_ref(),
@@ -181,7 +178,7 @@ fn finish(reader: Reader, args: &ProblemArgs, catalog: &Catalog, inputs: &[Input
         running: args.running || args.cluster.is_live(),
         ..DumpOptions::default()
     };
-    let dump = reader.finish(catalog, &options).map_err(|errors| wrong_dump(&errors.0, inputs))?;
+    let dump = reader.finish(catalog, &options).map_err(|errors| wrong_dump(&errors.0))?;
     if let Some(read) = io.was_read() {
         read.as_of(dump.as_of);
     }
@@ -237,7 +234,7 @@ fn read_metrics(paths: &[PathBuf], io: &mut Io<'_>) -> Result<Metrics> {
     Ok(metrics)
 }
 
-pub(crate) fn wrong_dump(errors: &[DumpError], inputs: &[Input]) -> Failure {
+pub(crate) fn wrong_dump(errors: &[DumpError]) -> Failure {
     let problem = |error: &DumpError| {
         let file = error.file();
         // The message begins with the place, which is shown apart.
@@ -245,11 +242,9 @@ pub(crate) fn wrong_dump(errors: &[DumpError], inputs: &[Input]) -> Failure {
         let message = message.strip_prefix(file).unwrap_or(&message);
         let message = message.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit()).trim_start();
         let wrong = Wrong::new(error.code(), message).in_file(file);
-        let text =
-            inputs.iter().find(|i| i.name == file).map_or("", |i| std::str::from_utf8(&i.bytes).unwrap_or_default());
         match error {
-            DumpError::Truncated { line, column, .. } | DumpError::Syntax { line, column, .. } => {
-                wrong.at(text, *line, *column)
+            DumpError::Truncated { line, column, excerpt, .. } | DumpError::Syntax { line, column, excerpt, .. } => {
+                wrong.at_excerpt(excerpt, *line, *column)
             }
             _ => wrong,
         }

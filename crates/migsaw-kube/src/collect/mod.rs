@@ -22,6 +22,7 @@ mod names;
 mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use serde_json::Value;
 
@@ -89,12 +90,22 @@ const OF_WORKLOADS: [&str; 3] =
 impl Collector {
     /// Takes what is in a file. What is wrong with it [`Collector::finish`] says.
     pub fn add(&mut self, source: &Source<'_>) {
+        let Source { name, mut bytes, optional } = *source;
+        self.read(name, &mut bytes, optional).expect("what is in memory can be read");
+    }
+
+    /// The same of a file that is read meanwhile, as [`Reader::read`](crate::dump::Reader::read) does.
+    ///
+    /// # Errors
+    /// If it cannot be read to its end.
+    pub fn read(&mut self, name: &str, from: &mut dyn io::Read, optional: bool) -> io::Result<()> {
         // One after the other: all of them, whole, would be many times the file.
-        match crate::dump::objects(source, &mut |object| self.take(object)) {
+        match crate::dump::objects(name, from, &mut |object| self.take(object))? {
             Ok(()) => {}
-            Err(DumpError::Empty { .. } | DumpError::NoObject { .. }) if source.optional => {}
+            Err(DumpError::Empty { .. } | DumpError::NoObject { .. }) if optional => {}
             Err(error) => self.errors.push(error),
         }
+        Ok(())
     }
 
     fn take(&mut self, object: Value) {

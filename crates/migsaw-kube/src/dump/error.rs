@@ -64,6 +64,8 @@ pub enum DumpError {
         line: u64,
         /// The last column, from 1.
         column: u64,
+        /// What stands there.
+        excerpt: Excerpt,
     },
     /// It is neither JSON nor YAML, or an object is not built as Kubernetes builds it.
     #[error("{file}:{line}:{column}: {reason}")]
@@ -76,6 +78,8 @@ pub enum DumpError {
         column: u64,
         /// What the parser says.
         reason: String,
+        /// What stands there.
+        excerpt: Excerpt,
     },
     /// It is JSON or YAML, but has no Kubernetes object.
     #[error("{file}: no Kubernetes object in it (each needs `kind`, or stands in the `items` of a list)")]
@@ -141,6 +145,33 @@ pub enum DumpError {
     },
 }
 
+/// What stands around a place of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// A part of the line.
+    pub text: String,
+    /// How many bytes of the line are before it.
+    pub before: usize,
+}
+
+impl Excerpt {
+    /// Most bytes before a place, and behind it.
+    const MOST: usize = 400;
+
+    /// Around a place, line and column from 1, in a text that begins within a file: behind so many line breaks, and so
+    /// many bytes into a line. Empty if it is not in the text.
+    pub(super) fn of(text: &str, (breaks, into): (usize, usize), (line, column): (usize, usize)) -> Excerpt {
+        let Some(nth) = line.checked_sub(1 + breaks) else { return Excerpt::default() };
+        let Some(line) = text.split('\n').nth(nth) else { return Excerpt::default() };
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let into = if nth == 0 { into } else { 0 };
+        let at = column.saturating_sub(1 + into);
+        let boundary = |at: usize| (0..=at.min(line.len())).rev().find(|&at| line.is_char_boundary(at)).unwrap_or(0);
+        let (from, to) = (boundary(at.saturating_sub(Excerpt::MOST)), boundary(at + Excerpt::MOST));
+        Excerpt { text: line[from..to].to_owned(), before: into + from }
+    }
+}
+
 impl DumpError {
     /// A stable code for programs.
     pub fn code(&self) -> &'static str {
@@ -175,6 +206,28 @@ impl DumpError {
             | DumpError::Amount { file, .. }
             | DumpError::TwoAmounts { file, .. }
             | DumpError::Number { file, .. } => file,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn excerpts_are_of_the_line_around_the_place() {
+        let long = format!("{}é{}", "x".repeat(1000), "y".repeat(1000));
+        for (text, begin, place, expected, before) in [
+            ("a\nbc\r\nd", (0, 0), (2, 1), "bc".to_owned(), 0),
+            ("bc\nd", (6, 3), (7, 5), "bc".to_owned(), 3),
+            ("bc\nd", (6, 3), (8, 1), "d".to_owned(), 0),
+            ("a", (0, 0), (0, 0), String::new(), 0),
+            ("a", (0, 0), (9, 1), String::new(), 0),
+            ("a", (5, 0), (2, 1), String::new(), 0),
+            (&long, (0, 50), (1, 1452), format!("é{}", "y".repeat(799)), 1050),
+        ] {
+            let excerpt = Excerpt::of(text, begin, place);
+            assert_eq!((excerpt.text, excerpt.before), (expected, before), "{text:.10} {place:?}");
         }
     }
 }

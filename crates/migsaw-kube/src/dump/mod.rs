@@ -50,6 +50,7 @@ mod error;
 mod gpus;
 mod groups;
 mod identity;
+mod json;
 mod labels;
 mod mentions;
 mod naming;
@@ -65,11 +66,13 @@ pub mod scheduling;
 mod shared;
 mod state;
 mod tenures;
+mod text;
 mod warning;
 mod wire;
 mod workload;
 
 use std::collections::BTreeMap;
+use std::io;
 
 use jiff::Timestamp;
 use migsaw::fleet::{Fleet, Strategy};
@@ -78,8 +81,9 @@ use migsaw::problem::Problem;
 
 use crate::dcgm::Metrics;
 use collect::Collection;
-pub use error::{DumpError, DumpErrors};
+pub use error::{DumpError, DumpErrors, Excerpt};
 pub use tenures::{TenureOptions, Tenures};
+use text::Stop;
 pub use warning::{Warning, WarningCode};
 
 /// A file of a dump.
@@ -203,9 +207,21 @@ pub fn read_dump(sources: &[Source<'_>], catalog: &Catalog, options: &DumpOption
     reader.finish(catalog, options)
 }
 
-/// Hands over the objects of a file one by one, whole, those in lists too.
-pub(crate) fn objects(source: &Source<'_>, each: &mut dyn FnMut(serde_json::Value)) -> Result<(), DumpError> {
-    read::objects(source, each)
+/// Hands over the objects of a file one by one, whole, those in lists too. What is wrong with them is an answer.
+pub(crate) fn objects(
+    file: &str,
+    from: &mut dyn io::Read,
+    each: &mut dyn FnMut(serde_json::Value),
+) -> io::Result<Result<(), DumpError>> {
+    readable(read::objects(file, from, each))
+}
+
+fn readable<T>(read: Result<T, Stop>) -> io::Result<Result<T, DumpError>> {
+    match read {
+        Ok(found) => Ok(Ok(found)),
+        Err(Stop::Wrong(error)) => Ok(Err(error)),
+        Err(Stop::Unreadable(error)) => Err(error),
+    }
 }
 
 /// Whether a quantity is zero; `None` if it is no text and no number.
@@ -218,7 +234,7 @@ pub(crate) fn is_read(kind: &str, api_version: &str) -> bool {
     object::is_known(kind, Some(api_version).filter(|version| !version.is_empty()))
 }
 
-/// Reads a dump file by file, so that only one need be in memory at a time.
+/// Reads a dump file by file, each of them while it comes.
 #[derive(Debug, Default)]
 pub struct Reader {
     found: Collection,
@@ -231,18 +247,29 @@ pub struct Reader {
 impl Reader {
     /// Takes what is in a file. What is wrong with it [`Reader::finish`] says.
     pub fn add(&mut self, source: &Source<'_>) {
+        let Source { name, mut bytes, optional } = *source;
+        self.read(name, &mut bytes, optional).expect("what is in memory can be read");
+    }
+
+    /// Takes what is in a file while it is read: of JSON only so much is in memory as one object needs. The arguments
+    /// are what a [`Source`] has.
+    ///
+    /// # Errors
+    /// If it cannot be read to its end. What is wrong with what is in it [`Reader::finish`] says.
+    pub fn read(&mut self, name: &str, from: &mut dyn io::Read, optional: bool) -> io::Result<()> {
         self.files += 1;
-        match read::read(source) {
+        match readable(read::read(name, from))? {
             Ok(mut collection) => {
                 let problems = std::mem::take(&mut collection.problems);
-                self.errors.extend(problems.into_iter().map(|problem| problem.in_file(source.name)));
+                self.errors.extend(problems.into_iter().map(|problem| problem.in_file(name)));
                 self.found.absorb(collection);
             }
-            Err(error @ (DumpError::Empty { .. } | DumpError::NoObject { .. })) if source.optional => {
+            Err(error @ (DumpError::Empty { .. } | DumpError::NoObject { .. })) if optional => {
                 self.foreign.push(error);
             }
             Err(error) => self.errors.push(error),
         }
+        Ok(())
     }
 
     /// What the files say together, as [`read_dump`] does.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::collect::Collection;
 use super::dra::wire::{ClaimSpec, ClassSpec, SliceSpec};
+use super::json::{is_list, of_items};
 use super::mentions::MentionsGpu;
 use super::quantity::Scalar;
 use super::wire::{
@@ -113,12 +114,7 @@ fn known(kind: &str, api_version: Option<&str>) -> Option<Known> {
     own_group.then_some(found)
 }
 
-/// Whether a kind stands for a list of objects.
-fn is_list(kind: &str) -> bool {
-    kind.ends_with("List")
-}
-
-/// Reads one object or list into a collection.
+/// Reads one object or list into a collection: all of it or, if it ends before, nothing.
 pub(super) struct ObjectSeed<'a> {
     pub(super) into: &'a mut Collection,
     /// The kind of a list's items, which need not repeat it.
@@ -142,18 +138,14 @@ impl<'de> Visitor<'de> for ObjectSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut parts = Parts { kind: self.kind.map(str::to_owned), ..Parts::default() };
-        let nameless_before = self.into.nameless.len();
+        let mut inside = Collection::default();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "kind" => parts.kind = map.next_value::<Option<String>>()?.or(parts.kind),
                 "apiVersion" => parts.api_version = map.next_value()?,
                 "items" if parts.kind.as_deref().is_none_or(is_list) => {
-                    let kind = parts
-                        .kind
-                        .as_deref()
-                        .and_then(|kind| kind.strip_suffix("List"))
-                        .filter(|kind| !kind.is_empty());
-                    map.next_value_seed(ItemsSeed { into: &mut *self.into, kind })?;
+                    let kind = of_items(parts.kind.as_deref());
+                    map.next_value_seed(ItemsSeed { into: &mut inside, kind })?;
                     parts.list = true;
                 }
                 "metadata" | "spec" | "status" | "value" | "globalDefault" | "data" => parts.read(&key, &mut map)?,
@@ -164,12 +156,9 @@ impl<'de> Visitor<'de> for ObjectSeed<'_> {
         }
         if parts.list {
             // kubectl prints a list's kind behind its items.
-            self.into.cut_off |= parts.kind.is_none() && parts.api_version.is_some();
-            let kind = parts.kind.as_deref().and_then(|kind| kind.strip_suffix("List")).filter(|kind| !kind.is_empty());
-            for mut item in self.into.nameless.split_off(nameless_before) {
-                item.kind = item.kind.or(kind.map(str::to_owned));
-                item.finish(self.into)?;
-            }
+            inside.cut_off |= parts.kind.is_none() && parts.api_version.is_some();
+            inside.end_list(of_items(parts.kind.as_deref()))?;
+            self.into.absorb(inside);
             return Ok(());
         }
         if parts.kind.is_none() {
@@ -344,6 +333,17 @@ impl<'de> Visitor<'de> for ItemsSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while items.next_element_seed(ObjectSeed { into: &mut *self.into, kind: self.kind })?.is_some() {}
+        Ok(())
+    }
+}
+
+impl Collection {
+    /// What had no kind so far in a list is of this one.
+    pub(super) fn end_list<E: Error>(&mut self, kind: Option<&str>) -> Result<(), E> {
+        for mut item in std::mem::take(&mut self.nameless) {
+            item.kind = item.kind.or(kind.map(str::to_owned));
+            item.finish(self)?;
+        }
         Ok(())
     }
 }
