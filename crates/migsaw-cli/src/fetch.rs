@@ -19,10 +19,17 @@ const QUERY: &str = r#"{__name__=~"DCGM_FI_DEV_FB_USED|DCGM_FI_PROF_GR_ENGINE_AC
 /// The URL that is given in place of a file.
 pub(crate) fn url_of(path: &Path) -> Option<Url> {
     let text = path.to_str()?;
-    if !text.starts_with("http://") && !text.starts_with("https://") {
+    if scheme_at(text)? > 0 {
         return None;
     }
     Url::parse(text).ok()
+}
+
+/// Where an address begins in a text. Whatever case it is in, and with no slashes behind it: it is an address all the
+/// same.
+fn scheme_at(text: &str) -> Option<usize> {
+    let lower = text.to_ascii_lowercase();
+    ["http:", "https:"].iter().filter_map(|scheme| lower.find(scheme)).min()
 }
 
 /// What is at a URL: as it is if it ends with `/metrics`, else the answer of the Prometheus server there to a query
@@ -40,11 +47,7 @@ pub(crate) fn metrics(url: &Url, most: u64) -> Result<Input> {
 
 /// An argument as it may be said.
 pub(crate) fn without_secrets(argument: &str) -> Cow<'_, str> {
-    // Whatever case it is in, and with no slashes behind it: it is an address all the same.
-    let lower = argument.to_ascii_lowercase();
-    let Some(begin) = ["http:", "https:"].iter().filter_map(|scheme| lower.find(scheme)).min() else {
-        return Cow::Borrowed(argument);
-    };
+    let Some(begin) = scheme_at(argument) else { return Cow::Borrowed(argument) };
     let (before, text) = argument.split_at(begin);
     match Url::parse(text) {
         Ok(url)
@@ -181,6 +184,20 @@ mod tests {
             ("--output=html", "--output=html"),
         ] {
             assert_eq!(without_secrets(argument), said);
+        }
+    }
+
+    #[test]
+    fn addresses_are_told_from_files() {
+        for (path, url) in [
+            ("http://prometheus:9090", Some("http://prometheus:9090/")),
+            ("HTTPS://user:secret@prometheus", Some("https://user:secret@prometheus/")),
+            ("Http:prometheus/metrics", Some("http://prometheus/metrics")),
+            ("http://secret@:9090", None),
+            ("scrapes/http:/a.prom", None),
+            ("https.prom", None),
+        ] {
+            assert_eq!(url_of(Path::new(path)).as_ref().map(Url::as_str), url, "{path}");
         }
     }
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use migsaw::document::text_of;
 
 use crate::failure::{Failure, Problem, Step};
+use crate::fetch;
 use crate::io::Io;
 use crate::read::Read as WasRead;
 
@@ -32,7 +33,9 @@ pub(crate) fn stream(
     take: impl FnOnce(&str, &mut dyn Read) -> std::io::Result<()>,
     io: &mut Io<'_>,
 ) -> Result<String> {
-    let name = if is_stdin(path) { "<stdin>".to_owned() } else { path.display().to_string() };
+    // What was meant to be an address may have a password.
+    let shown = || fetch::without_secrets(&path.display().to_string()).into_owned();
+    let name = if is_stdin(path) { "<stdin>".to_owned() } else { shown() };
     let failed = || unreadable(&name, what);
     let too_large = || {
         let limit = format!("{what} `{name}` is larger than {} MiB, the most that is read", most >> 20);
