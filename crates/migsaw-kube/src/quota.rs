@@ -8,9 +8,12 @@ use crate::yaml::quoted;
 
 /// What the quotas are called.
 const NAME: &str = "migsaw-gpus";
+/// What they do not count.
+const CLAIMS: &str = "GPUs that pods ask for through ResourceClaims are not counted by these names.";
 
 /// A `ResourceQuota` for each proposal, for `kubectl apply -f`. Resources are named `requests.NAME`, which is the only
-/// way in which Kubernetes counts an extended resource. `remark` is a line about them.
+/// way in which Kubernetes counts an extended resource. Devices of claims are not among them, which the text says.
+/// `remark` is a line about them.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -21,7 +24,8 @@ const NAME: &str = "migsaw-gpus";
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn manifest(proposals: &[Proposal], remark: &str) -> String {
-    let mut text = format!("# kubectl apply -f <this file>\n# {}\n", remark.replace(['\n', '\r'], " "));
+    let remark = remark.replace(['\n', '\r'], " ");
+    let mut text = format!("# kubectl apply -f <this file>\n# {remark}\n# {CLAIMS}\n");
     for (index, proposal) in proposals.iter().enumerate() {
         if index > 0 {
             text.push_str("---\n");

@@ -2,7 +2,9 @@
 //!
 //! Of an extended resource Kubernetes counts what is named `requests.NAME`, and takes other names without ever
 //! counting anything (`isExtendedResourceNameForQuota` in `pkg/quota/v1/evaluator/core/pods.go`). Which pods a scope
-//! means is in `podMatchesScopeFunc` there.
+//! means is in `podMatchesScopeFunc` there. What is asked for through claims it counts by the class of the devices
+//! (`V1ResourceByDeviceClass` in `resource_claims.go` beside it), which says nothing of profiles: so quotas of that kind
+//! are not looked at, and a warning tells whose pods the others do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +18,8 @@ use super::wire::{Metadata, PodSpec, QuotaSpec, QuotaStatus, ScopeRequirement};
 
 /// What names in a quota begin with that count.
 const REQUESTS: &str = "requests.";
+/// What names end with that count the devices of claims, behind the name of a class.
+const OF_CLAIMS: &str = ".deviceclass.resource.k8s.io/devices";
 
 /// A quota as it was given, with what it says of GPUs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +156,7 @@ impl Collection {
                         format!("limits {name}, which Kubernetes never counts (only {REQUESTS}{resource}): left out");
                     (WarningCode::QuotaNotEnforced, message)
                 }
-                _ if name.contains("nvidia.com") => {
+                _ if name.contains("nvidia.com") || name.ends_with(OF_CLAIMS) => {
                     (WarningCode::QuotaNotRead, format!("limits {name}, which is not looked at"))
                 }
                 _ => continue,
@@ -189,6 +193,14 @@ pub(super) fn of_demands(
         for (index, (pods, demand)) in scoped.iter().zip(demands).enumerate() {
             if demand.namespace.as_deref() != Some(&quota.namespace) {
                 continue;
+            }
+            if pods.iter().any(|pod| pod.by_claims) {
+                let message = format!(
+                    "does not count pods of {}, which ask for GPUs through claims: for these Kubernetes has CLASS{OF_CLAIMS}",
+                    demand.full_name()
+                );
+                let object = described("ResourceQuota", &quota.namespace, &quota.name);
+                warnings.add(WarningCode::QuotaWithoutClaims, object, message);
             }
             let counts = |pod: &&Scoped| !pod.by_claims && quota.scopes.iter().all(|scope| scope.holds(pod));
             let n = pods.iter().filter(counts).count();

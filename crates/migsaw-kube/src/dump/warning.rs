@@ -89,6 +89,8 @@ codes! {
     QuotaNotEnforced = "quota-not-enforced",
     /// A quota, or a part of it, was left out.
     QuotaNotRead = "quota-not-read",
+    /// Pods of a quota's namespace ask for GPUs through claims, which it does not count.
+    QuotaWithoutClaims = "quota-without-claims",
     /// A node with GPUs has no `nvidia.com/gpu.product` label and was left out.
     NoProductLabel = "no-product-label",
     /// No model of the catalogue has that product label; the node was left out.

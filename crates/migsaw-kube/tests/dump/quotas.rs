@@ -82,7 +82,7 @@ fn only_what_kubernetes_counts_is_taken() {
     let mut items = vec![node("a", "", "nvidia.com/mig-1g.6gb: 8")];
     let hard = "requests.nvidia.com/gpu: \"2\", nvidia.com/gpu: 3, limits.nvidia.com/mig-1g.6gb: 1, requests.cpu: 4, \
                 requests.nvidia.com/mig-1g.6gb: 1T, requests.nvidia.com/mig-2g.12gb: 500m, \
-                gpu.nvidia.com.deviceclass.resource.k8s.io/devices: 2";
+                gpu.nvidia.com.deviceclass.resource.k8s.io/devices: 2, slices.deviceclass.resource.k8s.io/devices: 2";
     let used = "used: {requests.nvidia.com/gpu: 1, requests.cpu: 1}";
     items.push(quota("q", &format!("hard: {{{hard}}}"), used));
     items.push(quota("cpu", "hard: {requests.cpu: 4}", ""));
@@ -98,8 +98,28 @@ fn only_what_kubernetes_counts_is_taken() {
             format!("quota-not-read {object}: has `500m` of requests.nvidia.com/mig-2g.12gb, which is no whole number"),
             "quota-not-read resourcequota team/scoped: has the scope CrossNamespacePodAffinity, which is not looked at: the quota was left out".to_owned(),
             format!("quota-not-read {object}: limits gpu.nvidia.com.deviceclass.resource.k8s.io/devices, which is not looked at"),
+            format!("quota-not-read {object}: limits slices.deviceclass.resource.k8s.io/devices, which is not looked at"),
         ]
     );
+}
+
+#[test]
+fn pods_with_claims_are_not_counted_and_that_is_said() {
+    let asks = "[{name: gpu, exactly: {deviceClassName: mig.nvidia.com, selectors: [{cel: {expression: \"device.attributes['gpu.nvidia.com'].profile == '1g.6gb'\"}}]}}]";
+    let by_claim = format!(
+        "- apiVersion: resource.k8s.io/v1\n  kind: ResourceClaimTemplate\n  metadata: {{name: mig, namespace: team}}\n  spec: {{spec: {{devices: {{requests: {asks}}}}}}}\n\
+         - kind: Pod\n  metadata: {{name: claims, namespace: team}}\n  spec: {{resourceClaims: [{{name: gpu, resourceClaimTemplateName: mig}}], containers: [{{resources: {{claims: [{{name: gpu}}]}}}}]}}\n"
+    );
+    let mut items = vec![node("a", "", "nvidia.com/mig-1g.6gb: 8"), pod("web", "", "", "")];
+    items.push(quota("q", "hard: {requests.nvidia.com/mig-1g.6gb: 4}", ""));
+    let (quotas, warnings) = found(&items);
+    assert_eq!(quotas, ["team/q all 1g.6gb=4 "]);
+    assert_eq!(warnings.iter().filter(|w| w.contains("claims")).count(), 0, "{warnings:?}");
+    items.push(by_claim);
+    let (quotas, warnings) = found(&items);
+    assert_eq!(quotas, ["team/q web 1g.6gb=4 "]);
+    let said = "quota-without-claims resourcequota team/q: does not count pods of team/claims, which ask for GPUs through claims: for these Kubernetes has CLASS.deviceclass.resource.k8s.io/devices";
+    assert!(warnings.iter().any(|warning| warning == said), "{warnings:?}");
 }
 
 #[test]
