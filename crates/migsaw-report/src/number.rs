@@ -39,15 +39,6 @@ pub(crate) fn percent(part: u128, whole: u128) -> String {
     }
 }
 
-/// MiB as `16 GiB` where that is exact, else `1,500 MiB`.
-pub(crate) fn memory(mib: u64) -> String {
-    if mib > 0 && mib.is_multiple_of(1024) {
-        format!("{} GiB", grouped(mib / 1024))
-    } else {
-        format!("{} MiB", grouped(mib))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,12 +57,5 @@ mod tests {
         {
             assert_eq!(percent(part, whole), text, "{part} of {whole}");
         }
-    }
-
-    #[test]
-    fn memory_prefers_whole_gibibytes() {
-        assert_eq!(memory(16384), "16 GiB");
-        assert_eq!(memory(1500), "1,500 MiB");
-        assert_eq!(memory(0), "0 MiB");
     }
 }

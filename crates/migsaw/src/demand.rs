@@ -27,6 +27,25 @@ pub struct Demand {
     pub workload: Option<String>,
 }
 
+/// An amount of memory in MiB as people read it: in GiB where that is exact.
+///
+/// ```
+/// use migsaw::demand::memory;
+/// assert_eq!((memory(16384), memory(1500), memory(0)), ("16 GiB".into(), "1,500 MiB".into(), "0 MiB".into()));
+/// assert_eq!(memory(1_234_567), "1,234,567 MiB");
+/// ```
+pub fn memory(mib: u64) -> String {
+    let (number, unit) = if mib > 0 && mib.is_multiple_of(1024) { (mib / 1024, "GiB") } else { (mib, "MiB") };
+    let (mut groups, mut rest) = (Vec::new(), number);
+    while rest >= 1000 {
+        groups.push(format!("{:03}", rest % 1000));
+        rest /= 1000;
+    }
+    groups.push(rest.to_string());
+    groups.reverse();
+    format!("{} {unit}", groups.join(","))
+}
+
 /// What one unit needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {

@@ -169,7 +169,8 @@ fn targets(document: &BuyDocument, page: &mut Page, style: Style) {
     page.line("");
     let mut table = Table::new(&["Target", "asks for", ">today", ">to serve"]);
     for line in document.target.iter().take(MOST_DEMANDS) {
-        let cells = [clean(&line.demand).into_owned(), clean(&line.asks_for).into_owned()];
+        let asks_for = clean(&line.asks_for).replace('≥', style.pick("≥", ">=")).replace('×', style.times());
+        let cells = [clean(&line.demand).into_owned(), asks_for];
         table.row(cells.into_iter().chain([grouped(line.today), grouped(line.target)]).collect());
     }
     page.push(&table.print(style));

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use migsaw::demand::{Demand, Request, Together};
+use migsaw::demand::{Demand, Request, Together, memory};
 use migsaw::plan::Plan;
 use migsaw::problem::Problem;
 
 use crate::clean::clean;
-use crate::number::{counted, grouped, memory};
+use crate::number::{counted, grouped};
 use crate::page::Page;
 use crate::style::{Style, Tone};
 use crate::table::Table;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Decimal;
 use super::capacity::LackForm;
 use crate::buy::{Lost, Need, Offer, Order, Purchase, Survive, TargetLine};
-use crate::demand::Request;
+use crate::demand::{Request, memory};
 use crate::document::API_VERSION;
 use crate::problem::Problem;
 
@@ -145,8 +145,8 @@ fn asks_for(request: &Request) -> String {
             each.collect::<Vec<_>>().join(" + ")
         }
         Request::AtLeast { memory_mib, compute_slices, instances, .. } => {
-            let times = if *instances == 1 { String::new() } else { format!("{instances} of ") };
-            format!("{times}at least {memory_mib} MiB, {compute_slices}g")
+            let times = if *instances == 1 { String::new() } else { format!("{instances} × ") };
+            format!("{times}≥ {}, {compute_slices}g", memory(*memory_mib))
         }
         Request::WholeGpus { gpus: 1 } => "1 whole GPU".to_owned(),
         Request::WholeGpus { gpus } => format!("{gpus} whole GPUs"),
