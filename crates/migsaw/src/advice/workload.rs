@@ -9,7 +9,8 @@
 use std::fmt;
 
 use super::compare::gives;
-use crate::demand::{Demand, Request};
+use crate::demand::{Demand, Request, memory};
+use crate::fleet::Pool;
 use crate::geometry::{Model, Profile};
 use crate::problem::Problem;
 
@@ -195,13 +196,21 @@ pub(super) fn workloads(problem: &Problem) -> Vec<Workload> {
 }
 
 /// The rule, its fact and its reason.
-fn judged(problem: &Problem, demand: &Demand) -> (WorkloadCode, String, String) {
+fn judged<'p>(problem: &'p Problem, demand: &Demand) -> (WorkloadCode, String, String) {
     let kind = demand.workload.as_deref().unwrap_or_default();
     let pods = demand.count;
-    let models = models(problem, demand);
-    if let Request::WholeGpus { gpus: gpus @ 2.. } = demand.request {
+    let pools = pools(problem, demand);
+    if !pools.iter().any(|pool| is_offered(pool, demand)) {
+        let reason = match demand.request {
+            Request::WholeGpus { .. } => "no node that it may use has so many",
+            _ => "no GPU that it may use gives that",
+        };
+        return (WorkloadCode::NoGpu, asked(demand), reason.to_owned());
+    }
+    let models = models(&pools);
+    if let Request::WholeGpus { gpus: 2.. } = demand.request {
         let reason = "a pod that spans GPUs needs peer access between them, which no MIG instance has";
-        return (WorkloadCode::SeveralGpus, format!("{gpus} GPUs per pod"), reason.to_owned());
+        return (WorkloadCode::SeveralGpus, asked(demand), reason.to_owned());
     }
     if GANGS.contains(&kind) && pods > 1 {
         let reason = "pods that are one job talk through NCCL, which does not work across MIG instances";
@@ -210,16 +219,16 @@ fn judged(problem: &Problem, demand: &Demand) -> (WorkloadCode, String, String) 
     match &demand.request {
         Request::WholeGpus { .. } => whole_gpu(kind, pods, &models),
         Request::Profiles { instances, .. } => {
-            let asks: Vec<String> = instances.iter().map(|(name, n)| format!("{n} {name}")).collect();
-            let fact = format!("{} per pod", asks.join(" and "));
-            let found = |model: &&Model| instances.keys().all(|name| model.profile(name).is_some());
-            let Some(model) = models.iter().copied().find(found) else { return no_gpu(fact) };
+            let fact = asked(demand);
             if instances.values().map(|&n| u64::from(n)).sum::<u64>() > 1 {
                 return several_instances(fact);
             }
-            let of = instances.keys().find_map(|name| Some(model.get(model.profile(name)?)));
-            match of {
-                Some(profile) if is_whole(model, profile) => {
+            let of = |model: &&'p Model| {
+                let name = instances.keys().next()?;
+                Some((*model, model.get(model.profile(name)?)))
+            };
+            match models.iter().find_map(of) {
+                Some((model, profile)) if is_whole(model, profile) => {
                     let reason = format!(
                         "{} is all of {}: with MIG off the same pod has peer access too",
                         profile.name, model.id
@@ -231,10 +240,10 @@ fn judged(problem: &Problem, demand: &Demand) -> (WorkloadCode, String, String) 
                 }
             }
         }
-        Request::AtLeast { memory_mib, compute_slices, instances, .. } => {
-            let fact = format!("at least {memory_mib} MiB and {compute_slices} compute slices");
+        Request::AtLeast { instances, .. } => {
+            let fact = asked(demand);
             if *instances > 1 {
-                return several_instances(format!("{instances} instances of {fact} per pod"));
+                return several_instances(fact);
             }
             let enough = models.iter().flat_map(|model| model.profiles.iter().map(move |profile| (*model, profile)));
             let enough: Vec<(&Model, &Profile)> = enough.filter(|(_, profile)| gives(profile, demand)).collect();
@@ -247,13 +256,43 @@ fn judged(problem: &Problem, demand: &Demand) -> (WorkloadCode, String, String) 
                     let reason = format!("{} of {} is enough", profile.name, model.id);
                     (WorkloadCode::SliceSuffices, fact, reason)
                 }
-                (None, Some((model, profile))) => {
+                (None, whole) => {
+                    let (model, profile) = whole.expect("some GPU gives it");
                     let reason = format!("only {} gives that, which is all of {}", profile.name, model.id);
                     (WorkloadCode::NearlyWholeGpu, fact, reason)
                 }
-                (None, None) => no_gpu(fact),
             }
         }
+    }
+}
+
+/// What one pod asks for.
+fn asked(demand: &Demand) -> String {
+    match &demand.request {
+        Request::WholeGpus { gpus: 1 } => "1 GPU per pod".to_owned(),
+        Request::WholeGpus { gpus } => format!("{gpus} GPUs per pod"),
+        Request::Profiles { instances, .. } => {
+            let asks: Vec<String> = instances.iter().map(|(name, n)| format!("{n} {name}")).collect();
+            format!("{} per pod", asks.join(" and "))
+        }
+        Request::AtLeast { memory_mib, compute_slices, instances, .. } => {
+            let slices = if *compute_slices == 1 { "compute slice" } else { "compute slices" };
+            let each = format!("at least {} and {compute_slices} {slices}", memory(*memory_mib));
+            if *instances == 1 { each } else { format!("{instances} instances of {each} per pod") }
+        }
+    }
+}
+
+/// Whether the GPUs of the pool's nodes are of the kind that a pod asks for, and those of one node as many, if it asks
+/// for whole ones.
+fn is_offered(pool: &Pool, demand: &Demand) -> bool {
+    let mut models = pool.gpus.iter().filter(|group| group.count > 0).map(|group| &group.model);
+    match &demand.request {
+        Request::WholeGpus { gpus } => pool.gpus_per_node() >= *gpus,
+        Request::Profiles { instances, .. } => {
+            instances.keys().all(|name| models.clone().any(|model| model.profile(name).is_some()))
+        }
+        Request::AtLeast { .. } => models.any(|model| model.profiles.iter().any(|profile| gives(profile, demand))),
     }
 }
 
@@ -264,7 +303,7 @@ fn whole_gpu(kind: &str, pods: u64, models: &[&Model]) -> (WorkloadCode, String,
     let largest = models.iter().flat_map(|model| model.profiles.iter().map(move |profile| (*model, profile)));
     let slices = largest.filter(|(model, profile)| !is_whole(model, profile));
     let Some((model, profile)) = slices.max_by_key(|(model, profile)| (profile.memory_mib.value, &model.id)) else {
-        let Some(model) = models.first() else { return no_gpu(fact("no kind")) };
+        let model = models.first().expect("some pool has GPUs");
         let reason = format!("{} has no slice smaller than itself", model.id);
         return (WorkloadCode::NearlyWholeGpu, fact("no kind"), reason);
     };
@@ -296,16 +335,15 @@ fn several_instances(fact: String) -> (WorkloadCode, String, String) {
     (WorkloadCode::SeveralInstances, fact, reason.to_owned())
 }
 
-fn no_gpu(fact: String) -> (WorkloadCode, String, String) {
-    (WorkloadCode::NoGpu, fact, "no GPU that it may use gives that".to_owned())
-}
-
-/// The models of the pools that a demand may use, whatever their strategy.
-fn models<'p>(problem: &'p Problem, demand: &Demand) -> Vec<&'p Model> {
+/// The pools that a demand may use, whatever their strategy.
+fn pools<'p>(problem: &'p Problem, demand: &Demand) -> Vec<&'p Pool> {
     let mut eligible = demand.eligible.clone();
     eligible.strategy = None;
-    let pools = problem.fleet.pools.iter().filter(|pool| pool.gpu_count() > 0 && eligible.admits(pool).is_ok());
-    let mut models: Vec<&Model> = pools.flat_map(|pool| &pool.gpus).map(|group| group.model.as_ref()).collect();
+    problem.fleet.pools.iter().filter(|pool| pool.gpu_count() > 0 && eligible.admits(pool).is_ok()).collect()
+}
+
+fn models<'p>(pools: &[&'p Pool]) -> Vec<&'p Model> {
+    let mut models: Vec<&Model> = pools.iter().flat_map(|pool| &pool.gpus).map(|group| group.model.as_ref()).collect();
     models.sort_by(|a, b| a.id.cmp(&b.id));
     models.dedup_by(|a, b| a.id == b.id);
     models
@@ -351,6 +389,16 @@ mod tests {
             ("atLeast: {memory: 60Gi}, count: 3", Code::NearlyWholeGpu, "only 7g.80gb gives that"),
             ("atLeast: {memory: 60Gi}, pools: [a], count: 3", Code::NoGpu, "no GPU that it may use"),
             ("profile: 1g.10gb, pools: [a], count: 3", Code::NoGpu, "no GPU that it may use"),
+            ("wholeGpus: 16, count: 1", Code::NoGpu, "16 GPUs per pod: no node that it may use has so many"),
+            ("wholeGpus: 8, pools: [a], count: 1", Code::NoGpu, "has so many"),
+            ("wholeGpus: 4, pools: [a], count: 1", Code::SeveralGpus, "4 GPUs per pod"),
+            ("profile: 1g.20gb, pools: [a], count: 4, workload: JobSet", Code::NoGpu, "1 1g.20gb per pod"),
+            ("profile: 1g.18gb, instances: 2, count: 3", Code::NoGpu, "2 1g.18gb per pod"),
+            (
+                "atLeast: {memory: 90Gi}, instances: 2, count: 3",
+                Code::NoGpu,
+                "2 instances of at least 90 GiB and 1 compute slice per pod",
+            ),
             ("wholeGpus: 1, count: 3, workload: Notebook", Code::Notebook, "kind Notebook, 3 pods with 1 GPU each"),
             ("wholeGpus: 1, count: 3, workload: Job", Code::ParallelJob, "talk through NCCL"),
             ("wholeGpus: 1, count: 1, workload: Job", Code::JobUnmeasured, "kind Job, 1 GPU"),
