@@ -249,3 +249,39 @@ fn heading(pool: &PoolForm, style: Style) -> String {
     let nodes = counted(u64::from(pool.nodes), "node");
     format!("{title}  {nodes} with {}{single}{tainted}", models.join(" + "))
 }
+
+#[cfg(test)]
+mod tests {
+    use migsaw::capacity::{Query, capacity};
+    use migsaw::fleet::{Fleet, Pool};
+    use migsaw::geometry::Catalog;
+    use migsaw::plan::Options;
+    use migsaw::problem::Problem;
+
+    use super::super::{csv, html, markdown};
+    use super::*;
+    use crate::html::Origin;
+
+    #[test]
+    fn what_is_open_in_one_of_two_pools_is_shown_there() {
+        let a30 = Catalog::builtin().model("A30").expect("a model of the catalogue");
+        let pools = vec![Pool::new("left", a30.clone(), 2, 2), Pool::new("right", a30, 2, 2)];
+        let problem = Problem { fleet: Fleet { pools }, ..Problem::default() };
+        let answer = capacity(&problem, &Query::default(), &Options::default()).expect("it is valid");
+        let mut document = CapacityDocument::new(&problem, &answer);
+        let small = document.profiles.iter_mut().find(|of| of.profile.as_deref() == Some("1g.6gb"));
+        let of_pools = &mut small.expect("A30 has it").pools;
+        assert_eq!(of_pools.iter().map(|of| (of.fits[0].least, of.fits[0].most)).collect::<Vec<_>>(), [(16, 16); 2]);
+        of_pools[1].fits[0].least = 0;
+        let style = Style::plain();
+        let page = text(&document, style);
+        let (_, right) = page.split_once("Pool right").unwrap();
+        let line = right.lines().find(|line| line.contains("1g.6gb")).unwrap();
+        assert!(line.contains("0 to 16"), "{right}");
+        for (name, page) in [("markdown", markdown(&document)), ("html", html(&document, &Origin::default()))] {
+            assert_eq!(page.matches("0 to 16").count(), 1, "{name}: {page}");
+        }
+        let row = csv(&document).lines().find(|row| row.contains("right") && row.contains("1g.6gb")).map(str::to_owned);
+        assert!(row.as_ref().is_some_and(|row| row.contains(",0,16,")), "{row:?}");
+    }
+}
