@@ -399,7 +399,7 @@ impl Collection {
         let asks = (resources, metadata.is_together());
         let asking = self.asking(&object, namespace, owner, asks, constraints, spec);
         let held = Vec::new();
-        self.pods.push(Pod { name, node, pinned, stays, healthy, labels, claims, held, asking });
+        self.pods.push(Pod { name, node, pinned, stays, claims, held, healthy, labels, asking });
     }
 
     /// What a pod asks for; `None` if it asks for nonsense, which is noted.

@@ -81,7 +81,7 @@ fn list(text: &mut Text<'_>, taker: &mut impl Taker) -> Result<bool, Stop> {
         let mut known = List { kind: list.kind.clone(), is_one: list.is_one };
         match members(text.rest(), &mut known) {
             Step::Cut if text.more()? => {}
-            Step::Cut | Step::Odd(..) if !list.is_one => return Ok(false),
+            Step::Cut | Step::Odd(..) | Step::End(_) if !list.is_one => return Ok(false),
             Step::Cut => return Err(text.cut_off().into()),
             Step::Odd(at, reason) => return Err(text.wrong_behind(at, &reason).into()),
             Step::Items(length) => {
@@ -89,7 +89,6 @@ fn list(text: &mut Text<'_>, taker: &mut impl Taker) -> Result<bool, Stop> {
                 items(text, of_items(known.kind.as_deref()), taker)?;
                 list = List { is_one: true, ..known };
             }
-            Step::End(_) if !list.is_one => return Ok(false),
             Step::End(length) => {
                 if let Err(error) = taker.end_list(of_items(known.kind.as_deref())) {
                     return Err(text.wrong(&error).into());

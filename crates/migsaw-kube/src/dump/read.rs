@@ -235,7 +235,7 @@ mod tests {
     fn what_is_read_does_not_depend_on_where_it_is_cut() {
         let items: Value = serde_json::from_str(CLUSTER).unwrap();
         let items = items["items"].as_array().unwrap();
-        let lines: String = items.iter().map(|item| format!("{item}\n")).collect();
+        let lines = items.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
         let pods: Vec<&Value> = items.iter().filter(|item| item["kind"] == "Pod").collect();
         let late =
             serde_json::json!({"apiVersion": "v1", "items": pods, "kind": "PodList", "other": {"items": [1, 2]}});

@@ -39,8 +39,8 @@ pub(super) struct Text<'r> {
     length: u64,
     /// Read, but not yet known to be text: it may end within a character.
     bytes: Vec<u8>,
-    text: String,
-    /// How much of `text` is taken.
+    read: String,
+    /// How much of `read` is taken.
     taken: usize,
     /// Where what is not taken begins: bytes, and line breaks, before it; bytes before it in its line.
     offset: usize,
@@ -65,7 +65,7 @@ impl<'r> Text<'r> {
             is_at_end: false,
             length: 0,
             bytes: Vec::new(),
-            text: String::new(),
+            read: String::new(),
             taken: 0,
             offset: 0,
             line: 0,
@@ -80,7 +80,7 @@ impl<'r> Text<'r> {
 
     /// What has been read and not taken.
     pub(super) fn rest(&self) -> &str {
-        &self.text[self.taken..]
+        &self.read[self.taken..]
     }
 
     /// Reads on: as much as there is already, if that is much, so that what is long is not looked at often. `false` at
@@ -89,9 +89,9 @@ impl<'r> Text<'r> {
         if self.is_at_end {
             return Ok(false);
         }
-        self.text.drain(..self.taken);
+        self.read.drain(..self.taken);
         self.taken = 0;
-        let wanted = self.chunk.max(self.text.len());
+        let wanted = self.chunk.max(self.read.len());
         let read = self.from.by_ref().take(wanted as u64).read_to_end(&mut self.bytes);
         let read = read.map_err(|error| self.unreadable(error))?;
         self.length += read as u64;
@@ -101,7 +101,7 @@ impl<'r> Text<'r> {
         self.is_at_end = read < wanted;
         let valid = match from_utf8(&self.bytes) {
             Ok(text) => {
-                self.text.push_str(text);
+                self.read.push_str(text);
                 text.len()
             }
             Err(error) if error.error_len().is_some() || self.is_at_end => {
@@ -109,7 +109,7 @@ impl<'r> Text<'r> {
             }
             Err(error) => {
                 let valid = error.valid_up_to();
-                self.text.push_str(from_utf8(&self.bytes[..valid]).expect("it is text up to there"));
+                self.read.push_str(from_utf8(&self.bytes[..valid]).expect("it is text up to there"));
                 valid
             }
         };
@@ -125,7 +125,7 @@ impl<'r> Text<'r> {
 
     /// Takes so many bytes.
     pub(super) fn take(&mut self, bytes: usize) {
-        let taken = &self.text.as_bytes()[self.taken..][..bytes];
+        let taken = &self.read.as_bytes()[self.taken..][..bytes];
         self.line += line_breaks(taken);
         self.column = match taken.iter().rposition(|&byte| byte == b'\n') {
             Some(last) => bytes - last - 1,
@@ -174,10 +174,10 @@ impl<'r> Text<'r> {
 
     fn wrong_at(&self, line: usize, column: usize, is_cut_off: bool, reason: &str) -> DumpError {
         // What is in memory begins in this line, so far into it.
-        let before = &self.text[..self.taken];
+        let before = &self.read[..self.taken];
         let first = self.line - line_breaks(before.as_bytes());
         let into = if before.contains('\n') { None } else { self.column.checked_sub(before.len()) };
-        let excerpt = Excerpt::of(&self.text, (first, into.unwrap_or(0)), (line, column));
+        let excerpt = Excerpt::of(&self.read, (first, into.unwrap_or(0)), (line, column));
         let (file, line, column) = (self.file.to_owned(), line as u64, column as u64);
         if is_cut_off {
             return DumpError::Truncated { file, line, column, excerpt };
@@ -194,7 +194,7 @@ impl<'r> Text<'r> {
 
     /// What was read last is text up to there only.
     fn not_utf8(&self, valid: usize) -> DumpError {
-        let is_start = self.offset == 0 && self.text.is_empty();
+        let is_start = self.offset == 0 && self.read.is_empty();
         let utf16 = is_start && (self.bytes.starts_with(&[0xff, 0xfe]) || self.bytes.starts_with(&[0xfe, 0xff]));
         let line = 1 + self.line + line_breaks(self.rest().as_bytes()) + line_breaks(&self.bytes[..valid]);
         let offset = self.offset + self.rest().len() + valid;
