@@ -63,9 +63,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{/* The chart has cert-manager issue a certificate for the scheduler. */}}
+{{/* The chart has cert-manager issue a certificate for the scheduler: before it is required, so that it can be copied. */}}
 {{- define "migsaw.issuesClient" -}}
-{{- if and .Values.tls.client.required (eq .Values.tls.source "certManager") .Values.tls.client.certManager.create -}}true{{- end -}}
+{{- if and (eq .Values.tls.source "certManager") .Values.tls.client.certManager.create -}}true{{- end -}}
 {{- end -}}
 
 {{/* The Secret with the scheduler's certificate; empty if there is none. */}}
