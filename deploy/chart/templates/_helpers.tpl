@@ -89,6 +89,12 @@ group: cert-manager.io
 {{- end -}}
 {{- end -}}
 
+{{/* The address to listen on, as it stands before a port. */}}
+{{- define "migsaw.listenAddress" -}}
+{{- $address := .Values.listenAddress -}}
+{{- ternary (printf "[%s]" $address) $address (and (contains ":" $address) (not (hasPrefix "[" $address))) -}}
+{{- end -}}
+
 {{/* What the pods of the extender, and of the test, may do. */}}
 {{- define "migsaw.podSecurityContext" -}}
 runAsNonRoot: true
