@@ -22,19 +22,34 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: extender
 {{- end -}}
 
+{{/* Labels that are no selector's, with those for every object. */}}
 {{- define "migsaw.metaLabels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: migsaw
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := dict
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/part-of" "migsaw"
+  "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- include "migsaw.merged" (list .Values.commonLabels $own) -}}
 {{- end -}}
 
+{{/* Labels of an object: . is the root and, in a list with it, further ones. Those of selectors go before all others. */}}
 {{- define "migsaw.labels" -}}
-{{ include "migsaw.selectorLabels" . }}
-{{ include "migsaw.metaLabels" . }}
+{{- $root := . -}}
+{{- $more := dict -}}
+{{- if kindIs "slice" . -}}
+{{- $root = first . -}}
+{{- $more = last . -}}
+{{- end -}}
+{{- include "migsaw.merged" (list (include "migsaw.selectorLabels" $root | fromYaml) $more (include "migsaw.metaLabels" $root | fromYaml)) -}}
+{{- end -}}
+
+{{/* Several maps as one, without any key twice: the first that has a key counts. */}}
+{{- define "migsaw.merged" -}}
+{{- $all := dict -}}
+{{- range . -}}
+{{- $all = merge $all (deepCopy (default dict .)) -}}
+{{- end -}}
+{{- toYaml $all -}}
 {{- end -}}
 
 {{- define "migsaw.serviceAccount" -}}
