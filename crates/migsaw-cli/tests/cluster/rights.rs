@@ -28,13 +28,13 @@ async fn the_shipped_rights_are_enough() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_rights_it_is_said_which_are_missing() {
     let Some(mut site) = Site::new(2, Pace::default()).await else { return };
+    site.plane.apply_manifest(MANIFEST).await.unwrap();
     // Rights to plan, none to apply.
-    let plan_only: Vec<&str> =
-        MANIFEST.split("\n---\n").filter(|document| !document.contains("name: migsaw-apply")).collect();
-    site.plane.apply_manifest(&plan_only.join("\n---\n")).await.unwrap();
-    let account = site.plane.kubeconfig_of(OPERATOR, "migsaw").await.unwrap();
+    let account = site.plane.kubeconfig_of(OPERATOR, "migsaw-plan").await.unwrap();
     site.be(account);
-    site.run(&["diff", "--live"]).await.assert(1, &["nodes change"]);
+    let diff = site.run(&["diff", "--live"]).await;
+    diff.assert(1, &["nodes change"]);
+    assert!(!diff.stderr.contains("for lack of rights"), "{diff:?}");
     let before = site.versions().await;
     site.applied(&[])
         .await
