@@ -152,6 +152,15 @@ geometry.yaml: |
 {{- if and .Values.serviceMonitor.enabled (not .Values.metrics.enabled) -}}
 {{- fail "serviceMonitor.enabled needs metrics.enabled" -}}
 {{- end -}}
+{{- /* A share is rounded up, as Kubernetes does. A single replica has to go for its node to be drained. */ -}}
+{{- $replicas := int .Values.replicas -}}
+{{- $away := .Values.podDisruptionBudget.maxUnavailable -}}
+{{- if kindIs "string" $away -}}
+{{- $away = div (add (mul (trimSuffix "%" $away | int) $replicas) 99) 100 -}}
+{{- end -}}
+{{- if and .Values.podDisruptionBudget.enabled (ge (int $away) (max 2 $replicas | int)) -}}
+{{- fail (printf "podDisruptionBudget.maxUnavailable (%v): all %d replicas could be away at once, and no pod with MIG slices be scheduled" .Values.podDisruptionBudget.maxUnavailable $replicas) -}}
+{{- end -}}
 {{- $ports := list (int .Values.ports.verbs) (int .Values.ports.health) (int .Values.ports.metrics) -}}
 {{- if ne (len (uniq $ports)) 3 -}}
 {{- fail "ports.verbs, ports.health and ports.metrics have to differ" -}}
