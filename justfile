@@ -67,6 +67,13 @@ highs:
 deny:
     cargo deny check licenses bans sources
 
+# What `migsaw` consists of, as CycloneDX, into target/migsaw.cdx.json (needs cargo-cyclonedx), for the Rust target and
+# the features of the binary it is for.
+sbom features="" target="x86_64-unknown-linux-musl":
+    cargo cyclonedx --manifest-path crates/migsaw-cli/Cargo.toml --describe binaries --format json --spec-version 1.5 --target {{ target }} --features "{{ features }}"
+    mkdir -p target && mv crates/migsaw-cli/migsaw_bin.cdx.json target/migsaw.cdx.json
+    find crates benches tests -name '*_bin.cdx.json' -delete
+
 # Each fuzz target for so many seconds.
 fuzz seconds="60" *targets:
     fuzz/run {{ seconds }} {{ targets }}
