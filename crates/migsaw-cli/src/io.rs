@@ -37,7 +37,7 @@ pub struct Terminal {
     pub stdout: bool,
     /// Whether stderr is a terminal, and this process's own.
     pub stderr: bool,
-    /// Columns, where either is a terminal.
+    /// Columns, where either is a terminal, or `COLUMNS` says it.
     pub width: Option<u16>,
     /// Whether a terminal should get colours (`NO_COLOR`, `TERM`, `CLICOLOR` and the like).
     pub color: bool,
@@ -138,6 +138,7 @@ impl Terminal {
     fn of_process() -> Terminal {
         let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
         let width = if stdout || stderr { terminal_size::terminal_size().map(|(width, _)| width.0) } else { None };
+        let width = width.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0));
         let color = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
             || anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
         let stdin = std::io::stdin().is_terminal();

@@ -184,6 +184,24 @@ fn what_is_not_simulated_is_said() {
 }
 
 #[test]
+fn columns_are_as_the_environment_says_where_no_terminal_does() {
+    let print = |columns: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_migsaw"));
+        command.args(["simulate", &example("inference.yaml"), "--runs", "1", "--pods", "200", "--cut=planned,recut"]);
+        command.args(["--policy", "extender", "--recut-unit", "gpu", "--wait"]).env("COLUMNS", columns);
+        let ran = command.stdin(std::process::Stdio::null()).output().unwrap();
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    let (narrow, wide) = (print("70"), print("120"));
+    assert!(widest(&narrow) <= 70 && (101..=120).contains(&widest(&wide)), "{narrow}\n{wide}");
+    assert_eq!(print("many"), print("0"));
+    for text in [narrow, wide] {
+        assert!(text.contains("extender/planned  ") && text.contains("extender/recut"), "{text}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     let inference = example("inference.yaml");
     let folder = tempfile::tempdir().unwrap();
