@@ -206,6 +206,7 @@ fn what_is_wrong_is_said() {
     let inference = example("inference.yaml");
     let folder = tempfile::tempdir().unwrap();
     let bad = file(&folder, "bad.csv", TRACE.replace("3g.40gb", "3g.41gb"));
+    let parts = file(&folder, "parts.csv", TRACE.replace("10,50", "10,1.5"));
     let foreign = file(&folder, "foreign.csv", TRACE.replace("3g.40gb", "1g.5gb"));
     let whole = file(&folder, "whole.yaml", scenario("- {name: x, wholeGpus: 1, count: 2}"));
     let fleet = |nodes: &str| scenario("- {name: x, profile: 1g.6gb, count: 2}").replace("nodes: 2", nodes);
@@ -217,6 +218,10 @@ fn what_is_wrong_is_said() {
         (&["simulate", &inference, "--runs", "0"], "1..=1000"),
         (&["simulate", &inference, "--moves", "-1"], "from 0 to 100"),
         (&["simulate", &inference, "--trace", &bad], "line 3 of the trace: `3g.41gb` is no MIG profile"),
+        (
+            &["simulate", &inference, "--trace", &parts],
+            "error[trace-time]: line 3 of the trace: duration `1.5` is no whole",
+        ),
         (
             &["simulate", &inference, "--trace", &foreign],
             "no GPU of the fleet has a profile `1g.5gb` (nearest: 1g.10gb",

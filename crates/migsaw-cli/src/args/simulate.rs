@@ -69,8 +69,8 @@ pub(crate) struct SimulateArgs {
     /// Which pods policies expect
     #[arg(long, value_name = "known|learnt[:PODS]", default_value = "known", value_parser = expected)]
     pub(crate) mix: Expected,
-    /// Pods from a CSV file with the columns arrival,duration,profile[,count,priority,namespace], times in seconds;
-    /// `-` for stdin
+    /// Pods from a CSV file with the columns arrival,duration,profile[,count,priority,namespace], times in whole
+    /// seconds; `-` for stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["load", "pods", "runs", "seed", "lifetimes", "every"], help_heading = "Pods")]
     pub(crate) trace: Option<PathBuf>,
     /// How much is asked for on average, in parts of all there is
