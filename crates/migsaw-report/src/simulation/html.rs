@@ -8,7 +8,7 @@ use migsaw::document::simulation::{PolicyForm, ShareForm, SimulationDocument};
 use super::charts::{by_profile, courses, over_time, slices_placed};
 use super::grid::time;
 use super::grid::{Column as Said, columns};
-use super::{BOUND, answer, estimated, is_bound, placed, points, ranked, setting};
+use super::{BOUND, answer, estimated, from_shown, is_bound, never_placed, placed, points, ranked, setting, share};
 use crate::clean::clean;
 use crate::html::{Column, Frame, Origin, Section, Table, details, facts};
 use crate::number::grouped;
@@ -66,6 +66,10 @@ fn most_important(simulation: &SimulationDocument) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let Some(best) = ranked.first() else { return found };
     if simulation.queue.is_some() {
+        if never_placed(best) > 0 {
+            let never = share(from_shown(never_placed(best)));
+            found.push((never, format!("of what is asked for never placed under {}", best.name)));
+        }
         found.push((time(best.mean_wait.mean), format!("wait on average under {}", best.name)));
         found.push((time(best.p95_wait.mean), "that 95 of 100 pods do not pass".to_owned()));
         found.push((time(best.longest_wait.mean), "that no pod passes".to_owned()));

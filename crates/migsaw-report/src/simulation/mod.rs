@@ -33,7 +33,7 @@ fn is_bound(policy: &PolicyForm) -> bool {
 /// The comparison for people: who places most, then each policy with its figures, then by profile.
 pub fn text(simulation: &SimulationDocument, style: Style) -> String {
     let mut page = Page::new(style);
-    page.line(style.paint(Tone::Strong, answer(simulation)));
+    page.wrapped(&style.paint(Tone::Strong, answer(simulation)), 0, 2);
     page.line("");
     page.wrapped(&setting(simulation), 2, 2);
     page.line("");
@@ -97,11 +97,12 @@ fn sheet(simulation: &SimulationDocument) -> Sheet {
     sheet
 }
 
-/// The policies that somebody could have, the best first: who places most, or where pods wait, who lets them wait least.
+/// The policies that somebody could have, the best first: who places most, and where pods wait, of those that place as
+/// much as is shown, who lets them wait least. Waits alone would tell nothing: pods that are never placed are not in them.
 fn ranked(simulation: &SimulationDocument) -> Vec<&PolicyForm> {
     let mut real: Vec<&PolicyForm> = simulation.policies.iter().filter(|policy| !is_bound(policy)).collect();
     real.sort_by(|a, b| match simulation.queue {
-        Some(_) => a.mean_wait.mean.total_cmp(&b.mean_wait.mean),
+        Some(_) => never_placed(a).cmp(&never_placed(b)).then(a.mean_wait.mean.total_cmp(&b.mean_wait.mean)),
         None => b.placed_units.mean.total_cmp(&a.placed_units.mean),
     });
     real
@@ -129,16 +130,50 @@ fn answer(simulation: &SimulationDocument) -> String {
     }
 }
 
-/// Who lets pods wait least.
+/// Who leaves least behind, and lets pods wait least.
 fn waited(best: &PolicyForm, second: Option<&PolicyForm>) -> String {
+    let (ours, theirs) = (never_placed(best), second.map(|second| (never_placed(second), second)));
     let mean = best.mean_wait.mean;
-    let less = second.map(|second| (second.mean_wait.mean - mean, &second.name));
-    let lead = match less {
-        None => String::new(),
-        Some((less, name)) if less < 1.0 => format!(", as long as under {name}"),
-        Some((less, name)) => format!(", {} less than under {name}", time(less)),
+    let longer = match theirs {
+        Some((never, second)) if never == ours => match second.mean_wait.mean - mean {
+            less if less < 1.0 => format!(", as long as under {}", second.name),
+            less => format!(", {} less than under {}", time(less), second.name),
+        },
+        _ => String::new(),
     };
-    format!("pods wait {} on average under {}{lead}", time(mean), best.name)
+    match (ours, theirs) {
+        (0, Some((never, second))) if never > 0 => format!(
+            "all that is asked for is placed under {}, while {} never is under {}; pods wait {} on average",
+            best.name,
+            share(from_shown(never)),
+            second.name,
+            time(mean)
+        ),
+        (0, _) => format!("pods wait {} on average under {}{longer}", time(mean), best.name),
+        (_, theirs) => {
+            let lead = theirs.map_or_else(String::new, |(never, second)| match never - ours {
+                0 => format!(", as much as under {}", second.name),
+                more => format!(", {} less than under {}", points(from_shown(more)), second.name),
+            });
+            format!(
+                "{} of what is asked for is never placed under {}{lead}; the other pods wait {} on average{longer}",
+                share(from_shown(ours)),
+                best.name,
+                time(mean)
+            )
+        }
+    }
+}
+
+/// Of what is asked for, in tenths of a percent, as it is shown: less is no reason to prefer a policy.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of one")]
+fn never_placed(policy: &PolicyForm) -> u32 {
+    ((1.0 - policy.placed_units.mean) * 1000.0).round() as u32
+}
+
+/// The part that so many tenths of a percent are.
+fn from_shown(tenths: u32) -> f64 {
+    f64::from(tenths) / 1000.0
 }
 
 fn setting(simulation: &SimulationDocument) -> String {
@@ -350,6 +385,39 @@ mod tests {
             assert!(words.join(" ").contains(says), "{text}");
             assert!(text.contains("2h") && text.contains("5h"), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_never_placed_comes_before_how_long_the_others_wait() {
+        for (placed, waits, says) in [
+            (
+                [0.35, 0.352],
+                [0.0, 60.0],
+                "64.8% of what is asked for is never placed under mfi, 0.20 points less than under room; the other pods wait 60s on average",
+            ),
+            (
+                [0.35, 0.35],
+                [7.0, 0.0],
+                "65.0% of what is asked for is never placed under mfi, as much as under room; the other pods wait 0s on average, 7s less than under room",
+            ),
+            (
+                [0.9, 1.0],
+                [0.0, 90.0],
+                "all that is asked for is placed under mfi, while 10.0% never is under room; pods wait 90s on average",
+            ),
+            ([1.0, 1.0], [90.0, 90.2], "pods wait 90s on average under room, as long as under mfi"),
+        ] {
+            let mut simulation = simulation(Some(QueueForm::Backfill));
+            for (policy, (placed, wait)) in simulation.policies.iter_mut().zip(placed.into_iter().zip(waits)) {
+                (policy.placed_units, policy.mean_wait) = (estimate(placed), estimate(wait));
+            }
+            assert_eq!(answer(&simulation), says);
+        }
+        let mut simulation = simulation(Some(QueueForm::Backfill));
+        simulation.policies.truncate(1);
+        simulation.policies[0].placed_units = estimate(0.5);
+        let says = "50.0% of what is asked for is never placed under room; the other pods wait 90s on average";
+        assert_eq!(answer(&simulation), says);
     }
 
     #[test]
