@@ -184,6 +184,15 @@ fn what_is_not_simulated_is_said() {
 }
 
 #[test]
+fn help_says_which_policy_a_cluster_has() {
+    let help = migsaw(&["simulate", "--help"]).out;
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for says in ["scores nodes by cpu and memory alone", "Without, dra comes closest", "times in whole seconds"] {
+        assert!(words.contains(says), "{help}");
+    }
+}
+
+#[test]
 fn columns_are_as_the_environment_says_where_no_terminal_does() {
     let print = |columns: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_migsaw"));

@@ -204,8 +204,15 @@ Examples:
 
 `--help` lists the policies. Exit codes: 0 done, 2 failure.";
 
+/// Which policy a cluster has (`scoringStrategy` of `NodeResourcesFitArgs`: cpu and memory, unless it lists others).
+const KUBE_SCHEDULER: &str = "\
+A kube-scheduler that is not configured scores nodes by cpu and memory alone. least-allocated and most-allocated are \
+how it scores where `scoringStrategy.resources` of NodeResourcesFit lists the slices (`nvidia.com/mig-1g.10gb` and so \
+on) and nothing else. Without, dra comes closest: any node that has a free slice, since cpu and memory are not \
+simulated.";
+
 fn policies() -> String {
     let lines: Vec<String> =
         Policy::ALL.iter().map(|policy| format!("  {:<16} {}", policy.name, policy.about)).collect();
-    format!("Policies:\n{}\n\n{SIMULATE_EXAMPLES}", lines.join("\n"))
+    format!("Policies:\n{}\n\n{KUBE_SCHEDULER}\n\n{SIMULATE_EXAMPLES}", lines.join("\n"))
 }
