@@ -22,6 +22,9 @@ pub(crate) struct Gpu {
     model: &'static str,
     product: &'static str,
     units: u64,
+    /// The exporter's pod, where Prometheus adds it (with `honor_labels: false`). It is in a namespace in which pods
+    /// hold instances too.
+    exporter: Option<&'static str>,
     /// What each scrape finds, if there is one.
     ticks: Vec<Option<Vec<Cell>>>,
 }
@@ -106,10 +109,19 @@ pub(crate) fn gpus(seed: u64, ticks: usize, faults: bool) -> Vec<Gpu> {
         }
         found
     };
-    let gpu =
-        |index, ticks| Gpu { host: "n1", index, model: "A100-40GB", product: "NVIDIA A100-SXM4-40GB", units: 8, ticks };
+    let is_added = seed % 2 == 0;
+    let gpu = |index, ticks| Gpu {
+        host: "n1",
+        index,
+        model: "A100-40GB",
+        product: "NVIDIA A100-SXM4-40GB",
+        units: 8,
+        exporter: is_added.then_some("gpu-metrics-x7k2p"),
+        ticks,
+    };
     let (first, second, third) = (past(&A100), past(&A100), past(&A30));
-    let a30 = Gpu { host: "n2", index: 0, model: "A30-24GB", product: "NVIDIA A30", units: 4, ticks: third };
+    let exporter = is_added.then_some("gpu-metrics-9dq4z");
+    let a30 = Gpu { host: "n2", index: 0, model: "A30-24GB", product: "NVIDIA A30", units: 4, exporter, ticks: third };
     vec![gpu(0, first), gpu(1, second), a30]
 }
 
@@ -163,7 +175,15 @@ impl Gpu {
         }
         if let Some((namespace, pod)) = cell.pod {
             let (of_pod, of_namespace) = if new { ("pod", "namespace") } else { ("pod_name", "pod_namespace") };
+            let (of_pod, of_namespace) = match (self.exporter, new) {
+                (Some(_), true) => ("exported_pod", "exported_namespace"),
+                _ => (of_pod, of_namespace),
+            };
             labels.extend([(of_pod, format!("{namespace}-{pod}")), (of_namespace, namespace.to_owned())]);
+        }
+        if let Some(exporter) = self.exporter {
+            let own = [("pod", exporter), ("namespace", NAMESPACES[0]), ("container", "exporter")];
+            labels.extend(own.map(|(name, value)| (name, value.to_owned())));
         }
         labels
     }

@@ -8,6 +8,7 @@ use migsaw::geometry::{Model, ProfileName};
 
 use super::history::{HistoryOptions, HistoryWarning, Recorded};
 use super::packed::Samples;
+use super::sighting::{Exporters, PodName};
 
 /// The samples of a GPU.
 #[derive(Debug, Clone, Default)]
@@ -125,7 +126,15 @@ impl GpuSamples {
     }
 
     /// Adds what the samples say of a period.
-    pub(super) fn record(mut self, options: &HistoryOptions<'_>, into: &mut Recorded) {
+    pub(super) fn record(mut self, options: &HistoryOptions<'_>, exporters: &Exporters, into: &mut Recorded) {
+        for kind in &mut self.kinds {
+            let is_exporter = |holder: &Holder| {
+                exporters.has(&PodName { namespace: holder.namespace.clone(), name: holder.pod.clone() })
+            };
+            if kind.holder.as_ref().is_some_and(is_exporter) {
+                *kind = Arc::new(Kind { holder: None, ..Kind::clone(kind) });
+            }
+        }
         let samples = std::mem::take(&mut self.samples).sorted();
         let named = self.model.as_ref().and_then(|name| options.catalog.by_product_label(&name.replace(' ', "-")));
         let model = named.and_then(Result::ok).or_else(|| options.model.clone());

@@ -26,7 +26,7 @@ use migsaw::geometry::{Catalog, Model};
 
 use super::api::{self, Quoted, RangeSeries};
 use super::frame::{GpuSamples, Kind, Metric, Raw};
-use super::sighting::{self, Sighting};
+use super::sighting::{self, Exporters, Sighting};
 use super::{BLANK, MetricsError, content, is_json, text};
 
 /// Samples over time.
@@ -57,6 +57,7 @@ pub struct History {
     gpus: BTreeMap<String, GpuSamples>,
     /// The label of pods that is kept, as Prometheus writes it.
     label: Option<String>,
+    exporters: Exporters,
     /// What was not understood: how often, and where first.
     unread: BTreeMap<String, (u64, String)>,
 }
@@ -184,7 +185,7 @@ impl History {
             recorded.warnings.push(HistoryWarning::Unread { message, count, first });
         }
         for samples in self.gpus.into_values() {
-            samples.record(options, &mut recorded);
+            samples.record(options, &self.exporters, &mut recorded);
         }
         recorded
     }
@@ -224,7 +225,7 @@ impl History {
 
     /// The GPU that labels are about, and what they say.
     fn gpu(&mut self, labels: &BTreeMap<String, String>, place: &dyn Fn() -> String) -> Option<(String, u32)> {
-        let Sighting { host, gpu, uuid, instance, pod } = match sighting::of(labels) {
+        let Sighting { host, gpu, uuid, instance, pod, exporter } = match sighting::of(labels) {
             Ok(found) => found?,
             Err(problem) => {
                 self.leave_out(problem.to_string(), place);
@@ -234,6 +235,7 @@ impl History {
         let value = |name: String| labels.get(&name).filter(|value| !value.is_empty()).cloned();
         let label =
             |plain: &String| ["exported_", "label_", ""].iter().find_map(|before| value(format!("{before}{plain}")));
+        exporter.iter().for_each(|pod| self.exporters.learn(pod));
         let holder = pod.map(|pod| Holder {
             namespace: pod.namespace,
             pod: pod.name,
@@ -280,6 +282,7 @@ impl History {
     }
 
     fn absorb(&mut self, other: History) {
+        self.exporters.absorb(other.exporters);
         for (key, samples) in other.gpus {
             self.gpus.entry(key).or_default().absorb(samples);
         }

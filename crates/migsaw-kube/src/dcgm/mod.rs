@@ -30,7 +30,7 @@ use migsaw::geometry::ProfileName;
 
 use api::Series;
 pub(crate) use sighting::PodName;
-use sighting::{LabelProblem, Sighting};
+use sighting::{Exporters, LabelProblem, Sighting};
 
 use crate::text::Unpack;
 
@@ -53,6 +53,7 @@ use crate::text::Unpack;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metrics {
     hosts: BTreeMap<String, BTreeMap<u16, Gpu>>,
+    exporters: Exporters,
     /// What was not understood, and where.
     unread: BTreeMap<String, BTreeSet<String>>,
 }
@@ -180,6 +181,7 @@ impl Metrics {
             return Err(MetricsError::NoSeries { first });
         }
         self.absorb(found);
+        self.drop_exporters();
         Ok(())
     }
 
@@ -248,6 +250,7 @@ impl Metrics {
     }
 
     fn add_sighting(&mut self, sighting: Sighting) {
+        sighting.exporter.iter().for_each(|pod| self.exporters.learn(pod));
         let gpu = self.hosts.entry(sighting.host).or_default().entry(sighting.gpu).or_default();
         gpu.uuids.extend(sighting.uuid);
         let pods = match sighting.instance {
@@ -261,7 +264,16 @@ impl Metrics {
         pods.extend(sighting.pod);
     }
 
+    /// Drops pods that hold nothing: what is read later may tell of some.
+    fn drop_exporters(&mut self) {
+        for gpu in self.hosts.values_mut().flat_map(BTreeMap::values_mut) {
+            let instances = gpu.instances.values_mut().map(|instance| &mut instance.pods);
+            instances.chain([&mut gpu.pods]).for_each(|pods| pods.retain(|pod| !self.exporters.has(pod)));
+        }
+    }
+
     fn absorb(&mut self, other: Metrics) {
+        self.exporters.absorb(other.exporters);
         for (host, gpus) in other.hosts {
             let known = self.hosts.entry(host).or_default();
             for (index, gpu) in gpus {
@@ -354,6 +366,29 @@ mod tests {
         let mut metrics = Metrics::default();
         metrics.read("f", text.as_bytes())?;
         Ok(shown(&metrics))
+    }
+
+    #[test]
+    fn an_exporter_holds_nothing() {
+        let instance = |id: u32, pods: &str| format!("a{{{GPU},GPU_I_PROFILE=\"1g.6gb\",GPU_I_ID=\"{id}\"{pods}}} 1\n");
+        let own = r#",namespace="s",pod="metrics-x7k2p",container="c""#;
+        let other = r#",namespace="s",pod="metrics-9dq4z""#;
+        let busy = format!(r#"{own},exported_namespace="s",exported_pod="p""#);
+        let older = format!(r#"{own},pod_namespace="s",pod_name="p""#);
+        for (name, series, expected) in [
+            ("nothing tells that it is one", vec![own], "n 0\nn 0#1 1g.6gb s/metrics-x7k2p"),
+            ("beside a holder", vec![own, &busy], "n 0\nn 0#1 1g.6gb\nn 0#2 1g.6gb s/p"),
+            ("beside a holder, as older exporters say it", vec![own, &older], "n 0\nn 0#1 1g.6gb\nn 0#2 1g.6gb s/p"),
+            ("on another node", vec![&busy, other], "n 0\nn 0#1 1g.6gb s/p\nn 0#2 1g.6gb"),
+            ("of the usual name", vec![r#",namespace="s",pod="nvidia-dcgm-exporter-x7k2p""#], "n 0\nn 0#1 1g.6gb"),
+        ] {
+            let text: String = (1..).zip(&series).map(|(id, pods)| instance(id, pods)).collect();
+            assert_eq!(read(&text).unwrap(), expected, "{name}");
+        }
+        let mut both = Metrics::default();
+        both.read("a", instance(1, own).as_bytes()).unwrap();
+        both.read("b", instance(2, &busy).as_bytes()).unwrap();
+        assert_eq!(shown(&both), "n 0\nn 0#1 1g.6gb\nn 0#2 1g.6gb s/p", "what is read later tells it");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the labels of one series say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use migsaw::geometry::ProfileName;
 
@@ -14,6 +14,8 @@ pub(super) struct Sighting {
     /// GPU instance id and profile.
     pub(super) instance: Option<(u32, ProfileName)>,
     pub(super) pod: Option<PodName>,
+    /// The exporter's own pod, where the series names one beside the pod it is about.
+    pub(super) exporter: Option<PodName>,
 }
 
 /// A pod as a series names it.
@@ -21,6 +23,40 @@ pub(super) struct Sighting {
 pub(crate) struct PodName {
     pub(crate) namespace: String,
     pub(crate) name: String,
+}
+
+/// The workloads whose pods are exporters, which hold no GPU.
+///
+/// Prometheus adds the pod it scraped to every series, as `pod` and `namespace`; where the series has such labels, it
+/// keeps them with `exported_` before (or, with `honor_labels`, in place of its own). A series of an instance that
+/// nobody holds has none, so there its `pod` is the exporter's and looks like a holder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Exporters(BTreeSet<PodName>);
+
+/// How the workload of an exporter is called where nobody says otherwise, or how its name ends.
+const EXPORTER: &str = "dcgm-exporter";
+
+impl Exporters {
+    /// Takes in a pod that some series names beside the one it is about.
+    pub(super) fn learn(&mut self, pod: &PodName) {
+        self.0.insert(workload(pod));
+    }
+
+    pub(super) fn absorb(&mut self, other: Exporters) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether a pod is one of theirs: others of the same workload are, on whatever node.
+    pub(super) fn has(&self, pod: &PodName) -> bool {
+        let workload = workload(pod);
+        workload.name.ends_with(EXPORTER) || self.0.contains(&workload)
+    }
+}
+
+/// The workload of a pod: the name up to the last hyphen, behind which pods of a `DaemonSet` are told apart.
+fn workload(pod: &PodName) -> PodName {
+    let name = pod.name.rsplit_once('-').map_or(pod.name.as_str(), |(name, _)| name);
+    PodName { namespace: pod.namespace.clone(), name: name.to_owned() }
 }
 
 /// What is wrong with the labels of a series of a GPU.
@@ -39,12 +75,12 @@ pub(super) enum LabelProblem {
 /// Where a series says its node. The exporter's own spelling changed; a Prometheus that keeps its own labels puts
 /// `exported_` before the exporter's.
 const HOST: [&str; 4] = ["exported_Hostname", "exported_hostname", "Hostname", "hostname"];
-/// Where it says its pod. A plain `pod` is the exporter's own pod where Prometheus found one in the scrape too.
+/// Where it says its pod. A plain `pod` behind another of these is the exporter's own, which Prometheus added.
 const POD: [(&str, &str); 4] = [
     ("exported_pod", "exported_namespace"),
     ("exported_pod_name", "exported_pod_namespace"),
-    ("pod", "namespace"),
     ("pod_name", "pod_namespace"),
+    ("pod", "namespace"),
 ];
 
 /// The GPU or instance a series is about; `None` if it is about neither.
@@ -67,10 +103,11 @@ pub(super) fn of(labels: &BTreeMap<String, String>) -> Result<Option<Sighting>, 
     } else {
         None
     };
-    let pod = POD.iter().find_map(|(name, namespace)| {
+    let mut pods = POD.iter().filter_map(|(name, namespace)| {
         Some(PodName { name: label(name)?.to_owned(), namespace: label(namespace)?.to_owned() })
     });
-    Ok(Some(Sighting { host: host.to_owned(), gpu, uuid: uuid.map(str::to_owned), instance, pod }))
+    let (pod, exporter) = (pods.next(), pods.last());
+    Ok(Some(Sighting { host: host.to_owned(), gpu, uuid: uuid.map(str::to_owned), instance, pod, exporter }))
 }
 
 #[cfg(test)]
