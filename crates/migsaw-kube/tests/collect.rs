@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use migsaw::chargeback::{Held, Span};
 use migsaw::document::plan::PlanDocument;
 use migsaw::document::quota::QuotasDocument;
 use migsaw::geometry::Catalog;
@@ -11,7 +12,7 @@ use migsaw::plan::{Options, plan};
 use migsaw::quota::quotas;
 use migsaw::whatif::BasisPoints;
 use migsaw_kube::collect::{Collected, Collector, Names};
-use migsaw_kube::dump::{Dump, DumpError, DumpOptions, Source, read_dump};
+use migsaw_kube::dump::{Dump, DumpError, DumpOptions, Reader, Source, TenureOptions, read_dump};
 
 const EXAMPLE: &str = include_str!("../../../examples/dump.json");
 const CLUSTER: &str = include_str!("data/cluster.json");
@@ -179,6 +180,73 @@ fn quotas_of_best_effort_judge_what_is_collected_alike() {
     }
     let hidden = collected(&[&text], Names::Hashed("a key"));
     assert_eq!(with_old_names(&answer(&read(&[&hidden.text], false)), &hidden.names), answer(&read(&[&text], false)));
+}
+
+/// A node and pods on it, each with when it held what.
+fn past() -> String {
+    let node = r#"{"kind": "Node", "metadata": {"name": "n", "labels": {"nvidia.com/gpu.product": "NVIDIA-A30",
+        "nvidia.com/gpu.count": "1", "nvidia.com/mig.strategy": "mixed"}},
+        "status": {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2001-01-01T00:00:00Z"}]}}"#;
+    let scheduled = |minute: u32| {
+        format!(
+            r#""conditions": [{{"type": "Ready", "status": "False", "lastTransitionTime": "2002-01-01T00:00:00Z"}},
+                {{"type": "PodScheduled", "status": "True", "lastTransitionTime": "2023-11-14T22:{minute:02}:00Z"}}]"#
+        )
+    };
+    let finished = |minute: u32| {
+        format!(
+            r#""containerStatuses": [{{"name": "SECRET", "restartCount": 777, "lastState": {{"terminated": {{"finishedAt": "2003-01-01T00:00:00Z"}}}},
+                "state": {{"terminated": {{"exitCode": 777, "startedAt": "2004-01-01T00:00:00Z", "finishedAt": "2023-11-14T22:{minute:02}:00Z"}}}}}}]"#
+        )
+    };
+    let pod = |name: &str, more: &str, resource: &str, status: &str| {
+        format!(
+            r#"{{"kind": "Pod", "metadata": {{"name": "{name}", "namespace": "team", "uid": "u"{more}}}, "status": {{{status}}},
+                "spec": {{"nodeName": "n", "containers": [{{"resources": {{"limits": {{"{resource}": "1"}}}}}}]}}}}"#
+        )
+    };
+    let (small, large) = ("nvidia.com/mig-1g.6gb", "nvidia.com/mig-2g.12gb");
+    let started = r#""startTime": "2023-11-14T22:20:00Z""#;
+    let pods = [
+        pod("ended", "", small, &format!(r#""phase": "Succeeded", {}, {}"#, scheduled(15), finished(30))),
+        pod("failed", "", small, &format!(r#""phase": "Failed", {started}, {}"#, finished(25))),
+        pod("refused", "", small, r#""phase": "Failed", "startTime": "2005-01-01T00:00:00Z""#),
+        pod(
+            "running",
+            "",
+            large,
+            &format!(r#""phase": "Running", "startTime": "2006-01-01T00:00:00Z", {}"#, scheduled(35)),
+        ),
+        pod(
+            "leaving",
+            r#", "deletionTimestamp": "2023-11-14T23:00:00Z""#,
+            small,
+            &format!(r#""phase": "Running", {started}"#),
+        ),
+        pod("cpu", "", "cpu", r#""phase": "Running", "startTime": "2007-01-01T00:00:00Z""#),
+    ];
+    format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{node}, {}]}}"#, pods.join(","))
+}
+
+#[test]
+fn what_pods_held_is_billed_alike() {
+    let tenures = |text: &str| {
+        let mut reader = Reader::default();
+        reader.add(&Source { name: "dump", bytes: text.as_bytes(), optional: false });
+        let (catalog, period) = (Catalog::builtin(), Span::new(1_699_999_200, 1_700_006_400));
+        reader.tenures(&TenureOptions { catalog: &catalog, period, except: &BTreeSet::new(), label: None }).unwrap()
+    };
+    let (text, less) = (past(), collected(&[&past()], Names::Kept).text);
+    let (all, few) = (tenures(&text), tenures(&less));
+    assert_eq!(all.gpus[0].holdings.iter().filter(|holding| matches!(holding.held, Held::By(_))).count(), 4);
+    assert_eq!((few.gpus, few.warnings), (all.gpus, all.warnings));
+    for year in 2001..=2007 {
+        assert!(!less.contains(&format!("{year}-01-01")), "no other time is kept: {less}");
+    }
+    assert!(!less.contains("SECRET") && !less.contains("777") && !less.contains("refused"), "{less}");
+    assert_eq!(collected(&[&less], Names::Kept).text, less, "nothing more can be left out");
+    let dump = |text: &str| read(&[text], true).problem;
+    assert_eq!(dump(&less), dump(&text));
 }
 
 #[test]

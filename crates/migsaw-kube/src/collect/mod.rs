@@ -3,8 +3,9 @@
 //! A dump has much that is nobody's business: environment variables, commands, images, annotations. [`Collector`]
 //! takes the same files as [`read_dump`](crate::dump::read_dump) and keeps the objects and fields that matter there
 //! (`shape` lists them), and of labels those that some selector mentions or that tell of GPUs. Of CPU and memory it
-//! keeps whether a container asks for any, because that decides which quotas count its pod. Reading what it writes
-//! gives the same problem.
+//! keeps whether a container asks for any, because that decides which quotas count its pod. Of times it keeps from when
+//! to when pods held GPUs or instances, also of pods that have ended or are being deleted: by these they are billed.
+//! Reading what it writes gives the same problem.
 //!
 //! Names can be replaced as well ([`Names`]): of namespaces, pods, workloads, claims, budgets and nodes, and the
 //! values of labels and taints. The order of the new names is that of the old ones, because planning breaks ties by
@@ -115,7 +116,10 @@ impl Collector {
         // What the API server has had in hands goes by its pods, and a manifest by its replicas.
         let is_stored = STORED.iter().any(|key| object["metadata"].get(key).is_some_and(|value| !value.is_null()));
         let shape = shape::of(&kind, &version);
-        let pruned = shape.and_then(|shape| Some((shape, shape::pruned(object, &shape)?)));
+        let mut pruned = shape.and_then(|shape| Some((shape, shape::pruned(object, &shape)?)));
+        if let Some((_, pod)) = pruned.as_mut().filter(|_| kind == "Pod") {
+            shape::drop_times(pod);
+        }
         match pruned {
             Some((shape, mut value)) if shape::matters(&kind, &value) => {
                 if is_stored {

@@ -128,7 +128,12 @@ const POD: Shape = Members(&[
         "status",
         Members(&[
             ("phase", Any),
-            ("conditions", CONDITIONS),
+            ("startTime", Any),
+            ("conditions", List(&Members(&[("type", Any), ("status", Any), ("lastTransitionTime", Any)]))),
+            (
+                "containerStatuses",
+                List(&Members(&[("state", Members(&[("terminated", Members(&[("finishedAt", Any)]))]))])),
+            ),
             ("resourceClaimStatuses", List(&Members(&[("name", Any), ("resourceClaimName", Name)]))),
             ("extendedResourceClaimStatus", Members(&[("resourceClaimName", Name)])),
         ]),
@@ -286,10 +291,13 @@ pub(super) fn of(kind: &str, version: &str) -> Option<Shape> {
 pub(super) fn matters(kind: &str, object: &Value) -> bool {
     let metadata = &object["metadata"];
     match kind {
-        // They count for nothing.
         "Pod" => {
-            metadata.get("deletionTimestamp").is_none()
-                && !matches!(object["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
+            let status = &object["status"];
+            match has_ended(status) {
+                // It counts for nothing but what it is billed for.
+                true => has_members(&status["containerStatuses"][0]),
+                false => metadata.get("deletionTimestamp").is_none() || has_held(object),
+            }
         }
         "ConfigMap" => {
             let config = object["data"]["config.yaml"].as_str();
@@ -313,14 +321,56 @@ pub(super) fn matters(kind: &str, object: &Value) -> bool {
     }
 }
 
+/// Drops the times of a pod but those from when to when it held GPUs or instances: when it was scheduled or, where that
+/// is not said, seen by the kubelet, and when the containers of one that has ended finished.
+pub(super) fn drop_times(pod: &mut Value) {
+    let has_held = has_held(pod);
+    let Some(status) = pod.get_mut("status") else { return };
+    let has_ended = has_ended(status);
+    let mut is_start_known = false;
+    for condition in status.get_mut("conditions").and_then(Value::as_array_mut).into_iter().flatten() {
+        let is_scheduled = condition["type"] == "PodScheduled" && condition["status"] == "True";
+        let Some(condition) = condition.as_object_mut() else { continue };
+        if has_held && is_scheduled {
+            is_start_known |= condition.contains_key("lastTransitionTime");
+        } else {
+            condition.remove("lastTransitionTime");
+        }
+    }
+    let Some(status) = status.as_object_mut() else { return };
+    if !has_held || is_start_known {
+        status.remove("startTime");
+    }
+    let finished = |container: &Value| container["state"]["terminated"]["finishedAt"].is_string();
+    match status.get_mut("containerStatuses").and_then(Value::as_array_mut) {
+        Some(containers) if has_held && has_ended && containers.iter().any(finished) => containers.retain(finished),
+        _ => drop(status.remove("containerStatuses")),
+    }
+}
+
+fn has_ended(status: &Value) -> bool {
+    matches!(status["phase"].as_str(), Some("Succeeded" | "Failed"))
+}
+
+/// Whether a pod holds or held GPUs or instances that it asks for by name.
+fn has_held(pod: &Value) -> bool {
+    let spec = &pod["spec"];
+    let is_on_node = spec["nodeName"].as_str().is_some_and(|node| !node.is_empty());
+    is_on_node && !pod["status"]["phase"].is_null() && asks_by_name(spec)
+}
+
 /// Whether a pod's spec asks for GPUs, by name or through claims.
 pub(super) fn asks(spec: &Value) -> bool {
+    asks_by_name(spec) || spec["resourceClaims"].as_array().is_some_and(|c| !c.is_empty())
+}
+
+fn asks_by_name(spec: &Value) -> bool {
     let lists = [&spec["containers"], &spec["initContainers"]];
     let containers = lists.into_iter().filter_map(Value::as_array).flatten();
     let resources =
         containers.flat_map(|container| [&container["resources"]["requests"], &container["resources"]["limits"]]);
     let mut names = resources.chain([&spec["overhead"]]).filter_map(Value::as_object).flat_map(Map::keys);
-    names.any(|name| is_of_gpus(name)) || spec["resourceClaims"].as_array().is_some_and(|c| !c.is_empty())
+    names.any(|name| is_of_gpus(name))
 }
 
 /// Whether a node has labels or resources of GPUs.
