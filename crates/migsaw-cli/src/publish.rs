@@ -49,14 +49,19 @@ pub(crate) fn publish(folder: &Path, drafts: &[Draft<'_>]) -> Result<()> {
     fs::rename(&ready, folder).with_context(failed)
 }
 
-/// Writes one file, or leaves the one that is there as it was.
+/// Writes one file, or leaves the one that is there as it was. Its folder must be there: a file says of no folder that
+/// it is to be made.
 pub(crate) fn publish_file(path: &Path, content: &[u8]) -> Result<()> {
     let failed = || Step::new("unwritable", format!("cannot write to `{}`; nothing was written", path.display()));
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    fs::create_dir_all(parent).with_context(failed)?;
+    if !parent.exists() {
+        let message =
+            format!("there is no folder `{}` for `{}`; nothing was written", parent.display(), path.display());
+        return Err(Failure::from(Problem::new("unwritable", message).help("make it first")).into());
+    }
     let stage = stage_in(parent).with_context(failed)?;
     let draft = Draft { name: "file", write: Box::new(|out| out.write_all(content)) };
     write_all(stage.path(), &[draft]).with_context(failed)?;

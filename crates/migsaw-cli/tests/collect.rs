@@ -49,6 +49,34 @@ fn names_are_hidden_and_the_plan_is_as_good() {
 }
 
 #[test]
+fn a_dump_is_not_overwritten_and_no_folder_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(example("dump.json")).unwrap();
+    let dump = file(&folder, "dump.json", &text);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::os::unix::fs::symlink(&dump, path("link.json")).unwrap();
+    let refused = |from: &str, out: &str, code: &str, named: &str| {
+        let ran = migsaw(&["collect", "--from", from, "-o", out]);
+        assert_eq!(ran.code, 2, "{from} {out}");
+        assert!(ran.err.contains(&format!("error[{code}]")) && ran.err.contains(named), "{from} {out}: {}", ran.err);
+        assert_eq!(std::fs::read_to_string(&dump).unwrap(), text, "{from} {out}");
+    };
+    let of_folder = folder.path().to_str().unwrap();
+    for (from, out) in [
+        (&*dump, &*dump),
+        (&dump, &path("./dump.json")),
+        (&dump, &path("link.json")),
+        (&path("link.json"), &dump),
+        (of_folder, &dump),
+    ] {
+        refused(from, out, "output-is-input", "dump.json");
+    }
+    refused(&dump, &path("none/small.json"), "unwritable", &path("none"));
+    assert!(!folder.path().join("none").exists());
+    assert_eq!(migsaw(&["collect", "--from", &path("link.json"), "-o", &path("small.json")]).code, 0);
+}
+
+#[test]
 fn what_prints_a_dump_is_printed() {
     let ran = migsaw(&["collect", "--print"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
@@ -74,6 +102,8 @@ fn bad_input_is_refused() {
         (&["plan", "--from", "-", "--watch"], "", "watch-stdin"),
         (&["capacity", "-f", "-", "-w"], "", "watch-stdin"),
         (&["plan", "--interval", "1s", "x.yaml"], "", "usage"),
+        (&["plan", "--watch", "--interval", "0s", "x.yaml"], "", "usage"),
+        (&["capacity", "-w", "--interval", "0ms", "x.yaml"], "", "usage"),
     ] {
         let ran = migsaw_with(args, stdin.as_bytes());
         assert_eq!(ran.code, 2, "{args:?}");

@@ -14,9 +14,23 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(parsed).map_err(|_| "it must not be negative (expected like 30s or 2m)".to_owned())
 }
 
+/// Reads a duration that is not zero: without a pause a loop would do nothing else.
+pub(super) fn pause(text: &str) -> Result<Duration, String> {
+    let read = duration(text)?;
+    if read.is_zero() { Err("it must be more than zero (expected like 10s or 2m)".to_owned()) } else { Ok(read) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_is_not_zero() {
+        assert_eq!(pause("10ms"), Ok(Duration::from_millis(10)));
+        for text in ["0s", "0ms", "-1s"] {
+            assert!(pause(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn durations_need_a_unit() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::duration::duration;
+use super::duration::pause;
 
 /// Whether to answer again.
 #[derive(Debug, Args)]
@@ -13,6 +13,6 @@ pub(crate) struct WatchArgs {
     #[arg(short = 'w', long, help_heading = "Watching")]
     pub(crate) watch: bool,
     /// How often to look
-    #[arg(long, requires = "watch", default_value = "10s", value_parser = duration, value_name = "DURATION", help_heading = "Watching")]
+    #[arg(long, requires = "watch", default_value = "10s", value_parser = pause, value_name = "DURATION", help_heading = "Watching")]
     pub(crate) interval: Duration,
 }

@@ -10,7 +10,7 @@ use super::problem::{MOST_DUMP, listed, stdin_twice, wrong_dump};
 use crate::Answer;
 use crate::args::CollectArgs;
 use crate::cluster::Connection;
-use crate::failure::Failure;
+use crate::failure::{Failure, Problem as Wrong};
 use crate::input::{self, is_stdin};
 use crate::io::Io;
 use crate::output::{self, say};
@@ -32,7 +32,11 @@ pub(super) fn run(args: &CollectArgs, io: &mut Io<'_>) -> Result<Answer> {
     if args.from.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Failure::from(stdin_twice()).into());
     }
-    for file in input::files(&args.from, &input::OBJECTS)? {
+    let files = input::files(&args.from, &input::OBJECTS)?;
+    if let Some(out) = &args.out {
+        is_no_input(out, files.iter().map(|file| file.path.as_path()))?;
+    }
+    for file in files {
         input::stream(&file.path, "dump", MOST_DUMP, |name, from| collector.read(name, from, !file.itself), io)?;
     }
     let names = match (args.hash_names, &args.key) {
@@ -50,6 +54,16 @@ pub(super) fn run(args: &CollectArgs, io: &mut Io<'_>) -> Result<Answer> {
     }
     tell(&collected, args.out.as_deref(), io);
     Ok(Answer::Yes)
+}
+
+/// Refuses to write what is kept of a dump over the dump, by whatever path.
+fn is_no_input<'a>(out: &Path, mut inputs: impl Iterator<Item = &'a Path>) -> Result<()> {
+    let Ok(place) = out.canonicalize() else { return Ok(()) };
+    let is_same = |input: &&Path| !is_stdin(input) && input.canonicalize().is_ok_and(|input| input == place);
+    let Some(input) = inputs.find(is_same) else { return Ok(()) };
+    let message = format!("`{}` is the dump `{}` itself; nothing was written", out.display(), input.display());
+    Err(Failure::from(Wrong::new("output-is-input", message).help("write to another file: what is left out is lost"))
+        .into())
 }
 
 /// What is in the live cluster. Where it cannot be read, what would do it elsewhere is printed.
