@@ -250,6 +250,24 @@ fn plans_from_what_runs_are_judged_by_what_runs() {
 }
 
 #[test]
+fn nothing_is_drained_where_nothing_is_cut_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(
+        &folder,
+        "cut.yaml",
+        "apiVersion: migsaw.io/v1alpha1\nkind: Scenario\nfleet:\n- {pool: p, model: A30, nodes: 1, gpusPerNode: 1}\n\
+         demand:\n- {name: x, profile: 4g.24gb, count: 1}\nstate:\n- {node: p-0, gpus: [4g.24gb=1]}\n",
+    );
+    let out = folder.path().join("plan").display().to_string();
+    let ran = migsaw(&["plan", &path, "--out", &out]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("# 1 node relabelled, none cut anew: no drain"), "{}", ran.err);
+    assert!(!ran.err.contains("drain the nodes first"), "{}", ran.err);
+    let script = fs::read_to_string(format!("{out}/node-labels.sh")).unwrap();
+    assert!(script.contains("need no drain") && script.ends_with("# None is cut anew.\n"), "{script}");
+}
+
+#[test]
 fn plan_reads_stdin_and_writes_yaml() {
     let text = scenario("- {name: x, profile: 1g.6gb, count: 1}");
     let ran = migsaw_with(&["plan", "-f", "-", "-o", "yaml"], text.as_bytes());

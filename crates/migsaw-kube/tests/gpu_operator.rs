@@ -299,6 +299,11 @@ fn nodes_that_are_cut_already_need_no_drain() {
     let places = ["no drain", "node n-0", "cut anew", "node n-1"].map(|text| script.find(text).unwrap());
     assert!(places.is_sorted(), "{script}");
 
+    // The other one as well: then there is nothing to drain.
+    let both = NodeLabels { cut_already: ["n-0", "n-1"].map(str::to_owned).into(), ..labels };
+    assert!(!both.cuts_anew() && both.to_script().ends_with("\n# None is cut anew.\n"), "{}", both.to_script());
+    assert!(!both.to_script().contains("Drain") && !both.to_yaml().contains("Drain"));
+
     // Nobody knows which GPU is cut which way: it is not told again.
     let known = problem.fleet.pools[0].nodes[0].present.as_mut().unwrap();
     known.in_any_order = true;

@@ -228,23 +228,29 @@ pub(super) fn write_files(folder: &Path, problem: &Problem, plan: &Plan, io: &mu
     say(io, &format!("wrote {}  ConfigMap {} with {}", at(CONFIG_MAP), config_map.name, counted(own, "configuration")));
     say(io, &format!("wrote {}  the label nvidia.com/mig.config of {}", at(LABELS), counted(nodes, "node")));
     say(io, &format!("wrote {}  the same as kubectl commands", at(SCRIPT)));
+    let cuts_anew = labels.cuts_anew();
     let node_groups = counted(groups.len() as u64, "node group");
     say(io, &format!("wrote {}  what autoscalers must be told of {node_groups}", at(AUTOSCALER)));
     say(io, &format!("wrote {}  the whole plan", at(PLAN)));
     say(io, "\nto apply it:");
-    for step in apply(&folder.display().to_string(), &config_map.name) {
+    for step in apply(&folder.display().to_string(), &config_map.name, nodes, cuts_anew) {
         say(io, &format!("  {step}"));
     }
     Ok(())
 }
 
 /// The commands that put a written plan to work.
-fn apply(folder: &str, config_map: &str) -> Vec<String> {
+fn apply(folder: &str, config_map: &str, nodes: u64, cuts_anew: bool) -> Vec<String> {
+    let remark = if cuts_anew {
+        "drain the nodes first: MIG Manager evicts nobody".to_owned()
+    } else {
+        format!("{} relabelled, none cut anew: no drain", counted(nodes, "node"))
+    };
     let patch = format!("{{\"spec\":{{\"migManager\":{{\"config\":{{\"name\":\"{config_map}\"}}}}}}}}");
     vec![
         format!("kubectl apply -f {}", word(&format!("{folder}/{CONFIG_MAP}"))),
         format!("kubectl patch clusterpolicies.nvidia.com/cluster-policy --type merge -p '{patch}'"),
-        format!("sh {}   # drain the nodes first: MIG Manager evicts nobody", word(&format!("{folder}/{SCRIPT}"))),
+        format!("sh {}   # {remark}", word(&format!("{folder}/{SCRIPT}"))),
     ]
 }
 

@@ -62,12 +62,16 @@ impl NodeLabels {
         NodeLabels { nodes, cut_already, left_alone, by_driver }
     }
 
+    /// Whether any of the nodes is cut anew, and so must be drained before its label changes.
+    pub fn cuts_anew(&self) -> bool {
+        self.nodes.values().flatten().any(|node| !self.cut_already.contains(node))
+    }
+
     /// A shell script of `kubectl label` commands, many nodes in each. A node that does not exist is
     /// an error of its command, and nothing else.
     pub fn to_script(&self) -> String {
-        let mut text = String::from(
-            "#!/bin/sh\n# Tells MIG Manager what to make of each node. Drain a node before its label changes.\nset -eu\n",
-        );
+        let drain = self.drain();
+        let mut text = format!("#!/bin/sh\n# Tells MIG Manager what to make of each node.{drain}\nset -eu\n");
         if !self.left_alone.is_empty() {
             text.push_str(
                 "\n# These nodes stay as they are and keep their label; its entry must stay in the ConfigMap:\n",
@@ -85,10 +89,16 @@ impl NodeLabels {
         if !self.cut_already.is_empty() {
             text.push_str("\n# These nodes are cut that way already: they need no drain.\n");
             self.write_commands(&mut text, true);
-            text.push_str("\n# These are cut anew.\n");
+            let anew = if self.cuts_anew() { "These are cut anew." } else { "None is cut anew." };
+            writeln!(text, "\n# {anew}").expect("writing to a string succeeds");
         }
         self.write_commands(&mut text, false);
         text
+    }
+
+    /// What to do before, if anything.
+    fn drain(&self) -> &'static str {
+        if self.cuts_anew() { " Drain a node before its label changes." } else { "" }
     }
 
     /// The commands for the nodes that are cut that way already, or for all others.
@@ -114,8 +124,9 @@ impl NodeLabels {
     pub fn to_yaml(&self) -> String {
         let mut text = format!(
             "# kubectl apply --server-side --field-manager=migsaw --force-conflicts -f <this file>\n\
-             # Tells MIG Manager what to make of each node. Drain a node before its label changes.\n\
+             # Tells MIG Manager what to make of each node.{}\n\
              apiVersion: v1\nkind: List\nitems:{}\n",
+            self.drain(),
             if self.nodes.values().all(Vec::is_empty) { " []" } else { "" }
         );
         for (configuration, nodes) in &self.nodes {
