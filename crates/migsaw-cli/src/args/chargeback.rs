@@ -188,10 +188,16 @@ fn time(text: &str) -> Result<i64, String> {
         return Ok(timestamp.as_second());
     }
     let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-10-01".len());
-    let midnight = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-    midnight.map(|midnight| midnight.timestamp().as_second()).ok_or_else(|| {
-        format!("`{text}` is no time (expected like 2026-10-01, 2026-10-01T08:00:00Z, or seconds since 1970)")
-    })
+    let Some(day) = day else {
+        return Err(format!(
+            "`{text}` is no time (expected like 2026-10-01, 2026-10-01T08:00:00Z, or seconds since 1970, until {})",
+            Timestamp::MAX
+        ));
+    };
+    match day.to_zoned(TimeZone::UTC) {
+        Ok(midnight) => Ok(midnight.timestamp().as_second()),
+        Err(_) => Err(format!("`{text}` is out of range (expected a time until {})", Timestamp::MAX)),
+    }
 }
 
 #[cfg(test)]
@@ -212,6 +218,15 @@ mod tests {
         ] {
             assert_eq!(time(text).ok(), seconds, "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_that_is_too_late_is_told_the_limit() {
+        assert_eq!(
+            time("9999-12-31").unwrap_err(),
+            "`9999-12-31` is out of range (expected a time until 9999-12-30T22:00:00.999999999Z)"
+        );
+        assert_eq!(time("9999-12-30").unwrap(), 253_402_128_000);
     }
 
     #[test]

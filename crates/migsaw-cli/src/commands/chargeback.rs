@@ -62,7 +62,11 @@ pub(super) fn right_sized(args: &RightSizeArgs, io: &mut Io<'_>) -> Result<Answe
 
 fn refused(error: &LedgerError) -> anyhow::Error {
     let mut wrong = Wrong::new(error.code(), error.to_string());
-    if let LedgerError::EmptyPeriod { .. } = error {
+    if let LedgerError::EmptyPeriod { from, to } = error {
+        let shown =
+            |second: i64| Timestamp::from_second(second).map_or_else(|_| second.to_string(), |at| at.to_string());
+        let (from, to) = (shown(*from), shown(*to));
+        wrong = Wrong::new(error.code(), format!("the period has no second: it ends at {to}, and begins at {from}"));
         wrong = wrong.help("give --start and --end; without them the period is from the first sample to the last");
     }
     Failure::from(wrong).into()
@@ -99,17 +103,28 @@ fn read(args: &HistoryArgs, whom: By, io: &mut Io<'_>) -> Result<(Ledger, Terms,
     Ok((ledger, terms, extent.map(|_| hold)))
 }
 
-/// A price of a profile that its model lacks would never be asked for.
+/// A price of a profile that its model lacks, or every model, would never be asked for.
 fn priced_profiles_exist(prices: &[Priced], catalog: &Catalog) -> Result<()> {
     for priced in prices {
-        let (Some(model), Some(profile)) = (&priced.model, &priced.profile) else { continue };
-        let model = problem::model(catalog, model)?;
-        if model.profile(profile).is_none() {
-            let names: Vec<String> = model.profiles.iter().map(|profile| profile.name.to_string()).collect();
-            let wrong =
-                Wrong::new("unknown-profile", format!("{} has no profile {profile}, which has a price", model.id));
-            return Err(Failure::from(wrong.help(format!("its profiles are {}", names.join(", ")))).into());
-        }
+        let Some(profile) = &priced.profile else { continue };
+        let (who, help) = match &priced.model {
+            Some(name) => {
+                let model = problem::model(catalog, name)?;
+                if model.profile(profile).is_some() {
+                    continue;
+                }
+                let names: Vec<String> = model.profiles.iter().map(|profile| profile.name.to_string()).collect();
+                (model.id.to_string(), format!("its profiles are {}", names.join(", ")))
+            }
+            None if catalog.models().any(|model| model.profile(profile).is_some()) => continue,
+            None => {
+                let nearest = catalog.nearest_profiles(&profile.to_string()).join(", ");
+                ("no known model".to_owned(), format!("the nearest are {nearest}"))
+            }
+        };
+        let has = if priced.model.is_some() { "has no profile" } else { "has the profile" };
+        let wrong = Wrong::new("unknown-profile", format!("{who} {has} {profile}, which has a price"));
+        return Err(Failure::from(wrong.help(help)).into());
     }
     Ok(())
 }

@@ -191,6 +191,10 @@ fn a_scrape_without_timestamps_holds_from_when_it_is_said_to_be() {
     assert_eq!(short(&held, &text), "billed shop 4g.24gb 3600; stranded 0; unknown 0");
     let ran = migsaw_with(&["chargeback", "--at", "2026-10-01", "-"], text.as_bytes());
     assert!(ran.err.contains("error[empty-period]"), "{}", ran.err);
+    assert!(ran.err.contains("ends at 2026-10-01T00:00:00Z, and begins at 2026-10-01T00:00:00Z"), "{}", ran.err);
+    let priced = ["chargeback", "--at", "2026-10-01", "--price", "9g.99gb=3", "-"];
+    let ran = migsaw_with(&priced, text.as_bytes());
+    assert!(ran.err.contains("error[unknown-profile]") && ran.err.contains("9g.99gb"), "{}", ran.err);
 }
 
 #[test]
