@@ -90,10 +90,7 @@ impl<'a> Checker<'a> {
     }
 
     fn check_range(&mut self, schema: &Json, value: i128, node: &Node, path: &Path) {
-        let bound = |key: &str| schema[key].as_i64().map(i128::from).or_else(|| schema[key].as_u64().map(i128::from));
-        let (format_least, format_most) = format_bounds(schema["format"].as_str().unwrap_or_default());
-        let least = bound("minimum").unwrap_or(format_least);
-        let most = bound("maximum").unwrap_or(format_most);
+        let (least, most) = range(schema);
         if value < least || value > most {
             self.add(code::OUT_OF_RANGE, node, path, &format!("{value} is out of range, expected {least} to {most}"));
         }
@@ -115,6 +112,16 @@ impl<'a> Checker<'a> {
     }
 
     fn wrong_type(&mut self, branches: &[&Json], node: &Node, path: &Path) {
+        // YAML's largest whole numbers are read as floats.
+        let whole = branches.iter().find(|branch| types(branch).contains(&"integer"));
+        if let (Value::Number(value), Some(schema)) = (&node.value, whole)
+            && value.is_finite()
+            && value.abs() >= LARGE
+        {
+            let (least, most) = range(schema);
+            let message = format!("{value:e} is out of range, expected {least} to {most}");
+            return self.add(code::OUT_OF_RANGE, node, path, &message);
+        }
         let mut expected: Vec<&str> = branches.iter().flat_map(|branch| types(branch)).filter_map(noun).collect();
         expected.dedup();
         let message = format!("expected {}, found {}", expected.join(" or "), describe(&node.value));
@@ -122,6 +129,8 @@ impl<'a> Checker<'a> {
         diagnostic.position = node.position();
         let wants = |name: &str| branches.iter().any(|branch| types(branch).contains(&name));
         diagnostic.help = match &node.value {
+            // What is no number in quotes is none either.
+            Value::Number(value) if !value.is_finite() => None,
             Value::Whole(_) | Value::Number(_) | Value::Bool(_) if wants("string") => {
                 Some(format!("put it in quotes: \"{}\"", literal(&node.value)))
             }
@@ -205,6 +214,16 @@ fn literal(value: &Value) -> String {
         Value::Number(value) => format!("{value:?}"),
         _ => String::new(),
     }
+}
+
+/// From a float of this size on there is no whole number that fits any field.
+const LARGE: f64 = 18_446_744_073_709_551_616.0;
+
+/// The least and the most of a whole number.
+fn range(schema: &Json) -> (i128, i128) {
+    let bound = |key: &str| schema[key].as_i64().map(i128::from).or_else(|| schema[key].as_u64().map(i128::from));
+    let (format_least, format_most) = format_bounds(schema["format"].as_str().unwrap_or_default());
+    (bound("minimum").unwrap_or(format_least), bound("maximum").unwrap_or(format_most))
 }
 
 /// What the format of a whole number says about its range; `schemars` leaves it out for the largest.

@@ -148,7 +148,8 @@ impl Explainer<'_> {
         } else {
             String::new()
         };
-        let reason = format!("no room is left for {} on the {gpus} GPUs of {}{others}", what(demand), names(pools));
+        let on = if gpus == 1 { "the GPU".to_owned() } else { format!("the {gpus} GPUs") };
+        let reason = format!("no room is left for {} on {on} of {}{others}", what(demand), names(pools));
         let groups: usize = self.compiled.pools.iter().map(|shape| shape.classes.len()).sum();
         let is_quick = groups <= MAX_GROUPS && self.options.depth == Depth::All;
         let remedy = if is_quick { self.missing_nodes(index, pools) } else { None };

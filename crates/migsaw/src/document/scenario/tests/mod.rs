@@ -185,7 +185,7 @@ demand:
             "18:3 unknown-field demand[1].prioritee",
             "19:14 wrong-type demand[1].wholeGpus",
             "21:12 unknown-profile demand[2].profile",
-            "22:10 wrong-type demand[2].count",
+            "22:10 out-of-range demand[2].count",
             "23:3 wrong-type demand[3]",
         ]
     );
@@ -325,4 +325,20 @@ fn spans_cover_the_value() {
     let found = read(&text).unwrap_err();
     let span = found.iter().next().unwrap().position.clone().unwrap().span.unwrap();
     assert_eq!(&text[span], "H101");
+}
+
+#[test]
+fn numbers_that_are_too_large_or_none_are_told_the_limit() {
+    let of_fleet = |fields: &str| {
+        let text = format!(
+            "apiVersion: migsaw.io/v1alpha1\nkind: Scenario\nfleet:\n- {{pool: p, model: A30, {fields}}}\ndemand:\n- {{name: x, profile: 1g.6gb, count: 1}}\n"
+        );
+        let problems = read(&text).expect_err(&text);
+        problems.iter().map(|d| format!("{} {}", d.message, d.help.as_deref().unwrap_or("-"))).collect::<Vec<_>>()
+    };
+    let found = of_fleet("nodes: 99999999999999999999, gpusPerNode: 1");
+    assert!(found[0].starts_with("1e20 is out of range, expected 0 to "), "{found:?}");
+    let found = of_fleet("nodes: 1, gpusPerNode: 1, costPerGpu: .nan");
+    assert!(found.len() == 1 && found[0].ends_with(" -"), "a number that is none is none in quotes: {found:?}");
+    assert!(of_fleet("nodes: 1.5, gpusPerNode: 1")[0].contains("expected a whole number, found 1.5"));
 }
