@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use migsaw::capacity::Bounded;
 use migsaw::demand::{Demand, Eligibility, Request, Toleration};
-use migsaw::fleet::Strategy;
+use migsaw::fleet::{Fleet, Pool, Strategy};
+use migsaw::geometry::Catalog;
 use migsaw::plan::{Options, TierName};
 use migsaw::problem::Problem;
 use migsaw::quota::{Honoured, Quota, Quotas, Refusal, RefusalCode, Resource, proposals, quotas};
@@ -154,7 +155,7 @@ fn check_fleet(problem: &Problem, answer: &Quotas, seed: u64) -> u64 {
     let part = |percent: u64| {
         let mut sum: BTreeMap<Resource, u64> = BTreeMap::new();
         for (resource, hard) in answer.grants.iter().flat_map(|grant| &grant.hard) {
-            *sum.entry(resource.clone()).or_insert(0) += hard * percent / 100;
+            *sum.entry(resource.clone()).or_insert(0) += (hard * percent).div_ceil(100);
         }
         sum
     };
@@ -187,6 +188,30 @@ fn quotas_are_what_counting_and_exhaustion_find() {
         refused += answer.refused(&problem);
     }
     assert!(never > 5 && refused > 5, "{never} more than the fleet has, {refused} pods refused");
+}
+
+#[test]
+fn nobody_has_part_of_a_quota_of_one_who_has_none_of_it() {
+    let catalog = Catalog::builtin();
+    let whole = Resource::Profile("7g.80gb".parse().expect("a name"));
+    for (hard, nodes, expected) in [(1, 1, 0), (1, 2, 0), (1, 3, 100), (2, 3, 50), (10, 3, 10), (10, 2, 0)] {
+        let quota = |namespace: &str| Quota {
+            name: "gpus".to_owned(),
+            namespace: Some(namespace.to_owned()),
+            demands: None,
+            hard: BTreeMap::from([(whole.clone(), hard)]),
+            used: BTreeMap::new(),
+        };
+        let pool = Pool::new("p", catalog.model("H100-80GB").expect("a model"), nodes, 1);
+        let problem = Problem {
+            fleet: Fleet { pools: vec![pool] },
+            quotas: ["a", "b", "c"].map(quota).to_vec(),
+            ..Problem::default()
+        };
+        let together = quotas(&problem, &Options::default()).unwrap_or_else(|error| panic!("{error}")).together;
+        assert_eq!(together.percent, Bounded::exactly(expected), "three times {hard} on {nodes}");
+        assert_eq!((together.granted, together.at_once), (3 * hard, Bounded::exactly(nodes.into())));
+    }
 }
 
 #[test]

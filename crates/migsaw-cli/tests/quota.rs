@@ -38,11 +38,45 @@ fn quotas_are_held_against_demand_and_fleet() {
     assert!(page.starts_with("**at least 2 pods"), "{page}");
 }
 
+/// Three tenants with a quota of `hard` 7g.80gb each on one board, and a demand of the first.
+fn tenants_of_one_board(hard: u64, profile: &str) -> String {
+    let quota = |name: &str| format!("- {{name: gpus, namespace: {name}, hard: {{7g.80gb: {hard}}}}}\n");
+    format!(
+        "apiVersion: migsaw.io/v1alpha1\nkind: Scenario\nfleet:\n- {{pool: p, model: H100-80GB, nodes: 1, gpusPerNode: 1}}\n\
+         demand:\n- {{name: x, namespace: a, profile: {profile}, count: 1}}\nquotas:\n{}",
+        ["a", "b", "c"].map(quota).concat()
+    )
+}
+
+#[test]
+fn small_quotas_are_over_subscribed_as_often_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let of_one = file(&folder, "one.yaml", tenants_of_one_board(1, "7g.80gb"));
+    let ran = migsaw(&["quota", &of_one]);
+    let expected = "every pod can be created; quotas promise 3 instances and GPUs, the fleet has 1 at once (3.00 times \
+                    over-subscribed): not even 1% of every quota, rounded up to whole ones";
+    let first = ran.out.split("\nthe plan").next().unwrap();
+    assert_eq!(first.split_whitespace().collect::<Vec<_>>(), expected.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(read(&[&of_one]).together.percent_most, 0);
+}
+
+#[test]
+fn what_can_never_run_is_said_whatever_quotas_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, "x.yaml", tenants_of_one_board(1, "1g.6gb"));
+    let ran = migsaw(&["quota", &path]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.starts_with("quotas refuse no pod, but 1 pod can never run on this fleet; "), "{}", ran.out);
+    assert!(ran.out.contains("a/x  1g.6gb does not exist on H100-80GB"), "{}", ran.out);
+    let never = read(&[&path]).impossible;
+    assert_eq!((never.len(), never[0].count, never[0].code.as_str()), (1, 1, "no-such-profile"));
+}
+
 #[test]
 fn what_is_proposed_can_be_applied_and_lets_in_what_is_served() {
     let tenants = example("tenants.yaml");
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("new/quotas.yaml").display().to_string();
+    let path = folder.path().join("quotas.yaml").display().to_string();
     let ran = migsaw(&["quota", &tenants, "--propose", "--out", &path, "--headroom", "50%"]);
     assert!(ran.err.contains("3 quotas") && ran.out.starts_with("at least 2 pods"), "{}{}", ran.err, ran.out);
     let text = fs::read_to_string(&path).unwrap();

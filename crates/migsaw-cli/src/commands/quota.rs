@@ -46,5 +46,6 @@ pub(super) fn run(mut args: QuotaArgs, io: &mut Io<'_>) -> Result<Answer> {
     };
     report.print(args.format, selection.as_ref(), io)?;
     let honoured = document.grants.iter().all(|grant| grant.honoured != HonouredForm::Never);
-    Ok(Answer::yes_if(document.refused == 0 && honoured && document.together.percent_least == 100))
+    let possible = document.refused == 0 && document.impossible.is_empty();
+    Ok(Answer::yes_if(possible && honoured && document.together.percent_least == 100))
 }

@@ -26,12 +26,16 @@ const MOST: usize = 40;
 /// at least 21 pods can never be created; quotas promise 130, the fleet has 112 at once
 /// ```
 pub fn answer(document: &QuotasDocument) -> String {
+    let impossible: u64 = document.impossible.iter().map(|of| of.count).sum();
     if document.lines.is_empty() {
-        return format!("no quota limits GPUs; the plan serves {}", served(document));
+        let never = if impossible > 0 { format!("; {} can never run", grouped(impossible)) } else { String::new() };
+        return format!("no quota limits GPUs; the plan serves {}{never}", served(document));
     }
-    let refused = match document.refused {
-        0 => "every pod can be created".to_owned(),
-        n => format!("at least {} can never be created", counted(n, "pod")),
+    let refused = match (document.refused, impossible) {
+        (0, 0) => "every pod can be created".to_owned(),
+        (0, n) => format!("quotas refuse no pod, but {} can never run on this fleet", counted(n, "pod")),
+        (n, 0) => format!("at least {} can never be created", counted(n, "pod")),
+        (n, m) => format!("at least {} can never be created, and {} can never run", counted(n, "pod"), grouped(m)),
     };
     format!("{refused}; {}", promise(&document.together))
 }
@@ -47,17 +51,21 @@ fn promise(together: &TogetherForm) -> String {
         return format!("the {granted} instances and GPUs that quotas promise fit on the fleet at once");
     }
     let at_once = range(together.at_once_least, together.at_once_most.max(together.at_once_least));
-    let percent = range(together.percent_least, together.percent_most);
-    format!(
-        "quotas promise {granted} instances and GPUs, the fleet has {at_once} at once: {percent}% of every quota{}",
-        {
-            // Between the least and the most per cent there is no one factor.
-            match together.percent_least {
-                0 => String::new(),
-                n if n == together.percent_most => format!(" ({} times over-subscribed)", hundredths(10_000 / n)),
-                _ => String::new(),
-            }
+    // Between the least and the most there is no one factor.
+    let factor = match together.at_once_least {
+        n if n == 0 || n != together.at_once_most => String::new(),
+        n => {
+            let times = u128::from(together.granted) * 100 / u128::from(n);
+            format!(" ({} times over-subscribed)", hundredths(u64::try_from(times).unwrap_or(u64::MAX)))
         }
+    };
+    let part = match together.percent_most {
+        0 => "not even 1% of every quota".to_owned(),
+        most => format!("{}% of every quota", range(together.percent_least, most)),
+    };
+    format!(
+        "quotas promise {granted} instances and GPUs, the fleet has {at_once} at once{factor}: {part}, rounded up to \
+         whole ones"
     )
 }
 
@@ -98,7 +106,7 @@ fn verdict(grant: &GrantForm) -> &'static str {
 /// The same answer gives the same bytes.
 pub fn text(document: &QuotasDocument, style: Style) -> String {
     let mut page = Page::new(style);
-    let good = document.refused == 0 && document.together.percent_least == 100;
+    let good = document.refused == 0 && document.impossible.is_empty() && document.together.percent_least == 100;
     page.wrapped(&style.paint(if good { Tone::Good } else { Tone::Warn }, answer(document)), 0, 2);
     if !document.lines.is_empty() {
         page.line(format!("the plan serves {} of what is asked for", served(document)));
@@ -134,6 +142,14 @@ pub fn text(document: &QuotasDocument, style: Style) -> String {
             page.wrapped(&format!("{}  {}", clean(&refusal.demand), clean(&refusal.reason)), 2, 4);
         }
         page.more(document.refusals.len(), MOST, "demand");
+    }
+    if !document.impossible.is_empty() {
+        page.line("");
+        page.line(style.paint(Tone::Strong, "Can never run"));
+        for of in document.impossible.iter().take(MOST) {
+            page.wrapped(&format!("{}  {}", clean(&of.demand), clean(&of.reason)), 2, 4);
+        }
+        page.more(document.impossible.len(), MOST, "demand");
     }
     never(document, &mut page, style);
     if document.together.percent_least < 100 {
@@ -219,6 +235,13 @@ fn sheets(document: &QuotasDocument) -> Sheets {
             refused.row(vec![of.demand.clone(), of.quota.clone(), of.code.clone(), of.reason.clone()]);
         }
         sheets.push(("Refused", refused, &[]));
+    }
+    if !document.impossible.is_empty() {
+        let mut never = Sheet::new(&["demand", "pods", "code", "because"]);
+        for of in &document.impossible {
+            never.row(vec![of.demand.clone(), grouped(of.count), of.code.clone(), of.reason.clone()]);
+        }
+        sheets.push(("Can never run", never, &[false, true, false, false]));
     }
     if !document.grants.is_empty() {
         let mut grants = Sheet::new(&["namespace", "may ask for", "the fleet has it", "lacks"]);

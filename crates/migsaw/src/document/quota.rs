@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::capacity::LackForm;
 use crate::document::API_VERSION;
+use crate::plan::Unserved;
 use crate::problem::Problem;
 use crate::quota::{Grant, Honoured, Line, Proposal, Quotas, Refusal, Resource};
 use crate::whatif::BasisPoints;
@@ -35,6 +36,9 @@ pub struct QuotasDocument {
     pub lines: Vec<LineForm>,
     /// Demands that a quota lets in only in part, or not at all.
     pub refusals: Vec<RefusalForm>,
+    /// Demands of which no pod can ever run on the fleet, whatever quotas say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub impossible: Vec<ImpossibleForm>,
     /// Namespaces that have a quota.
     pub grants: Vec<GrantForm>,
     /// What all of them may ask for together.
@@ -91,6 +95,21 @@ pub struct RefusalForm {
     pub reason: String,
 }
 
+/// A demand that no cut of the fleet has anything for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Impossible")]
+pub struct ImpossibleForm {
+    /// The demand.
+    pub demand: String,
+    /// Units of it.
+    pub count: u64,
+    /// What keeps them from running, for programs: as in a plan, `no-such-profile`.
+    pub code: String,
+    /// The same, a sentence.
+    pub reason: String,
+}
+
 /// A namespace that has a quota.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -132,7 +151,7 @@ pub struct TogetherForm {
     pub at_once_least: u64,
     /// More it has not, proven.
     pub at_once_most: u64,
-    /// So many per cent of every quota all can have at once; 100 if all of them fit.
+    /// So many per cent of every quota, rounded up to whole instances, all can have at once; 100 if all of them fit.
     pub percent_least: u64,
     /// More they cannot, proven.
     pub percent_most: u64,
@@ -182,6 +201,7 @@ impl QuotasDocument {
             refused: answer.refused(problem),
             lines: answer.lines.iter().map(|of| line(problem, of)).collect(),
             refusals: answer.refusals.iter().map(|of| refusal(problem, of)).collect(),
+            impossible: answer.impossible().map(|of| impossible(problem, of)).collect(),
             grants: answer.grants.iter().map(grant).collect(),
             together: TogetherForm {
                 granted: together.granted,
@@ -221,6 +241,15 @@ fn refusal(problem: &Problem, refusal: &Refusal) -> RefusalForm {
         admitted: refusal.admitted,
         code: refusal.code.as_str().to_owned(),
         reason: refusal.reason(problem),
+    }
+}
+
+fn impossible(problem: &Problem, of: &Unserved) -> ImpossibleForm {
+    ImpossibleForm {
+        demand: problem.demands[of.demand].full_name(),
+        count: of.count,
+        code: of.code.as_str().to_owned(),
+        reason: of.reason.clone(),
     }
 }
 

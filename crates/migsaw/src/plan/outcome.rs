@@ -158,6 +158,18 @@ pub enum UnservedCode {
 }
 
 impl UnservedCode {
+    /// Whether no unit could be served on the fleet even if nothing else were there.
+    pub fn is_forever(self) -> bool {
+        match self {
+            UnservedCode::NoSuchProfile
+            | UnservedCode::NoEligiblePool
+            | UnservedCode::WrongStrategy
+            | UnservedCode::TooLargeForNode
+            | UnservedCode::TooLargeForGpu => true,
+            UnservedCode::MaxPerNode | UnservedCode::Capacity | UnservedCode::NotDecided => false,
+        }
+    }
+
     /// The code as programs read it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -80,7 +80,9 @@ pub(super) fn together(problem: &Problem, grants: &[Grant], options: &Options<'_
         let mut sum: BTreeMap<Resource, u64> = BTreeMap::new();
         for (resource, hard) in grants.iter().flat_map(|grant| &grant.hard) {
             let of = sum.entry(resource.clone()).or_insert(0);
-            *of = of.saturating_add(u64::try_from(u128::from(*hard) * u128::from(percent) / 100).unwrap_or(u64::MAX));
+            // Rounded up: a part of one instance is an instance, and nobody has part of a quota who has none of it.
+            let part = (u128::from(*hard) * u128::from(percent)).div_ceil(100);
+            *of = of.saturating_add(u64::try_from(part).unwrap_or(u64::MAX));
         }
         sum
     };

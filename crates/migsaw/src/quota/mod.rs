@@ -60,7 +60,7 @@ use crate::capacity::{Bounded, Lack, Share, judged};
 use crate::demand::{Demand, Request};
 use crate::fleet::Strategy;
 use crate::geometry::ProfileName;
-use crate::plan::{Options, Plan, PlanError};
+use crate::plan::{Options, Plan, PlanError, Unserved};
 use crate::problem::Problem;
 
 pub use propose::{Proposal, proposals};
@@ -143,7 +143,8 @@ pub struct Together {
     pub at_once: Bounded,
     /// The same by resource: what is promised, and what of it a plan with most instances has.
     pub by_resource: BTreeMap<Resource, (u64, u64)>,
-    /// Most per cent of every quota that all can have at once, 100 if all of them fit.
+    /// Most per cent of every quota, rounded up to whole instances, that all can have at once; 100 if all of them fit,
+    /// 0 if not even one per cent does.
     pub percent: Bounded,
     /// What is missing to give all.
     pub lacks: Vec<Lack>,
@@ -283,6 +284,11 @@ impl Quotas {
             *most = line.refused.max(*most);
         }
         refused.values().sum()
+    }
+
+    /// What of the demand can never run on the fleet, whatever quotas say and whatever else runs.
+    pub fn impossible(&self) -> impl Iterator<Item = &Unserved> {
+        self.plan.unserved.iter().filter(|unserved| unserved.code.is_forever())
     }
 }
 
