@@ -114,7 +114,7 @@ fn priced_profiles_exist(prices: &[Priced], catalog: &Catalog) -> Result<()> {
                     continue;
                 }
                 let names: Vec<String> = model.profiles.iter().map(|profile| profile.name.to_string()).collect();
-                (model.id.to_string(), format!("its profiles are {}", names.join(", ")))
+                (model.id.clone(), format!("its profiles are {}", names.join(", ")))
             }
             None if catalog.models().any(|model| model.profile(profile).is_some()) => continue,
             None => {

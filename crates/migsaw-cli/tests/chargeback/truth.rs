@@ -109,7 +109,7 @@ pub(crate) fn gpus(seed: u64, ticks: usize, faults: bool) -> Vec<Gpu> {
         }
         found
     };
-    let is_added = seed % 2 == 0;
+    let is_added = seed.is_multiple_of(2);
     let gpu = |index, ticks| Gpu {
         host: "n1",
         index,

@@ -293,10 +293,11 @@ pub(super) fn matters(kind: &str, object: &Value) -> bool {
     match kind {
         "Pod" => {
             let status = &object["status"];
-            match has_ended(status) {
+            if has_ended(status) {
                 // It counts for nothing but what it is billed for.
-                true => has_members(&status["containerStatuses"][0]),
-                false => metadata.get("deletionTimestamp").is_none() || has_held(object),
+                has_members(&status["containerStatuses"][0])
+            } else {
+                metadata.get("deletionTimestamp").is_none() || has_held(object)
             }
         }
         "ConfigMap" => {

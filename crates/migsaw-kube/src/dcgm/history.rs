@@ -235,7 +235,9 @@ impl History {
         let value = |name: String| labels.get(&name).filter(|value| !value.is_empty()).cloned();
         let label =
             |plain: &String| ["exported_", "label_", ""].iter().find_map(|before| value(format!("{before}{plain}")));
-        exporter.iter().for_each(|pod| self.exporters.learn(pod));
+        if let Some(exporter) = &exporter {
+            self.exporters.learn(exporter);
+        }
         let holder = pod.map(|pod| Holder {
             namespace: pod.namespace,
             pod: pod.name,

@@ -250,7 +250,9 @@ impl Metrics {
     }
 
     fn add_sighting(&mut self, sighting: Sighting) {
-        sighting.exporter.iter().for_each(|pod| self.exporters.learn(pod));
+        if let Some(exporter) = &sighting.exporter {
+            self.exporters.learn(exporter);
+        }
         let gpu = self.hosts.entry(sighting.host).or_default().entry(sighting.gpu).or_default();
         gpu.uuids.extend(sighting.uuid);
         let pods = match sighting.instance {

@@ -106,7 +106,7 @@ pub(super) fn of(labels: &BTreeMap<String, String>) -> Result<Option<Sighting>, 
     let mut pods = POD.iter().filter_map(|(name, namespace)| {
         Some(PodName { name: label(name)?.to_owned(), namespace: label(namespace)?.to_owned() })
     });
-    let (pod, exporter) = (pods.next(), pods.last());
+    let (pod, exporter) = (pods.next(), pods.next_back());
     Ok(Some(Sighting { host: host.to_owned(), gpu, uuid: uuid.map(str::to_owned), instance, pod, exporter }))
 }
 

@@ -340,5 +340,4 @@ fn numbers_that_are_too_large_or_none_are_told_the_limit() {
     assert!(found[0].starts_with("1e20 is out of range, expected 0 to "), "{found:?}");
     let found = of_fleet("nodes: 1, gpusPerNode: 1, costPerGpu: .nan");
     assert!(found.len() == 1 && found[0].ends_with(" -"), "a number that is none is none in quotes: {found:?}");
-    assert!(of_fleet("nodes: 1.5, gpusPerNode: 1")[0].contains("expected a whole number, found 1.5"));
 }
