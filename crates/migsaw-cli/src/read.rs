@@ -65,7 +65,9 @@ mod tests {
         assert_eq!(origin(&read), Origin::default());
         for file in [&["a"][..], &["b", "c"]] {
             read.begin_file();
-            file.iter().for_each(|bytes| read.bytes(bytes.as_bytes()));
+            for bytes in file {
+                read.bytes(bytes.as_bytes());
+            }
         }
         // `printf abc | sha256sum`.
         let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
