@@ -28,8 +28,9 @@
 //! let advice = advise(&problem, &Options::default())?;
 //! // The third half shares a GPU with the small ones, which a node of one profile does not allow.
 //! assert_eq!((advice.mixed.served.least, advice.single.served.most), (5, 4));
+//! // No node has two GPUs.
 //! let train = &advice.workloads[2];
-//! assert_eq!((train.belongs, train.code), (Belongs::Off, WorkloadCode::SeveralGpus));
+//! assert_eq!((train.belongs, train.code), (Belongs::Nowhere, WorkloadCode::NoGpu));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
