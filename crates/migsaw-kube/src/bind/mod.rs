@@ -7,6 +7,8 @@
 //! Who may bind what is free is for the caller to say, who sees the node and the promises.
 
 mod ledger;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

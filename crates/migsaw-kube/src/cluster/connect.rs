@@ -64,6 +64,13 @@ impl Cluster {
         Ok(Cluster { client: client(config)?, reader: client(long)?, unhurried, host })
     }
 
+    /// A cluster that a client speaks for.
+    #[cfg(test)]
+    pub(crate) fn of(client: &Client) -> Cluster {
+        let (unhurried, host) = (Config::new(http::Uri::from_static("http://test")), "http://test".to_owned());
+        Cluster { client: client.clone(), reader: client.clone(), unhurried, host }
+    }
+
     /// The API server's address.
     pub fn host(&self) -> &str {
         &self.host
