@@ -35,9 +35,8 @@ use watched::{Listed, Slice, Watched};
 
 /// After so many seconds a watch is begun again, so that a dead connection is noticed.
 const WATCH_SECONDS: u32 = 60;
-/// A watch that fails is begun again after this long and half a second to as much again by chance, at most: what is told must
-/// not be much older than the outage.
-const LATEST_AGAIN: Duration = Duration::from_millis(4_500);
+/// A watch that fails is begun again after this long at most, and as much again by chance: so within 5 s after an outage.
+const LATEST_AGAIN: Duration = Duration::from_millis(2_500);
 /// After so long without a failure the intervals begin small again, as in client-go.
 const QUIET: Duration = Duration::from_secs(120);
 /// How long to wait before it is tried again whether there is a kind that not every cluster has.
