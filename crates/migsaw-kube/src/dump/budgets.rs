@@ -93,17 +93,27 @@ impl Budget {
 
     /// How many pods may be down, besides those that are.
     fn allowed(&self, found: &Collection) -> u64 {
+        match self.allows {
+            // Nobody is counted then, which takes long in a large cluster.
+            Allows::Reported(allowed) => allowed,
+            Allows::Nothing => 0,
+            Allows::MinAvailable(amount) => {
+                let (pods, healthy) = self.counted(found);
+                healthy.saturating_sub(amount.of(pods))
+            }
+            Allows::MaxUnavailable(amount) => {
+                let (pods, healthy) = self.counted(found);
+                healthy.saturating_sub(pods.saturating_sub(amount.of(pods)))
+            }
+        }
+    }
+
+    /// How many pods it selects, and how many of them are up.
+    fn counted(&self, found: &Collection) -> (u64, u64) {
         let of_gpus = found.pods.iter().map(|pod| (pod.asking.namespace.as_str(), &pod.labels, pod.healthy));
         let others = found.passers.iter().map(|passer| (&*passer.namespace, &passer.labels, passer.healthy));
         let selected = of_gpus.chain(others).filter(|(namespace, labels, _)| self.selects(namespace, labels));
-        let (pods, healthy) =
-            selected.fold((0, 0), |(pods, up): (u64, u64), (.., is_up)| (pods + 1, up + u64::from(is_up)));
-        match self.allows {
-            Allows::Reported(allowed) => allowed,
-            Allows::MinAvailable(amount) => healthy.saturating_sub(amount.of(pods)),
-            Allows::MaxUnavailable(amount) => healthy.saturating_sub(pods.saturating_sub(amount.of(pods))),
-            Allows::Nothing => 0,
-        }
+        selected.fold((0, 0), |(pods, up), (.., is_up)| (pods + 1, up + u64::from(is_up)))
     }
 }
 
