@@ -355,20 +355,22 @@ fn compare(what: &str, case: &Case, outcome: &Outcome, plain: &plain::Result) {
     assert_eq!((outcome.recuts, outcome.closed), (plain.recuts, plain.closed), "{what}");
 }
 
+/// Policies that rank GPUs, and what each loses by a step.
+const POLICIES: [(&str, Loss); 6] = [
+    ("first-fit", first),
+    ("best-fit", full),
+    ("load-balanced", empty),
+    ("mfi", blocked),
+    ("fgd", unusable),
+    ("room", lost_room),
+];
+
 #[test]
 fn policies_place_what_the_plain_ones_place() {
-    let policies: [(&str, Loss); 6] = [
-        ("first-fit", first),
-        ("best-fit", full),
-        ("load-balanced", empty),
-        ("mfi", blocked),
-        ("fgd", unusable),
-        ("room", lost_room),
-    ];
     let mut refused = 0;
     for seed in 0..40 {
         let case = case(seed);
-        for (name, loss) in policies {
+        for (name, loss) in POLICIES {
             let policy = Policy::named(name).unwrap();
             let mix = case.workload.mix();
             let outcome = simulate(&case.site, &case.workload, &policy, &mix, &Options::default()).unwrap();
@@ -381,19 +383,11 @@ fn policies_place_what_the_plain_ones_place() {
 
 #[test]
 fn pods_go_where_they_may_as_they_do_plainly() {
-    let policies: [(&str, Loss); 6] = [
-        ("first-fit", first),
-        ("best-fit", full),
-        ("load-balanced", empty),
-        ("mfi", blocked),
-        ("fgd", unusable),
-        ("room", lost_room),
-    ];
     // How many times each rule makes a difference: the pools, the GPU, and how many there are on a node.
     let mut differences = [0; 3];
     for seed in 0..20 {
         let case = limited(seed, true);
-        for (name, loss) in policies {
+        for (name, loss) in POLICIES {
             let run = |workload: &Workload| {
                 let policy = Policy::named(name).unwrap();
                 simulate(&case.site, workload, &policy, &case.workload.mix(), &Options::default()).unwrap()

@@ -135,21 +135,20 @@ pub fn text(document: &QuotasDocument, style: Style) -> String {
             page.line("+ and what asks for any profile that is large enough: which one, the plan says");
         }
     }
-    if !document.refusals.is_empty() {
-        page.line("");
-        page.line(style.paint(Tone::Strong, "Refused"));
-        for refusal in document.refusals.iter().take(MOST) {
-            page.wrapped(&format!("{}  {}", clean(&refusal.demand), clean(&refusal.reason)), 2, 4);
+    let refused: Vec<(&str, &str)> =
+        document.refusals.iter().map(|of| (of.demand.as_str(), of.reason.as_str())).collect();
+    let impossible: Vec<(&str, &str)> =
+        document.impossible.iter().map(|of| (of.demand.as_str(), of.reason.as_str())).collect();
+    for (title, demands) in [("Refused", refused), ("Can never run", impossible)] {
+        if demands.is_empty() {
+            continue;
         }
-        page.more(document.refusals.len(), MOST, "demand");
-    }
-    if !document.impossible.is_empty() {
         page.line("");
-        page.line(style.paint(Tone::Strong, "Can never run"));
-        for of in document.impossible.iter().take(MOST) {
-            page.wrapped(&format!("{}  {}", clean(&of.demand), clean(&of.reason)), 2, 4);
+        page.line(style.paint(Tone::Strong, title));
+        for (demand, reason) in demands.iter().take(MOST) {
+            page.wrapped(&format!("{}  {}", clean(demand), clean(reason)), 2, 4);
         }
-        page.more(document.impossible.len(), MOST, "demand");
+        page.more(demands.len(), MOST, "demand");
     }
     never(document, &mut page, style);
     if document.together.percent_least < 100 {
