@@ -9,6 +9,7 @@ mod decision;
 mod distinct;
 mod disturbance;
 mod explain;
+mod extension;
 mod finish;
 mod fleet_program;
 mod formulation;

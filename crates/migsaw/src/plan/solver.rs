@@ -11,6 +11,7 @@ use good_lp::{Expression, ProblemVariables, SolverModel, Variable, variable};
 use microlp::{SolveOptions, TerminationReason};
 
 use super::Budget;
+use super::extension::extended;
 use super::program::{Compare, Program, Role, Sum, Var};
 use super::rounding;
 
@@ -105,6 +106,9 @@ impl Solver<'_> {
         }
         if relaxed.len() > LARGE && best.value().is_some_and(|value| is_close(value, bound)) {
             return Outcome { values: best.values, bound: Some(bound) };
+        }
+        if let Some(values) = &best.values {
+            best.keep(extended(program, objective, values));
         }
         // The gap at which a backend may stop is relative to its own best value. It means "less than one
         // apart" only up to the scale it was made for; an answer beyond that is asked for again, exactly.
