@@ -50,6 +50,10 @@ pub struct Common {
     /// The program; else the one beside this one
     #[arg(long)]
     migsaw: Option<PathBuf>,
+    /// The cores on which the program runs, as `taskset --cpu-list` takes them; else all. Start the trial itself with
+    /// taskset on others, and who asks takes no time from who answers, as where they are on machines of their own
+    #[arg(long, value_name = "CORES")]
+    serve_on: Option<String>,
 }
 
 /// What a trial found.

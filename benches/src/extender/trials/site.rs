@@ -36,11 +36,13 @@ pub(super) struct Site {
     counts: bool,
     folder: tempfile::TempDir,
     migsaw: PathBuf,
+    cores: Option<String>,
 }
 
 /// What starts `migsaw serve` for a site.
 pub(super) struct Starter {
     migsaw: PathBuf,
+    cores: Option<String>,
     kubeconfig: PathBuf,
     counts: bool,
 }
@@ -91,14 +93,14 @@ impl Site {
         let names = order(shape.nodes).into_iter().map(fleet::name).collect();
         let most = (shape.nodes / 4).max(1) as usize;
         let (rng, folder) = (Rng::new(common.seed), tempfile::tempdir()?);
-        let living = vec![Vec::new(); WAYS];
-        Ok(Site { api, names, books, living, most, rng, next: 0, counts, folder, migsaw })
+        let (living, cores) = (vec![Vec::new(); WAYS], common.serve_on.clone());
+        Ok(Site { api, names, books, living, most, rng, next: 0, counts, folder, migsaw, cores })
     }
 
     /// What starts `migsaw serve`.
     pub(super) fn starter(&self) -> io::Result<Starter> {
         let kubeconfig = self.api.kubeconfig(self.folder.path())?;
-        Ok(Starter { migsaw: self.migsaw.clone(), kubeconfig, counts: self.counts })
+        Ok(Starter { migsaw: self.migsaw.clone(), cores: self.cores.clone(), kubeconfig, counts: self.counts })
     }
 
     /// `migsaw serve`, which is ready when this comes back.
@@ -161,7 +163,14 @@ impl Site {
 impl Starter {
     /// `migsaw serve`, which is ready when this comes back.
     pub(super) fn start(&self, more: &[&str]) -> io::Result<Serving> {
-        let mut command = Command::new(&self.migsaw);
+        let mut command = match &self.cores {
+            Some(cores) => {
+                let mut command = Command::new("taskset");
+                command.args(["--cpu-list", cores]).arg(&self.migsaw);
+                command
+            }
+            None => Command::new(&self.migsaw),
+        };
         command.arg("serve").env("KUBECONFIG", &self.kubeconfig).args(["--log-format", "json"]);
         if !self.counts {
             command.arg("--ignored-by-scheduler");
