@@ -123,3 +123,15 @@ fn several_pools_are_shown_one_by_one_and_taints_are_marked() {
     assert!(ran.out.contains("Pool a30  4 nodes with A30-24GB, strategy single"), "{}", ran.out);
     assert!(ran.out.contains("none of these profiles can be on its GPUs"), "{}", ran.out);
 }
+
+#[test]
+fn as_cut_means_nothing_on_a_node_of_unknown_cut_whatever_is_pinned_there() {
+    let text = "apiVersion: migsaw.io/v1alpha1\nkind: Scenario\nfleet:\n- {pool: p, model: H100-80GB, nodes: [n0, n1], \
+                gpusPerNode: 1, pinned: [{nodes: [n0], gpus: [\"2g.20gb@4\"]}]}\ndemand: []\nstate:\n- {node: n1, gpus: \
+                [\"3g.40gb@0\"]}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, "pinned.yaml", text);
+    let document = read(&[&path, "--profile", "3g.40gb", "--profile", "1g.10gb"]);
+    assert_eq!(fits(&document, "3g.40gb")[..2], [1, 3]);
+    assert_eq!(fits(&document, "1g.10gb")[0], 0);
+}

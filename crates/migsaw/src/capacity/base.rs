@@ -44,9 +44,7 @@ impl Base {
         for pool in &mut as_cut.fleet.pools {
             let gpus = pool.gpus_per_node() as usize;
             for group in pool.nodes.iter_mut().filter(|group| group.present.is_none()) {
-                group.pinned.resize(gpus, GpuState::Idle);
-                let idle = group.pinned.iter_mut().filter(|state| **state == GpuState::Idle);
-                idle.for_each(|state| *state = GpuState::Taken);
+                group.pinned = vec![GpuState::Taken; gpus];
             }
         }
         let is_running = base.demands.iter().enumerate().all(|(i, d)| d.count == running.get(&i).copied().unwrap_or(0));
