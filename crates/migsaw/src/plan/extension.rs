@@ -67,14 +67,18 @@ impl<'a> Extension<'a> {
     fn needs(&mut self, total: Var, part: Var, each: i64) -> Option<i64> {
         let put = self.put(total, part, each);
         let fits = put.iter().all(|&(var, _)| self.is_kept(var));
-        put.iter().for_each(|&(var, more)| self.add(var, -more));
+        for &(var, more) in &put {
+            self.add(var, -more);
+        }
         fits.then(|| put.iter().skip(2).map(|(_, more)| more).sum())
     }
 
     /// Puts one more into a part, with as much more capacity as that needs; gives what was added to what.
     fn put(&mut self, total: Var, part: Var, each: i64) -> Vec<(Var, i64)> {
         let mut put = vec![(part, 1), (total, each)];
-        put.iter().for_each(|&(var, more)| self.add(var, more));
+        for &(var, more) in &put {
+            self.add(var, more);
+        }
         let mut next = 0;
         while let Some(&(changed, _)) = put.get(next) {
             next += 1;
