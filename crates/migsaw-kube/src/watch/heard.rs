@@ -19,7 +19,8 @@ const BEGINNING: Duration = Duration::from_secs(30);
 /// The watch of a kind is begun so long after it was begun before, at the earliest, even where each ends at once.
 const APART: Duration = Duration::from_secs(1);
 
-/// When the API server last answered on the watches of each kind.
+/// When the API server last answered a watch of each kind. What a list says is not known before it has come to its end and
+/// the watch after it has begun, however many of its pages there are: they do not count.
 #[derive(Debug, Clone)]
 pub struct Heard {
     begun: Instant,
@@ -72,7 +73,7 @@ impl<S> Listening<S> {
     /// When this request may begin.
     fn due(&mut self, request: &Request<Body>) -> Instant {
         let (uri, now) = (request.uri(), Instant::now());
-        if !uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("watch="))) {
+        if !is_watch(request) {
             return now;
         }
         let before = self.begun.get(uri.path());
@@ -80,6 +81,10 @@ impl<S> Listening<S> {
         self.begun.insert(uri.path().to_owned(), due);
         due
     }
+}
+
+fn is_watch(request: &Request<Body>) -> bool {
+    request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("watch=")))
 }
 
 impl<S, B> Service<Request<Body>> for Listening<S>
@@ -97,14 +102,14 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let due = self.due(&request);
+        let (due, is_watch) = (self.due(&request), is_watch(&request));
         let kind = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
         let (heard, answering) = (self.heard.clone(), self.inner.call(request));
         Box::pin(async move {
             sleep_until(due).await;
             let silent = |_| format!("no answer within {} s", BEGINNING.as_secs());
             let response = timeout(BEGINNING, answering).await.map_err(silent)?.map_err(Into::into)?;
-            if response.status().is_success() {
+            if is_watch && response.status().is_success() {
                 heard.note(&kind);
             }
             Ok(response)

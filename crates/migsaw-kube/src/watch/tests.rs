@@ -217,6 +217,24 @@ async fn a_list_that_is_forgotten_half_read_is_begun_again() {
     assert!(server.asked()[2].query.get("continue").is_none_or(String::is_empty));
 }
 
+/// Pages of a list that never comes to its end are nothing by which what is known gets younger.
+#[tokio::test(start_paused = true)]
+async fn what_is_known_grows_old_until_a_list_has_come_to_its_end() {
+    let back = Duration::from_secs(300);
+    let mut server = Server::start(move |number, asked| match (number, asked.query.get("continue")) {
+        (0, _) => list(5, &[], ""),
+        (1, _) => Answer::Events(vec![expired()]),
+        _ if asked.is_watch() => Answer::ThenSilent(vec![]),
+        (_, None) => list(8, &[node("a", 4)], "more"),
+        (_, Some(_)) if asked.at < back => Answer::Status(410),
+        (_, Some(_)) => list(8, &[node("b", 6)], ""),
+    });
+    server.tells(299).await;
+    assert!(server.heard.ages()[0].1 >= Duration::from_secs(298), "{:?}", server.heard.ages());
+    assert_eq!(server.tells(10).await.last().unwrap(), "all: a b");
+    assert!(server.heard.ages()[0].1 <= Duration::from_secs(10), "{:?}", server.heard.ages());
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_object_that_cannot_be_read_stops_nothing() {
     let bad = json!({"metadata": {"name": "bad", "resourceVersion": "6", "labels": 5}});
