@@ -2,8 +2,8 @@
 //!
 //! The scheduler proposes victims for each node. What it cannot know is taken away: nodes where room made would not
 //! help. What it need not evict is spared: a pod stays if, without its eviction, enough slices are free and the
-//! victims that are left free as much of everything else as the pod that is to come requests. That is certain to be
-//! enough, since the node had room for all of them. Where it is not known what a pod requests, or where something else
+//! victims that go free as much of everything else as the pod that is to come requests. That is enough where the node
+//! has room for all that is on it; of slices, of which it may offer fewer by now, as many more go. Where it is not known what a pod requests, or where something else
 //! counts for it, like a port, nobody is spared. Nor is anybody while a victim is ending already: then the node is being
 //! emptied for somebody else as well, whom the scheduler knows.
 //!
@@ -128,8 +128,7 @@ impl<'a> Search<'a> {
         claimed: &[Arc<Asks>],
         (victims, limits): (&'a [Victim], &'a Limits),
     ) -> Search<'a> {
-        let free = |resource: &str| view.free_of(resource, claimed).unwrap_or(0);
-        let missing = pod.asks.resources.iter().map(|(resource, n)| (resource, n.saturating_sub(free(resource))));
+        let missing = |(resource, n): (&'a Arc<str>, &u64)| (resource, view.missing(resource, *n, claimed));
         let (mut known, mut unknown) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
         for (index, victim) in victims.iter().enumerate().rev() {
             match victim.holds.as_ref().and_then(|held| Some((held, held.others.as_ref()?))) {
@@ -145,7 +144,7 @@ impl<'a> Search<'a> {
             known.into_iter().map(|((priority, ..), alike)| ((priority, Reverse(alike[0])), alike)).collect();
         known.sort_unstable();
         let known = known.into_iter().map(|(_, alike)| alike).collect();
-        Search { pod, victims, limits, missing: missing.collect(), known, unknown }
+        Search { pod, victims, limits, missing: pod.asks.resources.iter().map(missing).collect(), known, unknown }
     }
 
     /// Whether enough slices are free once these are gone.

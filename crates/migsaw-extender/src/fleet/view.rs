@@ -99,6 +99,14 @@ impl View {
         Some(self.free.get(resource)?.saturating_sub(taken))
     }
 
+    /// How many of a resource have to be given back until so many are free beside what others have claimed. A node may
+    /// hold more than it offers: where the device plugin calls a device unhealthy that a pod has.
+    pub(crate) fn missing(&self, resource: &str, n: u64, claimed: &[Arc<Asks>]) -> u64 {
+        let taken = self.holders.iter().map(|holder| &holder.asks).chain(claimed);
+        let taken: u64 = taken.filter_map(|asks| asks.resources.get(resource)).sum();
+        (taken + n).saturating_sub(self.node.offers.get(resource).copied().unwrap_or(0))
+    }
+
     /// Whether it offers all of this, held or free.
     pub(crate) fn offers(&self, asks: &Asks) -> bool {
         asks.resources.iter().all(|(resource, n)| self.node.offers.get(resource).is_some_and(|offered| offered >= n))

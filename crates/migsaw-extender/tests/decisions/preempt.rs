@@ -102,7 +102,7 @@ fn the_fewest_go_and_of_these_the_least_important() {
     );
     check(
         "of two kinds",
-        "1g.10gb=2,3g.40gb=1",
+        "1g.10gb=2,3g.40gb=2",
         "1g.10gb=1,3g.40gb=1",
         &[v("u", "1g.10gb=1", 0), v("w", "3g.40gb=1", 0), v("x", "1g.10gb=1,3g.40gb=1", 80)],
         "x",
@@ -113,6 +113,13 @@ fn the_fewest_go_and_of_these_the_least_important() {
         "1g.10gb=2",
         &[v("u", "1g.10gb=1", 1), v("w", "1g.10gb=1", 0)],
         "w",
+    );
+    check(
+        "more is held than offered, as when a slice is unhealthy",
+        "1g.10gb=1",
+        "1g.10gb=1",
+        &[v("u", "1g.10gb=1", 0), v("w", "1g.10gb=1", 0), v("x", "1g.10gb=1", 0)],
+        "u w x",
     );
     check("not even all are enough", "1g.10gb=2", "3g.40gb=1", &[v("u", "1g.10gb=1", 0)], "");
     check("more than it offers", "1g.10gb=2", "1g.10gb=3", &[v("u", "1g.10gb=2", 0)], "");
