@@ -209,8 +209,8 @@ fn is_on_one_gpu(view: &View, asks: &Asks) -> bool {
         return true;
     }
     let Some(gpus) = &view.node.gpus else { return false };
-    // GPUs that are offered whole have no slices.
-    let whole = view.node.offers.get(GPU).copied().unwrap_or(0);
+    // GPUs that are offered whole have no slices; several shares may be of one.
+    let whole = view.node.offers.get(GPU).copied().filter(|_| !gpus.are_shared).unwrap_or(0);
     if gpus.count == 1 || (gpus.strategy == Strategy::Mixed && u64::from(gpus.count).saturating_sub(whole) <= 1) {
         return true;
     }

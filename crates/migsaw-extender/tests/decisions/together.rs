@@ -4,7 +4,7 @@ use migsaw_extender::Settings;
 use serde_json::Value;
 
 use super::common::World;
-use super::common::objects::{A100, H100, configured, node, on, pod, single, together};
+use super::common::objects::{A100, H100, configured, labelled, node, on, pod, single, together};
 
 fn check(name: &str, node: Value, held: &str, asks: &str, said: &str) {
     let on_it = on(node["metadata"]["name"].as_str().unwrap(), pod("x", held));
@@ -41,6 +41,8 @@ fn kubelet_may_take_one_of_each_gpu() {
         "1g.10gb=1,4g.40gb=1",
         "not_together",
     );
+    let shared = labelled(h100(3, "1g.10gb=8,gpu=4"), "nvidia.com/gpu.replicas", "4");
+    check("one whole GPU as four shares, two cut", shared, "", "1g.10gb=2", "not_together");
     check("strategy single", single("a", H100, "1g.10gb", 14), "", "gpu=2", "not_together");
     check("strategy single with one GPU", single("a", H100, "1g.10gb", 7), "", "gpu=2", "ok");
 }

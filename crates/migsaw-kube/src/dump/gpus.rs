@@ -8,6 +8,7 @@ use migsaw::geometry::{Model, ProfileName};
 use migsaw::problem::MAX_GPUS_PER_NODE;
 
 use super::collect::Node;
+use super::nodes::PRODUCT;
 use crate::names::{CONFIG_LABEL, GPU, STATE_LABEL};
 
 /// What a node's labels tell about its number of GPUs.
@@ -36,8 +37,7 @@ impl Count {
 /// under strategy `mixed` (`sliced`).
 pub(super) fn count(node: &Node, model: &Model, cut: Option<&ProfileName>, sliced: bool) -> Count {
     let label = |key: &str| node.labels.get(key).map(String::as_str);
-    let shared = label("nvidia.com/gpu.replicas").is_some_and(|n| n != "0" && n != "1");
-    let capacity = node.capacity.get(GPU).copied().filter(|_| !shared && !sliced);
+    let capacity = node.capacity.get(GPU).copied().filter(|_| !are_shared(node) && !sliced);
     let advertised = label("nvidia.com/gpu.count").and_then(|text| text.parse().ok()).or(capacity);
     let Some(devices) = advertised.and_then(|n: u64| u32::try_from(n).ok()).filter(|&n| n > 0) else {
         return Count::Unknown;
@@ -52,6 +52,13 @@ pub(super) fn count(node: &Node, model: &Model, cut: Option<&ProfileName>, slice
     let least = devices.div_ceil(most);
     let if_full = (devices.is_multiple_of(most) && devices / most <= MAX_GPUS_PER_NODE).then_some(devices / most);
     if least == devices { within_reason(devices) } else { Count::AtLeast { least, most: devices, if_full } }
+}
+
+/// Whether each `nvidia.com/gpu` is a share of a GPU, by time-slicing or MPS.
+pub(super) fn are_shared(node: &Node) -> bool {
+    let label = |key: &str| node.labels.get(key).map(String::as_str);
+    let replicas = label("nvidia.com/gpu.replicas").and_then(|text| text.parse::<u32>().ok()).unwrap_or(1);
+    replicas > 1 || label(PRODUCT).is_some_and(|product| product.ends_with("-SHARED"))
 }
 
 /// A number of GPUs that a node may have.

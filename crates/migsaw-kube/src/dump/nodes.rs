@@ -225,8 +225,7 @@ fn unavailable(node: &Node, options: DumpOptions<'_>) -> Option<(WarningCode, &'
 fn remarks(candidate: &Candidate<'_>, warnings: &mut Warnings) {
     let node = candidate.node;
     let label = |key: &str| node.labels.get(key).map(String::as_str);
-    let replicas = label("nvidia.com/gpu.replicas").and_then(|text| text.parse::<u32>().ok()).unwrap_or(1);
-    if replicas > 1 || label(PRODUCT).is_some_and(|product| product.ends_with("-SHARED")) {
+    if gpus::are_shared(node) {
         let message = "shares its GPUs by time-slicing: each `nvidia.com/gpu` asked for was counted as a whole GPU";
         warnings.add(WarningCode::GpusShared, object(node), message);
     }

@@ -9,11 +9,10 @@ use serde::{Deserialize, Deserializer};
 
 use super::super::collect;
 use super::super::dra::Published;
-use super::super::nodes;
 use super::super::state::cuts::Cuts;
 use super::super::warning::Warnings;
 use super::super::wire::{Member, Metadata, NodeSpec, Status, nullable};
-use super::super::{DumpOptions, Skipped};
+use super::super::{DumpOptions, Skipped, gpus, nodes};
 use super::labels::{NodeLabels, Texts};
 use crate::names::{ROLLOUT_MARK, STATE_LABEL, is_gpu};
 
@@ -90,6 +89,8 @@ pub struct Gpus {
     pub count: u32,
     /// How they are advertised.
     pub strategy: Strategy,
+    /// Whether each `nvidia.com/gpu` is a share of one, by time-slicing or MPS.
+    pub are_shared: bool,
     /// How each is cut, as far as that can be told; GPUs with MIG off have no instances. The order says nothing.
     pub cut: Option<Vec<Counts>>,
     /// Whether that is how the node was told to be cut; else it is one way of several that it could be.
@@ -148,6 +149,8 @@ impl NodeReader {
         let counts = |layout: Option<Layout>| layout.map(|layout| layout.counts()).unwrap_or_default();
         let is_told = cut.as_ref().is_some_and(|cut| cut.is_told);
         let cut = cut.map(|cut| cut.gpus.into_iter().map(counts).collect());
-        Some(Gpus { model: fleet_node.model, count: fleet_node.gpus, strategy: fleet_node.strategy, cut, is_told })
+        let are_shared = gpus::are_shared(node);
+        let (count, strategy) = (fleet_node.gpus, fleet_node.strategy);
+        Some(Gpus { model: fleet_node.model, count, strategy, are_shared, cut, is_told })
     }
 }
