@@ -85,6 +85,16 @@ fn all_are_passed_on_where_some_would_rather_not_have_pods() {
 }
 
 #[test]
+fn a_rollout_lets_no_more_be_passed_on() {
+    let (mut world, nodes) = cluster(Settings::default());
+    let reserved = json!({"spec": {"taints": [{"key": "migsaw.io/rollout", "effect": "PreferNoSchedule"}]}});
+    world.put_node(&merge(node(&nodes[1], H100, 1, "1g.10gb=7"), reserved));
+    let answer = filtered(&world, &pod("p", "1g.10gb=1"), &nodes);
+    assert_eq!(counts(&answer), (SHORTLIST, NODES / 10));
+    assert!(!answer["NodeNames"].as_array().unwrap().contains(&json!(nodes[1])), "it is among the last");
+}
+
+#[test]
 fn whole_nodes_are_left_out_too() {
     let (world, nodes) = cluster(Settings::default());
     let items: Vec<Value> = nodes.iter().map(|name| json!({"metadata": {"name": name}})).collect();

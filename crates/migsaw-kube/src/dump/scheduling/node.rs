@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for NodeObject {
         let is_reserved = spec.taints.iter().any(|taint| taint.key == ROLLOUT_MARK);
         Ok(NodeObject {
             version: metadata.resource_version.take().map(|version| version.0),
-            is_avoided: spec.taints.iter().any(|taint| taint.effect == "PreferNoSchedule"),
+            is_avoided: spec.taints.iter().any(|taint| taint.effect == "PreferNoSchedule" && taint.key != ROLLOUT_MARK),
             rollout: if is_marked { Some(Rollout::Now) } else { is_reserved.then_some(Rollout::Later) },
             node: collect::Node::of(metadata, &spec, &status),
         })
@@ -74,9 +74,8 @@ pub struct Node {
     pub rollout: Option<Rollout>,
     /// Whether MIG Manager is cutting it, as the label `nvidia.com/mig.config.state` says.
     pub is_recut: bool,
-    /// Whether it takes no new pods, or is not ready.
-    pub is_unavailable: bool,
-    /// Whether a taint says that it takes pods only if need be (`PreferNoSchedule`).
+    /// Whether a taint says that it takes pods only if need be (`PreferNoSchedule`); that of a rollout is told by
+    /// [`rollout`](Node::rollout) alone.
     pub is_avoided: bool,
 }
 
@@ -131,7 +130,6 @@ impl NodeReader {
             gpus,
             rollout,
             is_recut: matches!(node.labels.get(STATE_LABEL).map(String::as_str), Some("pending" | "rebooting")),
-            is_unavailable: node.cordoned || !node.ready,
             is_avoided,
             labels: NodeLabels::of(&node.name, &node.labels, &mut self.texts),
             name: node.name,
