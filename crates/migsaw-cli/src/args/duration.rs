@@ -20,9 +20,34 @@ pub(super) fn pause(text: &str) -> Result<Duration, String> {
     if read.is_zero() { Err("it must be more than zero (expected like 10s or 2m)".to_owned()) } else { Ok(read) }
 }
 
+/// Reads a duration of at least so many seconds.
+pub(super) fn at_least(seconds: u64) -> impl Fn(&str) -> Result<Duration, String> + Clone {
+    move |text| {
+        let read = duration(text)?;
+        if read.as_secs() >= seconds { Ok(read) } else { Err(format!("it has to be {seconds}s or more")) }
+    }
+}
+
+/// Reads a duration of at least so many seconds and at most so many.
+pub(super) fn within(least: u64, most: u64) -> impl Fn(&str) -> Result<Duration, String> + Clone {
+    move |text| {
+        let read = duration(text)?;
+        let is_within = (Duration::from_secs(least)..=Duration::from_secs(most)).contains(&read);
+        if is_within { Ok(read) } else { Err(format!("it has to be from {least}s to {most}s")) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_durations_have_limits() {
+        for (text, is_within) in [("1s", true), ("1h", true), ("0s", false), ("999ms", false), ("3601s", false)] {
+            assert_eq!(within(1, 3600)(text).is_ok(), is_within, "{text}");
+        }
+        assert!(within(1, 3600)("9223372036854775807s").is_err());
+    }
 
     #[test]
     fn a_pause_is_not_zero() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use migsaw_extender::SHORTLIST;
 
-use super::duration::duration;
+use super::duration::{at_least, duration, within};
 use super::{AccessArgs, GeometryArgs};
 
 /// Answer kube-scheduler as its extender.
@@ -89,8 +89,8 @@ pub(crate) struct ServeArgs {
     /// The scheduler does not count slices itself (`ignoredByScheduler: true`)
     #[arg(long, env = "MIGSAW_SERVE_IGNORED_BY_SCHEDULER", num_args = 0..=1, default_missing_value = "true", default_value = "false", require_equals = true, hide_default_value = true, hide_possible_values = true, value_name = "YES", help_heading = "Deciding")]
     pub(crate) ignored_by_scheduler: bool,
-    /// How long a pod keeps what it was promised if it is not seen there
-    #[arg(long, env = "MIGSAW_SERVE_RESERVATION_TTL", default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Deciding")]
+    /// How long a pod keeps what it was promised if it is not seen there, 1s to 1h
+    #[arg(long, env = "MIGSAW_SERVE_RESERVATION_TTL", default_value = "30s", value_parser = within(1, 3600), value_name = "DURATION", help_heading = "Deciding")]
     pub(crate) reservation_ttl: Duration,
     /// How many of the nodes that can take a pod are passed on to be scored, the best ones; 0 for all. All are, too, if
     /// the pod prefers some nodes itself
@@ -127,8 +127,9 @@ pub(crate) struct ServeArgs {
     /// After that: how long requests in work may take
     #[arg(long, env = "MIGSAW_SERVE_DRAIN_TIMEOUT", default_value = "10s", value_parser = duration, value_name = "DURATION", help_heading = "Limits")]
     pub(crate) drain_timeout: Duration,
-    /// When the API server was not heard for so long, what is known is called stale
-    #[arg(long, env = "MIGSAW_SERVE_STALE_AFTER", default_value = "90s", value_parser = duration, value_name = "DURATION", help_heading = "Limits")]
+    /// When the API server was not heard for so long, what is known is called stale: 70s or more, as a watch on which
+    /// nothing happens is begun again each minute
+    #[arg(long, env = "MIGSAW_SERVE_STALE_AFTER", default_value = "90s", value_parser = at_least(70), value_name = "DURATION", help_heading = "Limits")]
     pub(crate) stale_after: Duration,
     /// Be not ready while it is
     #[arg(long, env = "MIGSAW_SERVE_UNREADY_WHEN_STALE", num_args = 0..=1, default_missing_value = "true", default_value = "false", require_equals = true, hide_default_value = true, hide_possible_values = true, value_name = "YES", help_heading = "Limits")]
@@ -196,6 +197,26 @@ fn size(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(clap::Parser)]
+    struct Serve {
+        #[command(flatten)]
+        args: ServeArgs,
+    }
+
+    #[test]
+    fn durations_that_cannot_work_are_refused() {
+        use clap::Parser as _;
+        for (argument, is_taken) in [
+            ("--stale-after=70s", true),
+            ("--stale-after=69s", false),
+            ("--reservation-ttl=1h", true),
+            ("--reservation-ttl=0s", false),
+            ("--reservation-ttl=9223372036854775807s", false),
+        ] {
+            assert_eq!(Serve::try_parse_from(["serve", argument]).is_ok(), is_taken, "{argument}");
+        }
+    }
 
     #[test]
     fn sizes_have_units() {
