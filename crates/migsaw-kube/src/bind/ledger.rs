@@ -74,6 +74,7 @@ impl Ledger {
     /// Writes them back; false if somebody else has written meanwhile.
     pub(super) async fn write(&self, page: Page) -> Result<bool, ClusterError> {
         let text = serde_json::to_string(&page.entries).expect("promises are JSON");
+        let is_new = page.found.is_none();
         let written = if let Some(mut lease) = page.found {
             lease.metadata.annotations.get_or_insert_default().insert(PROMISED.to_owned(), text);
             self.leases.replace(&self.name, &PostParams::default(), &lease).await
@@ -84,7 +85,8 @@ impl Ledger {
         };
         match written {
             Ok(_) => Ok(true),
-            Err(error) if is_conflict(&error) || is_absent(&error) => Ok(false),
+            // What is not there when a Lease is made is its namespace.
+            Err(error) if is_conflict(&error) || (!is_new && is_absent(&error)) => Ok(false),
             Err(error) => Err(refused(format!("write Lease {}", self.name))(error)),
         }
     }

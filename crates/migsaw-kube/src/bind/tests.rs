@@ -16,6 +16,8 @@ use super::*;
 struct Found {
     requests: usize,
     lease: Option<Value>,
+    /// Whether the namespace for Leases is missing.
+    has_no_namespace: bool,
     /// The node that the pod is on.
     node: Option<&'static str>,
 }
@@ -40,13 +42,22 @@ fn answer(found: &mut Found, method: &Method, path: &str, body: Value, becomes: 
             Some(lease) => (200, lease.clone()),
             None => (404, json!({"kind": "Status", "status": "", "message": "", "reason": "NotFound", "code": 404})),
         },
+        (&Method::POST, _) if found.has_no_namespace => {
+            let details = json!({"name": "migsaw", "kind": "namespaces"});
+            let said = json!({"kind": "Status", "status": "Failure", "message": "", "reason": "NotFound", "code": 404, "details": details});
+            (404, said)
+        }
         _ => (200, found.lease.insert(body).clone()),
     }
 }
 
 /// Binds pod `p` to node `n` by what is known of so many seconds ago.
 async fn bind(age: u64, becomes: Becomes) -> (Result<(), NotBound>, Found) {
-    let found = Arc::<Mutex<Found>>::default();
+    bind_beside(Found::default(), age, becomes).await
+}
+
+async fn bind_beside(found: Found, age: u64, becomes: Becomes) -> (Result<(), NotBound>, Found) {
+    let found = Arc::new(Mutex::new(found));
     let shared = Arc::clone(&found);
     let service = service_fn(move |request: Request<kube::client::Body>| {
         let shared = Arc::clone(&shared);
@@ -81,6 +92,15 @@ async fn a_promise_is_kept_where_the_pod_may_have_been_bound() {
         let (bound, found) = bind(0, becomes).await;
         assert_eq!((bound.is_ok(), is_promised(&found)), (is_bound, stays), "{name}: {bound:?}");
     }
+}
+
+#[tokio::test]
+async fn a_missing_namespace_is_said() {
+    let found = Found { has_no_namespace: true, ..Found::default() };
+    let (bound, found) = bind_beside(found, 0, Becomes(201, Some("n"))).await;
+    let error = bound.unwrap_err();
+    assert!(matches!(error, NotBound::Cluster(ClusterError::NoNamespace { .. })), "{error}");
+    assert_eq!(found.requests, 3, "the pod, its node's Lease, and a new one");
 }
 
 #[tokio::test]
