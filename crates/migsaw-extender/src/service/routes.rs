@@ -62,16 +62,19 @@ pub struct App<A> {
 
 /// The routes of the verbs.
 pub fn verbs<A: Answers>(app: Arc<App<A>>) -> Router {
-    // One for all verbs.
+    // One for all of it.
     let places = GlobalConcurrencyLimitLayer::new(app.max_in_flight);
     let mut router = Router::new();
     for verb in Verb::ALL.into_iter().filter(|verb| *verb != Verb::Bind || app.bind.is_some()) {
-        router = router.route(&format!("/{}", verb.as_str()), route(&app, verb, places.clone()));
+        let answer = move |State(app): State<Arc<App<A>>>, body: Result<Bytes, BytesRejection>| async move {
+            answered(&app, verb, body).await
+        };
+        router = router.route(&format!("/{}", verb.as_str()), limited(&app, Some(verb), places.clone(), post(answer)));
     }
     if app.debug {
         router = router
-            .route("/debug/node/{name}", get(debug_node::<A>))
-            .route("/debug/pod/{namespace}/{name}", get(debug_pod::<A>));
+            .route("/debug/node/{name}", limited(&app, None, places.clone(), get(debug_node::<A>)))
+            .route("/debug/pod/{namespace}/{name}", limited(&app, None, places, get(debug_pod::<A>)));
     }
     let follow = app.follow;
     // From the outside in.
@@ -91,22 +94,34 @@ pub fn verbs<A: Answers>(app: Arc<App<A>>) -> Router {
     router.with_state(app).layer(layers)
 }
 
-/// A verb with what stands before it: what is too much is refused before its body is read.
-fn route<A: Answers>(app: &Arc<App<A>>, verb: Verb, places: GlobalConcurrencyLimitLayer) -> MethodRouter<Arc<App<A>>> {
-    let answer = move |State(app): State<Arc<App<A>>>, body: Result<Bytes, BytesRejection>| async move {
-        answered(&app, verb, body).await
+/// A route with what stands before it: what is too much is refused before its body is read, and counted where it is for a
+/// verb.
+fn limited<A: Answers>(
+    app: &Arc<App<A>>,
+    verb: Option<Verb>,
+    places: GlobalConcurrencyLimitLayer,
+    route: MethodRouter<Arc<App<A>>>,
+) -> MethodRouter<Arc<App<A>>> {
+    let note = move |app: &App<A>, outcome, took| {
+        if let Some(verb) = verb {
+            app.metrics.answered(verb, outcome, took, &Tally::default());
+        }
     };
     let in_time = move |State(app): State<Arc<App<A>>>, request: Request, next: Next| async move {
-        timed(&app, verb, next.run(request)).await
+        let _in_work = app.metrics.in_work();
+        tokio::time::timeout(app.timeout, next.run(request)).await.unwrap_or_else(|_| {
+            note(&app, Outcome::Timeout, app.timeout);
+            (StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response()
+        })
     };
-    let metrics = Arc::clone(&app.metrics);
+    let noting = Arc::clone(app);
     let shed = move |_: BoxError| {
-        metrics.answered(verb, Outcome::Shed, Duration::ZERO, &Tally::default());
+        note(&noting, Outcome::Shed, Duration::ZERO);
         std::future::ready((StatusCode::SERVICE_UNAVAILABLE, "too many requests in work, try again"))
     };
-    let metrics = Arc::clone(&app.metrics);
+    let noting = Arc::clone(app);
     let panicked = move |_: Box<dyn Any + Send>| {
-        metrics.answered(verb, Outcome::Panic, Duration::ZERO, &Tally::default());
+        note(&noting, Outcome::Panic, Duration::ZERO);
         (StatusCode::INTERNAL_SERVER_ERROR, "a defect of migsaw; its log has more").into_response()
     };
     let layers = ServiceBuilder::new()
@@ -116,16 +131,7 @@ fn route<A: Answers>(app: &Arc<App<A>>, verb: Verb, places: GlobalConcurrencyLim
         .layer(from_fn_with_state(Arc::clone(app), in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(DefaultBodyLimit::max(app.max_body));
-    post(answer).layer(layers)
-}
-
-/// Ends what takes too long.
-async fn timed<A>(app: &App<A>, verb: Verb, answering: impl Future<Output = Response>) -> Response {
-    let _in_work = app.metrics.in_work();
-    tokio::time::timeout(app.timeout, answering).await.unwrap_or_else(|_| {
-        app.metrics.answered(verb, Outcome::Timeout, app.timeout, &Tally::default());
-        (StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response()
-    })
+    route.layer(layers)
 }
 
 /// Answers a body.

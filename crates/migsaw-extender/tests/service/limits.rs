@@ -49,7 +49,7 @@ impl Answers for Gated {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn more_than_can_be_in_work_is_refused_at_once_and_counted() {
     let gate = Arc::new(Gate::default());
-    let site = Site::start(Gated(gate.clone()), Setup { max_in_flight: 3, ..Setup::default() }).await;
+    let site = Site::start(Gated(gate.clone()), Setup { max_in_flight: 3, debug: true, ..Setup::default() }).await;
     let verbs = site.at.verbs;
     let held: Vec<_> = ["/filter", "/prioritize", "/preempt"]
         .map(|path| tokio::spawn(async move { Connection::to(verbs).await.ask("POST", path, "wait").await.status }))
@@ -67,6 +67,10 @@ async fn more_than_can_be_in_work_is_refused_at_once_and_counted() {
     assert_eq!(connection.answer().await.unwrap().status, 503);
     for (path, count) in [("filter", 2), ("prioritize", 1), ("preempt", 1)] {
         assert_eq!(site.count(path, "shed").await, count, "{path}");
+    }
+    // What is explained takes a place as well.
+    for path in ["/debug/node/a", "/debug/pod/team/p"] {
+        assert_eq!(site.ask("GET", path, "").await.status, 503, "{path}");
     }
     // Health is asked elsewhere, and does not count.
     for path in ["/healthz", "/readyz"] {
