@@ -36,6 +36,7 @@ pub struct Metrics {
     watch_errors: Family<Labels<1>, Counter>,
     plan_age: Family<Labels<0>, Gauge<f64, AtomicU64>>,
     plan_errors: Counter,
+    plan_unreadable: Gauge,
     pub(crate) certificate_expiry: Family<Labels<0>, Gauge<i64, AtomicI64>>,
     pub(crate) certificate_errors: Counter,
     capacity: Shown,
@@ -76,6 +77,7 @@ impl Default for Metrics {
             watch_errors: Family::default(),
             plan_age: Family::default(),
             plan_errors: Counter::default(),
+            plan_unreadable: Gauge::default(),
             certificate_expiry: Family::default(),
             certificate_errors: Counter::default(),
             capacity: Shown::default(),
@@ -102,7 +104,7 @@ impl Metrics {
         registry.register("in_flight", "Requests in work", self.in_flight.clone());
         registry.register(
             "reservations",
-            "Pods that have claimed nodes and are not seen there yet",
+            "Pods that have claimed nodes, or are expected there, and are not seen there yet",
             self.reservations.clone(),
         );
         registry.register(
@@ -115,9 +117,12 @@ impl Metrics {
         registry.register("pods", "Pods that are known to ask for GPUs or slices", self.pods.clone());
         let budgets = "Disruption budgets that are known; missing where they may not be read";
         registry.register("disruption_budgets", budgets, self.budgets.clone());
-        registry.register("watch_errors", "Watches that failed and were begun again", self.watch_errors.clone());
+        let errors = "Watches that failed and were begun again, and objects that could not be read";
+        registry.register("watch_errors", errors, self.watch_errors.clone());
         registry.register("plan_age_seconds", "Time since the plan came", self.plan_age.clone());
         registry.register("plan_errors", "Plans that could not be read", self.plan_errors.clone());
+        let unreadable = "Whether the plan that is there could not be read, so that the one before stayed";
+        registry.register("plan_unreadable", unreadable, self.plan_unreadable.clone());
         let expiry = "When the server certificate ends, in seconds since 1970";
         registry.register("certificate_expiry_timestamp_seconds", expiry, self.certificate_expiry.clone());
         let errors = "Certificates that could not be loaded, so that the one before stayed";
@@ -142,7 +147,7 @@ impl Metrics {
         InWork(self.in_flight.clone())
     }
 
-    /// Notes that a watch has failed and is begun again.
+    /// Notes that a watch has failed and is begun again, or that an object could not be read.
     pub fn watch_failed(&self, kind: &'static str) {
         self.watch_errors.get_or_create(&[("kind", kind)]).inc();
     }
@@ -150,6 +155,12 @@ impl Metrics {
     /// Notes a plan that could not be read.
     pub fn plan_failed(&self) {
         self.plan_errors.inc();
+        self.plan_unreadable.set(1);
+    }
+
+    /// Notes that the plan is the one that is there, or that there is none.
+    pub fn plan_taken(&self) {
+        self.plan_unreadable.set(0);
     }
 
     /// Notes how old the plan is; `None` if there is none.

@@ -78,6 +78,7 @@ async fn the_text_can_be_read_and_names_everything() {
     for (name, value) in [
         ("watch_errors_total{kind=\"pods\"}", 1),
         ("plan_errors_total", 1),
+        ("plan_unreadable", 1),
         ("plan_age_seconds{}", 7),
         ("disruption_budgets{}", 4),
         ("nodes", 5),
@@ -88,8 +89,10 @@ async fn the_text_can_be_read_and_names_everything() {
     }
     assert_eq!(sample(&answer.body, &format!("migsaw_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"))), 1);
     site.metrics.plan_is(None);
+    site.metrics.plan_taken();
     let text = Connection::to(site.at.metrics).await.ask("GET", "/metrics", "").await.body;
     assert!(!text.contains("\nmigsaw_extender_plan_age_seconds{"), "no plan has no age");
+    assert_eq!(sample(&text, "migsaw_extender_plan_unreadable"), 0);
     site.end().await;
 }
 

@@ -144,7 +144,8 @@ async fn keep(
                 None => return,
                 Some(Told::Trouble(Trouble { kind, message })) => {
                     metrics.watch_failed(kind);
-                    tracing::warn!(kind, message, "what was watched could not be read; it is tried again");
+                    // A watch is begun again; an object that cannot be read is passed over until it changes.
+                    tracing::warn!(kind, message, "a watch failed, or what it told could not be read");
                 }
                 Some(Told::Change(change)) => {
                     if let Some(site) = &site {
@@ -157,6 +158,7 @@ async fn keep(
                             tracing::error!(%error, "the plan is not used; the one before stays");
                         }
                         (Ok(()), Some(is_there)) => {
+                            metrics.plan_taken();
                             planned = is_there.then(Instant::now);
                             tracing::info!(is_there, "the plan changed");
                         }
