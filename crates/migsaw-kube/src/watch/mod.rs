@@ -55,7 +55,7 @@ pub struct Watching {
     pub plan: Option<(String, String)>,
 }
 
-/// A watch failed, and is begun again.
+/// A watch failed, and is begun again; or an object could not be read, and is passed over until it changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// What it watches, as the API calls it.
