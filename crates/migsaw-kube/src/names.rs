@@ -7,7 +7,7 @@ pub(crate) const CONFIG_LABEL: &str = "nvidia.com/mig.config";
 /// The label in which it says how far it is: `pending`, `rebooting`, `success` or `failed`.
 pub(crate) const STATE_LABEL: &str = "nvidia.com/mig.config.state";
 /// The resource of whole GPUs, and of all MIG devices under strategy `single`.
-pub(crate) const GPU: &str = "nvidia.com/gpu";
+pub const GPU: &str = "nvidia.com/gpu";
 /// The annotation of nodes that are cordoned for a rollout, and the taint of those that will be.
 pub(crate) const ROLLOUT_MARK: &str = "migsaw.io/rollout";
 

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use migsaw::fleet::Strategy;
 use migsaw::geometry::{Counts, Model, ProfileName};
-use migsaw_kube::scheduling::{Asks, Pod, Rollout};
+use migsaw_kube::scheduling::{Asks, GPU, Pod, Rollout};
 
 use super::Reason;
-use crate::fleet::{Asked, Cell, Fleet, GPU, View};
+use crate::fleet::{Asked, Cell, Fleet, View};
 
 /// Why a pod has to be tried again, rather than be turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -73,26 +73,3 @@ impl Heard {
         Some(Arc::new(Budgets(budgets)))
     }
 }
-
-/// Labels that pods have alike, there once.
-#[derive(Debug, Default)]
-pub(super) struct SharedLabels {
-    known: HashSet<Arc<Labels>>,
-    /// How many there may be before those that nobody has any more are dropped.
-    most: usize,
-}
-
-impl SharedLabels {
-    pub(super) fn share(&mut self, labels: Labels) -> Arc<Labels> {
-        if let Some(known) = self.known.get(&labels) {
-            return Arc::clone(known);
-        }
-        if self.known.len() >= self.most {
-            self.known.retain(|labels| Arc::strong_count(labels) > 1);
-            self.most = (2 * self.known.len()).max(1024);
-        }
-        let labels = Arc::new(labels);
-        self.known.insert(Arc::clone(&labels));
-        labels
-    }
-}

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use migsaw::geometry::{Catalog, Model};
 use migsaw::score::Mix;
-use migsaw_kube::scheduling::{Asks, Change, Node, NodeReader, Pod};
+use migsaw_kube::scheduling::{Asks, Change, Node, NodeReader, OneCopy, Pod};
 
-use super::budgets::{Heard, SharedLabels};
+use super::budgets::{Heard, Labels};
 use super::outlook::{Assignments, Outlook, PlanError};
 use super::view::{Holder, View};
 use super::{Cell, Cells, Fleet};
@@ -26,7 +26,7 @@ pub struct Keeper {
     on_node: HashMap<Arc<str>, BTreeMap<Arc<str>, Holder>>,
     /// What pods ask for, each thing once, and how many do.
     asks: HashMap<Arc<Asks>, u64>,
-    labels: SharedLabels,
+    labels: OneCopy<Labels>,
     budgets: Heard,
     plan: Option<Arc<Assignments>>,
     /// How many views were shown.
@@ -70,7 +70,7 @@ impl Keeper {
             pods: HashMap::new(),
             on_node: HashMap::new(),
             asks: HashMap::new(),
-            labels: SharedLabels::default(),
+            labels: OneCopy::default(),
             budgets: Heard::default(),
             plan: None,
             shown: 0,

@@ -28,7 +28,6 @@ pub use claims::Claims;
 pub use keeper::{Keeper, Known};
 use memo::Memo;
 pub use outlook::{Assignments, Outlook, PlanError};
-pub(crate) use view::GPU;
 pub use view::{Holder, View};
 
 /// Everything a request reads.

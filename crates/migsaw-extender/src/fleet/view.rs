@@ -6,12 +6,9 @@ use std::sync::Arc;
 use migsaw::fleet::Strategy;
 use migsaw::geometry::{Counts, Model, ProfileId, ProfileName};
 use migsaw::score::State;
-use migsaw_kube::scheduling::{Asks, Node};
+use migsaw_kube::scheduling::{Asks, GPU, Node};
 
 use super::budgets::Labels;
-
-/// The resource of whole GPUs, and of slices under strategy `single`.
-pub(crate) const GPU: &str = "nvidia.com/gpu";
 
 /// A node at one moment.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use super::object::{Object, Parts};
 use super::quantity::whole;
 use super::quotas::{Nature, Quota};
 use super::requests;
-use super::shared::{Labels, Shared, one_copy};
+use super::shared::{Labels, OneCopy, Shared};
 use super::tenures::Tenure;
 use super::warning::{WarningCode, Warnings};
 use crate::mig_parted::Config;
@@ -66,8 +66,8 @@ pub(super) struct Collection {
     pub(super) cut_off: bool,
     /// How many objects were met.
     objects: u64,
-    asking: BTreeSet<Arc<Asking>>,
-    constraints: BTreeSet<Arc<Constraints>>,
+    asking: OneCopy<Asking>,
+    constraints: OneCopy<Constraints>,
     pub(super) shared: Shared,
 }
 
@@ -338,8 +338,8 @@ impl Collection {
     }
 
     pub(super) fn share(&mut self, asking: Asking) -> Arc<Asking> {
-        let constraints = one_copy(&mut self.constraints, asking.constraints);
-        one_copy(&mut self.asking, Arc::new(Asking { constraints, ..asking }))
+        let constraints = self.constraints.share(asking.constraints);
+        self.asking.share(Asking { constraints, ..asking })
     }
 
     fn add_node(&mut self, metadata: Metadata, spec: &NodeSpec, status: &Status) {

@@ -1,5 +1,6 @@
 //! What many pods have alike, in one copy.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,44 +25,60 @@ impl Labels {
     }
 }
 
+/// Values that many have, each in one copy. Those that nobody has any more are dropped as it grows.
+#[derive(Debug)]
+pub struct OneCopy<T: ?Sized> {
+    known: BTreeSet<Arc<T>>,
+    /// How many there may be before those that nobody has any more are dropped.
+    most: usize,
+}
+
+impl<T: ?Sized> Default for OneCopy<T> {
+    fn default() -> OneCopy<T> {
+        OneCopy { known: BTreeSet::new(), most: 0 }
+    }
+}
+
+impl<T: Ord + ?Sized> OneCopy<T> {
+    /// The copy of a value that is known, or this one from now on.
+    pub fn share<V: Borrow<T> + Into<Arc<T>>>(&mut self, value: V) -> Arc<T> {
+        if let Some(known) = self.get(value.borrow()) {
+            return Arc::clone(known);
+        }
+        if self.known.len() >= self.most {
+            self.known.retain(|value| Arc::strong_count(value) > 1);
+            self.most = (2 * self.known.len()).max(1024);
+        }
+        let value = value.into();
+        self.known.insert(Arc::clone(&value));
+        value
+    }
+
+    /// The copy of a value, if it is known.
+    pub(super) fn get(&self, value: &T) -> Option<&Arc<T>> {
+        self.known.get(value)
+    }
+}
+
 /// The one copy of each value.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    texts: BTreeSet<Arc<str>>,
-    labels: BTreeSet<Labels>,
-    resources: BTreeSet<Arc<BTreeMap<String, u64>>>,
+    texts: OneCopy<str>,
+    resources: OneCopy<BTreeMap<String, u64>>,
 }
 
 impl Shared {
     pub(super) fn text(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.texts.get(text) {
-            return Arc::clone(known);
-        }
-        let text: Arc<str> = text.into();
-        self.texts.insert(Arc::clone(&text));
-        text
+        self.texts.share(text)
     }
 
     pub(super) fn labels(&mut self, labels: Labels) -> Labels {
-        if let Some(known) = self.labels.get(&labels) {
-            return known.clone();
-        }
-        self.labels.insert(labels.clone());
-        labels
+        Labels(self.texts.share(labels.0))
     }
 
     pub(super) fn resources(&mut self, resources: Arc<BTreeMap<String, u64>>) -> Arc<BTreeMap<String, u64>> {
-        one_copy(&mut self.resources, resources)
+        self.resources.share(resources)
     }
-}
-
-/// The copy of a value that is known, or this one from now on.
-pub(super) fn one_copy<T: Ord>(known: &mut BTreeSet<Arc<T>>, value: Arc<T>) -> Arc<T> {
-    if let Some(known) = known.get(&value) {
-        return Arc::clone(known);
-    }
-    known.insert(Arc::clone(&value));
-    value
 }
 
 #[cfg(test)]
@@ -77,13 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_are_one() {
-        let mut shared = Shared::default();
-        assert!(Arc::ptr_eq(&shared.text("n1"), &shared.text("n1")));
-        assert!(!Arc::ptr_eq(&shared.text("n1"), &shared.text("n2")));
-        let labels = || Labels::of(&BTreeMap::from([("app".to_owned(), "llm".to_owned())]));
-        assert!(Arc::ptr_eq(&shared.labels(labels()).0, &shared.labels(labels()).0));
-        let resources = || Arc::new(BTreeMap::from([("nvidia.com/gpu".to_owned(), 1)]));
-        assert!(Arc::ptr_eq(&shared.resources(resources()), &shared.resources(resources())));
+    fn equal_values_are_one_and_dropped_when_nobody_has_them() {
+        let mut texts = OneCopy::<str>::default();
+        let kept = texts.share("kept");
+        for i in 0..5000 {
+            texts.share(i.to_string());
+        }
+        assert!(Arc::ptr_eq(&kept, &texts.share("kept")));
+        assert!(!Arc::ptr_eq(&kept, &texts.share("another")));
+        assert!(texts.known.len() <= 1025, "{}", texts.known.len());
     }
 }

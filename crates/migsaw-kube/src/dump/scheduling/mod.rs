@@ -28,6 +28,8 @@ mod node;
 mod pod;
 mod site;
 
+pub use super::shared::OneCopy;
+pub use crate::names::GPU;
 pub use budget::Budget;
 pub use change::Change;
 pub use labels::NodeLabels;

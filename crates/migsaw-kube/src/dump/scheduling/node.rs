@@ -9,11 +9,12 @@ use serde::{Deserialize, Deserializer};
 
 use super::super::collect;
 use super::super::dra::Published;
+use super::super::shared::OneCopy;
 use super::super::state::cuts::Cuts;
 use super::super::warning::Warnings;
 use super::super::wire::{Member, Metadata, NodeSpec, Status, nullable};
 use super::super::{DumpOptions, Skipped, gpus, nodes};
-use super::labels::{NodeLabels, Texts};
+use super::labels::NodeLabels;
 use crate::names::{ROLLOUT_MARK, STATE_LABEL, is_gpu};
 
 /// A Node as the API server sends it, as far as it matters; nothing is kept of the rest.
@@ -110,14 +111,14 @@ pub enum Rollout {
 pub struct NodeReader {
     catalog: Catalog,
     cuts: Cuts,
-    texts: Texts,
+    texts: OneCopy<str>,
 }
 
 impl NodeReader {
     /// A reader that knows these models.
     pub fn new(catalog: &Catalog) -> NodeReader {
         let cuts = Cuts::new(BTreeMap::new(), catalog);
-        NodeReader { catalog: catalog.clone(), cuts, texts: Texts::default() }
+        NodeReader { catalog: catalog.clone(), cuts, texts: OneCopy::default() }
     }
 
     /// What a scheduler has to know of the node.
@@ -126,7 +127,7 @@ impl NodeReader {
         let gpus = self.gpus(&node);
         let offers = node.allocatable.iter().filter(|(name, _)| is_gpu(name));
         Node {
-            offers: offers.map(|(name, n)| (self.texts.share(name), *n)).collect(),
+            offers: offers.map(|(name, n)| (self.texts.share(name.as_str()), *n)).collect(),
             gpus,
             rollout,
             is_recut: matches!(node.labels.get(STATE_LABEL).map(String::as_str), Some("pending" | "rebooting")),

@@ -14,8 +14,9 @@ use migsaw::geometry::Catalog;
 use migsaw::problem::Problem;
 
 use super::super::collect::{self, Asking, Collection};
+use super::super::shared::OneCopy;
 use super::super::{DumpOptions, translate};
-use super::labels::{NodeLabels, Texts};
+use super::labels::NodeLabels;
 use super::{Change, NodeObject, Pod};
 
 /// The nodes with GPUs, and the pods that ask for some, as the changes of a watch tell them.
@@ -28,8 +29,8 @@ pub struct Site {
     are_nodes_listed: bool,
     are_pods_listed: bool,
     changes: u64,
-    texts: Texts,
-    asking: Known,
+    texts: OneCopy<str>,
+    asking: OneCopy<Asking>,
 }
 
 /// A node; its labels are where many nodes share theirs.
@@ -113,7 +114,7 @@ impl Site {
         if self.pods.get(&pod.uid).is_some_and(|known| **known == new) {
             return false;
         }
-        let asking = self.asking.share(&new.asking);
+        let asking = self.asking.share(Arc::clone(&new.asking));
         self.pods.insert(pod.uid.clone(), Arc::new(collect::Pod { asking, ..new }));
         true
     }
@@ -136,28 +137,6 @@ impl Seen {
 impl Node {
     fn whole(&self) -> collect::Node {
         collect::Node { labels: self.labels.to_map(), ..self.rest.clone() }
-    }
-}
-
-/// What pods ask for, each thing once.
-#[derive(Debug, Default)]
-struct Known {
-    all: BTreeSet<Arc<Asking>>,
-    /// How many there may be before those that nobody has any more are dropped.
-    most: usize,
-}
-
-impl Known {
-    fn share(&mut self, asking: &Arc<Asking>) -> Arc<Asking> {
-        if let Some(known) = self.all.get(asking) {
-            return Arc::clone(known);
-        }
-        if self.all.len() >= self.most {
-            self.all.retain(|asking| Arc::strong_count(asking) > 1);
-            self.most = (2 * self.all.len()).max(1024);
-        }
-        self.all.insert(Arc::clone(asking));
-        Arc::clone(asking)
     }
 }
 
@@ -259,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_or_has_ended_is_gone_and_texts_are_there_once() {
+    fn what_goes_is_gone() {
         let pod = |more: &str| -> Change {
             let text = format!(
                 r#"{{"metadata": {{"name": "p", "namespace": "a", "uid": "u"{more}}},
@@ -272,13 +251,5 @@ mod tests {
         assert_eq!(site.pods.len(), 1);
         site.take(&pod(r#", "deletionTimestamp": "2026-01-01T00:00:00Z""#));
         assert!(site.pods.is_empty());
-        let mut known = Known::default();
-        for number in 0..5000 {
-            let Change::Pod(pod) = pod("") else { unreachable!() };
-            let asking =
-                Asking { namespace: format!("n{number}"), ..Asking::clone(&pod.planned.unwrap().on(None).asking) };
-            known.share(&Arc::new(asking));
-        }
-        assert!(known.all.len() <= 1025, "{}", known.all.len());
     }
 }
