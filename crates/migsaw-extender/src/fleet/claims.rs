@@ -202,3 +202,45 @@ fn others(claims: &[Claim], uid: &str, now: Instant, counts: impl Fn(&Claim) -> 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use migsaw_kube::scheduling::{Node, NodeLabels};
+
+    use super::super::View;
+    use super::*;
+
+    fn cell(name: &str) -> Arc<Cell> {
+        let node = Node {
+            name: name.to_owned(),
+            labels: NodeLabels::default(),
+            offers: std::collections::BTreeMap::new(),
+            gpus: None,
+            rollout: None,
+            is_recut: false,
+            is_avoided: false,
+        };
+        Arc::new(Cell::new(0, View::new(Arc::new(node), Arc::new([]), false), 0))
+    }
+
+    #[test]
+    fn a_sweep_ends_no_claim_that_was_made_a_moment_ago() {
+        let (claims, begun, ttl) = (Claims::default(), Instant::now(), Duration::from_secs(10));
+        let (before, now, later) = (cell("before"), cell("now"), begun + ttl);
+        let (uid, asks) = (Arc::from("p"), Arc::default());
+        assert!(before.claimed.claim(&uid, &asks, (begun, ttl), |_| true));
+        claims.note(&uid, vec![Arc::clone(&before)]);
+        // What it had has run out, and what it has just got is not noted yet.
+        assert!(now.claimed.claim(&uid, &asks, (later, ttl), |_| true));
+        claims.sweep(later);
+        assert_eq!((claims.len(), before.claimed.has("p", later), now.claimed.has("p", later)), (0, false, true));
+        claims.note(&uid, vec![Arc::clone(&now)]);
+        // On the same node again.
+        assert!(before.claimed.claim(&uid, &asks, (later, ttl), |_| true));
+        claims.note(&uid, vec![Arc::clone(&before)]);
+        claims.sweep(later);
+        assert_eq!((claims.len(), before.claimed.has("p", later), now.claimed.has("p", later)), (1, true, true));
+        claims.release("p");
+        assert_eq!((claims.len(), before.claimed.has("p", later), now.claimed.has("p", later)), (0, false, false));
+    }
+}
