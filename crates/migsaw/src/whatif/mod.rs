@@ -24,7 +24,7 @@
 
 mod change;
 
-use crate::capacity::{Beside, Capacity, CapacityError, Mix, Query, capacity, judged};
+use crate::capacity::{Beside, Capacity, CapacityError, Mix, Query, Share, capacity, judged};
 use crate::plan::{Options, Plan, PlanError};
 use crate::problem::Problem;
 
@@ -69,15 +69,68 @@ pub enum WhatIfError {
 /// Changes that cannot be made, and what [`plan`](crate::plan::plan) refuses, before or after them.
 pub fn what_if(problem: &Problem, changes: &[Change], options: &Options<'_>) -> Result<WhatIf, WhatIfError> {
     let after = changed(problem, changes).map_err(WhatIfError::Changes)?;
-    Ok(WhatIf { before: side(problem.clone(), options)?, after: side(after, options)? })
+    let before = {
+        let share = Share::of(options.budget, 2);
+        side(problem.clone(), &Options { budget: &share, ..*options })?
+    };
+    Ok(WhatIf { before, after: side(after, options)? })
 }
 
 fn side(problem: Problem, options: &Options<'_>) -> Result<Side, PlanError> {
-    let plan = judged(&problem, options)?;
+    let plan = {
+        // What else fits must not wait for the plan's last tier.
+        let share = Share::of(options.budget, 2);
+        judged(&problem, &Options { budget: &share, ..*options })?
+    };
     let query = Query { beside: Beside::Demand, mix: Mix::None, most_freedom_only: true, ..Query::default() };
     let capacity = capacity(&problem, &query, options).map_err(|error| match error {
         CapacityError::Plan(error) => error,
         error => PlanError::Internal(error.to_string()),
     })?;
     Ok(Side { problem, plan, capacity })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::demand::Demand;
+    use crate::fleet::{Fleet, Pool};
+    use crate::geometry::Catalog;
+    use crate::plan::Budget;
+
+    /// Time that runs by being asked for.
+    struct Steps(AtomicU64);
+
+    impl Budget for Steps {
+        fn remaining(&self) -> Duration {
+            let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(1)));
+            Duration::from_millis(left.unwrap_or_default())
+        }
+    }
+
+    #[test]
+    fn both_sides_have_time() {
+        let catalog = Catalog::builtin();
+        let profiles = ["1g.10gb", "1g.20gb", "2g.20gb", "3g.40gb", "4g.40gb"];
+        let demands = (0..20).map(|i| Demand {
+            priority: i % 4,
+            max_per_node: Some(1 + u32::try_from(i).unwrap() % 3),
+            ..Demand::of_profile(format!("d{i}"), profiles[i as usize % 5].parse().unwrap(), 9)
+        });
+        let pool = |name: &str, model: &str| Pool::new(name, catalog.model(model).unwrap(), 7, 4);
+        let problem = Problem {
+            fleet: Fleet { pools: vec![pool("a", "H100-80GB"), pool("b", "A100-80GB")] },
+            demands: demands.collect(),
+            ..Problem::default()
+        };
+        let budget = Steps(AtomicU64::new(500));
+        let options = Options { budget: &budget, ..Options::default() };
+        let nothing = Change::Scale { demand: None, by: "+0%".parse().unwrap() };
+        let WhatIf { before, after } = what_if(&problem, &[nothing], &options).unwrap();
+        let [before, after] = [before, after].map(|side| side.plan.served(20).iter().sum::<u64>());
+        assert!(before > 0 && after >= before, "{after} after {before}");
+    }
 }
