@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::{AddAssign, Mul};
 
-use crate::fleet::{GpuState, NodeGroup, Pool};
+use crate::fleet::{GpuState, NodeGroup, Pool, Strategy};
 use crate::geometry::{Layout, Model, Placement};
 use crate::present::{Present, RecutUnit};
 use crate::problem::Problem;
@@ -16,7 +16,8 @@ pub struct Slices {
     pub held: u64,
     /// Free instances beside something that runs, which must not be cut otherwise before that is gone.
     pub offered: u64,
-    /// Free on nodes or GPUs on which nothing runs: they may be cut in any way.
+    /// Free on nodes or GPUs on which nothing runs: they may be cut in any way. Under strategy `single`, which cuts a
+    /// node as one, that is nodes.
     pub idle: u64,
     /// Beside something that runs and in no free instance: nobody can have them before that is gone.
     pub stranded: u64,
@@ -55,31 +56,33 @@ fn of_pool(pool: &Pool) -> Slices {
     for group in &pool.nodes {
         let nodes = u64::from(group.names.count());
         for (gpu, model) in models.iter().enumerate() {
-            all += of_gpu(group, gpu, model) * nodes;
+            all += of_gpu(group, gpu, model, pool.strategy) * nodes;
         }
     }
     all
 }
 
-fn of_gpu(group: &NodeGroup, gpu: usize, model: &Model) -> Slices {
+fn of_gpu(group: &NodeGroup, gpu: usize, model: &Model, strategy: Strategy) -> Slices {
     let units = u64::from(model.units);
+    let unit = |present: &Present| if strategy == Strategy::Single { RecutUnit::Node } else { present.unit };
     match (group.state(gpu), &group.present) {
         (GpuState::Taken, _) => Slices { held: units, ..Slices::default() },
         (GpuState::Pinned(layout), None) => beside(layout, model),
         (GpuState::Idle, None) => Slices { unknown: units, ..Slices::default() },
-        (GpuState::Pinned(layout), Some(present)) => beside_running(present, gpu, model, layout),
-        (GpuState::Idle, Some(present)) => beside_running(present, gpu, model, &Layout::empty()),
+        (GpuState::Pinned(layout), Some(present)) => beside_running((present, unit(present)), gpu, model, layout),
+        (GpuState::Idle, Some(present)) => beside_running((present, unit(present)), gpu, model, &Layout::empty()),
     }
 }
 
-fn beside_running(present: &Present, gpu: usize, model: &Model, pinned: &Layout) -> Slices {
+/// Beside what runs on a node, of which `unit` is what is cut as one.
+fn beside_running((present, unit): (&Present, RecutUnit), gpu: usize, model: &Model, pinned: &Layout) -> Slices {
     let units = u64::from(model.units);
     let here = present.running.iter().flat_map(|unit| &unit.holds).filter(|held| usize::from(held.gpu) == gpu);
     let held: BTreeSet<Option<Placement>> = here.map(|held| held.instance).collect();
     if held.contains(&None) {
         return Slices { held: units, ..Slices::default() };
     }
-    let is_busy = match present.unit {
+    let is_busy = match unit {
         RecutUnit::Node => !present.running.is_empty(),
         RecutUnit::Gpu => !held.is_empty(),
         RecutUnit::Instance => false,
@@ -141,6 +144,35 @@ impl Mul<u64> for Slices {
             idle: self.idle * gpus,
             stranded: self.stranded * gpus,
             unknown: self.unknown * gpus,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::scenario;
+    use crate::geometry::Catalog;
+
+    #[test]
+    fn beside_what_runs_a_node_of_strategy_single_is_not_idle() {
+        let text = |strategy: &str, runs: &str| {
+            format!(
+                "apiVersion: migsaw.io/v1alpha1\nkind: Scenario\n\
+                 fleet: [{{pool: a, model: H100-80GB, nodes: [gpu-0], gpusPerNode: 2, strategy: {strategy}}}]\n\
+                 demand: [{{name: llm, profile: 1g.10gb, count: 1, strategy: {strategy}}}]\n\
+                 state: [{{node: gpu-0, recut: gpu, gpus: ['1g.10gb=7', '1g.10gb=7'], pods: [{runs}]}}]\n"
+            )
+        };
+        let runs = "{demand: llm, on: [{gpu: 0, profile: 1g.10gb, start: 0}]}";
+        for (strategy, runs, expected) in [
+            ("single", runs, Slices { held: 1, offered: 13, stranded: 2, ..Slices::default() }),
+            ("mixed", runs, Slices { held: 1, offered: 6, stranded: 1, idle: 8, ..Slices::default() }),
+            ("single", "", Slices { idle: 16, ..Slices::default() }),
+        ] {
+            let problem = scenario::parse(&text(strategy, runs), &Catalog::builtin());
+            let problem = problem.map_err(|found| format!("{found:?}")).unwrap();
+            assert_eq!(slices(&problem), [expected], "{strategy} {runs}");
         }
     }
 }
