@@ -275,15 +275,26 @@ pub fn quotas(problem: &Problem, options: &Options<'_>) -> Result<Quotas, PlanEr
 }
 
 impl Quotas {
-    /// Units that can never be created, whichever come first: of each namespace those that its tightest resource keeps
-    /// out.
+    /// Units that at least can never be created, whichever come first. Of each namespace that is what its tightest
+    /// resource keeps out; or, if that is more, what each resource keeps out of the demands that ask for nothing else,
+    /// added up, since no unit is counted twice so.
     pub fn refused(&self, problem: &Problem) -> u64 {
-        let mut refused: BTreeMap<&Option<String>, u64> = BTreeMap::new();
+        let mut refused: BTreeMap<&Option<String>, (u64, BTreeMap<&Resource, u64>)> = BTreeMap::new();
         for line in &self.lines {
-            let most = refused.entry(&problem.quotas[line.quota].namespace).or_default();
-            *most = line.refused.max(*most);
+            let quota = &problem.quotas[line.quota];
+            let asks_for_one = |demand: &Demand| of_unit(demand).is_some_and(|unit| unit.len() == 1);
+            let demands = problem.demands.iter().enumerate();
+            let alone: Vec<usize> = demands
+                .filter(|(index, demand)| quota.counts(*index, demand) && asks_for_one(demand))
+                .map(|(index, _)| index)
+                .collect();
+            let alone = refusal::Asks::of(problem, &alone, &line.resource).refused(line.hard);
+            let (tightest, of_each) = refused.entry(&quota.namespace).or_default();
+            *tightest = line.refused.max(*tightest);
+            let most = of_each.entry(&line.resource).or_default();
+            *most = alone.max(*most);
         }
-        refused.values().sum()
+        refused.values().map(|(tightest, of_each)| of_each.values().sum::<u64>().max(*tightest)).sum()
     }
 
     /// What of the demand can never run on the fleet, whatever quotas say and whatever else runs.
@@ -305,4 +316,43 @@ fn unlimited(problem: &Problem) -> Vec<Option<String>> {
     let open: BTreeSet<&Option<String>> =
         demands.filter(|(index, demand)| !is_limited(*index, demand)).map(|(_, demand)| &demand.namespace).collect();
     open.into_iter().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::scenario;
+    use crate::geometry::Catalog;
+
+    #[test]
+    fn units_of_different_resources_are_refused_each_for_itself() {
+        let both = "profiles: {1g.10gb: 1, 3g.40gb: 1}";
+        for (demands, hard, expected) in [
+            // Six of the ten, and three of the four.
+            (
+                "{namespace: t, name: x, profile: 1g.10gb, count: 10}, {namespace: t, name: y, profile: 3g.40gb, count: 4}",
+                "1g.10gb: 4, 3g.40gb: 1",
+                9,
+            ),
+            // The same six are refused for both.
+            (&format!("{{namespace: t, name: x, {both}, count: 8}}"), "1g.10gb: 2, 3g.40gb: 2", 6),
+            // Whoever has the one instance, two are refused for it; and one more for the other.
+            (
+                &format!(
+                    "{{namespace: t, name: x, {both}, count: 2}}, {{namespace: t, name: y, profile: 1g.10gb, count: 3}}"
+                ),
+                "1g.10gb: 1, 3g.40gb: 1",
+                4,
+            ),
+        ] {
+            let text = format!(
+                "apiVersion: migsaw.io/v1alpha1\nkind: Scenario\n\
+                 fleet: [{{pool: a, model: H100-80GB, nodes: 1, gpusPerNode: 2}}]\n\
+                 demand: [{demands}]\nquotas: [{{namespace: t, name: a, hard: {{{hard}}}}}]\n"
+            );
+            let problem = scenario::parse(&text, &Catalog::builtin());
+            let problem = problem.map_err(|found| format!("{found:?}")).unwrap();
+            assert_eq!(quotas(&problem, &Options::default()).unwrap().refused(&problem), expected, "{demands}");
+        }
+    }
 }
