@@ -205,7 +205,7 @@ pub enum By {
     Pod,
     /// Values of the label that [`Holder::label`] has.
     Label,
-    /// Tenants, by namespace. Namespaces of no tenant stand for themselves.
+    /// Tenants, by namespace. Namespaces of no tenant stand for themselves, marked where a tenant is called like them.
     Tenant(BTreeMap<String, String>),
 }
 
@@ -219,7 +219,13 @@ impl By {
             By::Namespace => holder.namespace.clone(),
             By::Pod => format!("{}/{}", holder.namespace, holder.pod),
             By::Label => holder.label.clone().unwrap_or_else(|| By::WITHOUT_LABEL.to_owned()),
-            By::Tenant(tenants) => tenants.get(&holder.namespace).unwrap_or(&holder.namespace).clone(),
+            By::Tenant(tenants) => match tenants.get(&holder.namespace) {
+                Some(tenant) => tenant.clone(),
+                None if tenants.values().any(|tenant| *tenant == holder.namespace) => {
+                    format!("{} (namespace)", holder.namespace)
+                }
+                None => holder.namespace.clone(),
+            },
         }
     }
 }
