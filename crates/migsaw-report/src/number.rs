@@ -39,6 +39,11 @@ pub(crate) fn percent(part: u128, whole: u128) -> String {
     }
 }
 
+/// `1.35` of 135.
+pub(crate) fn hundredths(n: u128) -> String {
+    format!("{}.{:02}", grouped(u64::try_from(n / 100).unwrap_or(u64::MAX)), n % 100)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

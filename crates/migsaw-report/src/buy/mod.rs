@@ -4,7 +4,7 @@ mod html;
 
 use std::fmt::Write as _;
 
-use migsaw::document::buy::{BuyDocument, CaseForm, NeedForm, OfferForm};
+use migsaw::document::buy::{BuyDocument, CaseForm, CriterionForm, NeedForm, OfferForm};
 
 use crate::capacity::range;
 use crate::clean::clean;
@@ -27,8 +27,10 @@ const MOST_DEMANDS: usize = 40;
 /// buy 3 nodes with H100-80GB (24 GPUs) for 90000, the cheapest of 3 models
 /// ```
 pub fn answer(document: &BuyDocument) -> String {
-    let priced = document.offers.iter().all(|offer| offer.price.is_some());
-    let word = if priced { "cheapest" } else { "fewest nodes" };
+    let word = match document.criterion {
+        CriterionForm::Cost => "cheapest",
+        CriterionForm::Nodes => "fewest nodes",
+    };
     let among = match document.offers.len() {
         1 => String::new(),
         models => format!(", the {word} of {models} models"),

@@ -7,7 +7,7 @@ use migsaw::document::Decimal;
 use migsaw::document::chargeback::{ActivityForm, AmountForm, BilledForm, ChargebackDocument, ModelForm, PeriodForm};
 
 use crate::list::List;
-use crate::number::{counted, grouped, percent};
+use crate::number::{counted, hundredths, percent};
 use crate::sheet::Sheet;
 use crate::statement::Statement;
 use crate::style::Style;
@@ -79,10 +79,6 @@ pub(crate) fn hours(parts: u128) -> String {
 
 fn slice_hours(seconds: u64) -> String {
     hours(u128::from(seconds) * GPU_PARTS)
-}
-
-fn hundredths(n: u128) -> String {
-    format!("{}.{:02}", grouped(u64::try_from(n / 100).unwrap_or(u64::MAX)), n % 100)
 }
 
 /// Millionths, to the hundredth.

@@ -9,7 +9,7 @@ use migsaw::document::quota::{GrantForm, HonouredForm, LineForm, QuotasDocument,
 use crate::capacity::range;
 use crate::clean::clean;
 use crate::list::List;
-use crate::number::{counted, grouped};
+use crate::number::{counted, grouped, hundredths};
 use crate::page::Page;
 use crate::sheet::{Sheet, markdown_cell};
 use crate::style::{Style, Tone};
@@ -56,7 +56,7 @@ fn promise(together: &TogetherForm) -> String {
         n if n == 0 || n != together.at_once_most => String::new(),
         n => {
             let times = u128::from(together.granted) * 100 / u128::from(n);
-            format!(" ({} times over-subscribed)", hundredths(u64::try_from(times).unwrap_or(u64::MAX)))
+            format!(" ({} times over-subscribed)", hundredths(times))
         }
     };
     let part = match together.percent_most {
@@ -67,11 +67,6 @@ fn promise(together: &TogetherForm) -> String {
         "quotas promise {granted} instances and GPUs, the fleet has {at_once} at once{factor}: {part}, rounded up to \
          whole ones"
     )
-}
-
-/// `1.35` of 135.
-fn hundredths(n: u64) -> String {
-    format!("{}.{:02}", grouped(n / 100), n % 100)
 }
 
 /// A resource by its profile: `1g.10gb`, `gpu`.
