@@ -183,6 +183,28 @@ impl NodeNames {
     }
 }
 
+impl Fleet {
+    /// What new nodes can be called by, with numbers behind it: `wanted`, with something before it while any node's name
+    /// begins so.
+    pub(crate) fn unused_prefix(&self, wanted: &str) -> String {
+        let mut prefix = wanted.to_owned();
+        let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let is_taken = |prefix: &str| {
+            self.pools.iter().flat_map(|pool| &pool.nodes).any(|group| match &group.names {
+                NodeNames::Numbered { prefix: other, .. } => {
+                    other.starts_with(prefix) || prefix.strip_prefix(other.as_str()).is_some_and(is_digits)
+                }
+                NodeNames::Listed(names) => names.iter().any(|name| name.starts_with(prefix)),
+            })
+        };
+        // It ends: at last the prefix has more of these than any name.
+        while is_taken(&prefix) {
+            prefix.insert_str(0, "new-");
+        }
+        prefix
+    }
+}
+
 impl Pool {
     /// A pool of `nodes` idle nodes called `{name}-0`, `{name}-1`, … with `gpus_per_node` GPUs each,
     /// mixed strategy, no labels and no taints.
@@ -279,6 +301,30 @@ impl fmt::Display for Strategy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Catalog;
+
+    #[test]
+    fn no_node_has_a_name_with_an_unused_prefix() {
+        let a30 = Catalog::builtin().model("A30").unwrap();
+        let numbered = |prefix: &str| NodeNames::Numbered { prefix: prefix.to_owned(), first: 0, count: 20 };
+        let listed = |name: &str| NodeNames::Listed(vec![name.to_owned()]);
+        for (names, wanted, unused) in [
+            (numbered("a-"), "a-new-", "a-new-"),
+            (numbered("a-new-"), "a-new-", "new-a-new-"),
+            (numbered("a-new-b-"), "a-new-", "new-a-new-"),
+            // `a1` and `0` are names of `a10` and `00` too.
+            (numbered("a"), "a1", "new-a1"),
+            (numbered(""), "0", "new-0"),
+            (numbered(""), "a-", "a-"),
+            (listed("a-7"), "a-", "new-a-"),
+            (listed("new-a-7"), "a-", "a-"),
+            (listed("a"), "a-", "a-"),
+        ] {
+            let mut pool = Pool::new("p", Arc::clone(&a30), 1, 1);
+            pool.nodes = vec![NodeGroup::idle(names)];
+            assert_eq!(Fleet { pools: vec![pool] }.unused_prefix(wanted), unused, "{wanted}");
+        }
+    }
 
     #[test]
     fn prices_print_what_they_parse() {

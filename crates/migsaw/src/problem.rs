@@ -330,6 +330,15 @@ impl Problem {
         self.fleet.pools.iter().flat_map(|pool| &pool.nodes).any(|group| group.present.is_some())
     }
 
+    /// The demands under a full name or, if none has that, a name, by index.
+    pub(crate) fn demands_named(&self, name: &str) -> Vec<usize> {
+        let with = |is_meant: &dyn Fn(&Demand) -> bool| -> Vec<usize> {
+            (0..self.demands.len()).filter(|&index| is_meant(&self.demands[index])).collect()
+        };
+        let full = with(&|demand| demand.full_name() == name);
+        if full.is_empty() { with(&|demand| demand.name == name) } else { full }
+    }
+
     /// Whether a running unit must not be moved: for its own sake, or because a disruption budget lets none of
     /// its demand go.
     pub fn must_stay(&self, unit: &Running) -> bool {

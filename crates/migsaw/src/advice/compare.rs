@@ -91,15 +91,10 @@ fn more_nodes(problem: &Problem, plan: &Plan, options: &Options<'_>) -> Result<O
 /// The problem with so many idle nodes more in every pool.
 fn enlarged(problem: &Problem, nodes: u32) -> Problem {
     let mut larger = problem.clone();
-    for (index, pool) in larger.fleet.pools.iter_mut().enumerate() {
-        let mut prefix = format!("+{index}/");
-        let is_taken = |prefix: &str, pool: &Pool| {
-            pool.nodes.iter().any(|group| group.names.count() > 0 && group.names.get(0).starts_with(prefix))
-        };
-        while problem.fleet.pools.iter().any(|pool| is_taken(&prefix, pool)) {
-            prefix.insert(0, '+');
-        }
-        pool.nodes.push(NodeGroup::idle(NodeNames::Numbered { prefix, first: 0, count: nodes }));
+    for index in 0..larger.fleet.pools.len() {
+        let prefix = larger.fleet.unused_prefix(&format!("+{index}/"));
+        let names = NodeNames::Numbered { prefix, first: 0, count: nodes };
+        larger.fleet.pools[index].nodes.push(NodeGroup::idle(names));
     }
     larger
 }

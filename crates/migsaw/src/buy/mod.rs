@@ -47,7 +47,6 @@ use std::sync::Arc;
 
 use crate::capacity::search::{Verdict, fewest};
 use crate::capacity::{Bounded, Lack, all_served, judged};
-use crate::demand::Demand;
 use crate::fleet::{Cost, GpuGroup, NodeGroup, NodeNames, Pool, Strategy};
 use crate::geometry::{Model, nearest};
 use crate::plan::{Depth, Options, Plan, PlanError};
@@ -133,6 +132,15 @@ pub struct Purchase {
     pub gpus: u64,
     /// One for each candidate.
     pub offers: Vec<Offer>,
+}
+
+/// What makes an offer the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Criterion {
+    /// Least cost.
+    Cost,
+    /// Fewest nodes.
+    Nodes,
 }
 
 /// How many nodes of one model it takes.
@@ -334,13 +342,7 @@ impl Stock<'_> {
                 pools.push(name.clone());
             }
         }
-        let mut prefix = format!("{name}/");
-        while problem.fleet.pools.iter().flat_map(|pool| &pool.nodes).any(|group| match &group.names {
-            NodeNames::Numbered { prefix: other, .. } => other.starts_with(&prefix),
-            NodeNames::Listed(names) => names.iter().any(|name| name.starts_with(&prefix)),
-        }) {
-            prefix.insert(0, '+');
-        }
+        let prefix = problem.fleet.unused_prefix(&format!("{name}/"));
         let count = u32::try_from(nodes).unwrap_or(MAX_NODES);
         problem.fleet.pools.push(Pool {
             name,
@@ -375,10 +377,16 @@ impl Need {
 }
 
 impl Purchase {
-    /// The offer that is proven to be the best: least cost if all have a price, else fewest nodes, then fewest GPUs.
-    /// `None` if nothing suffices, or the proof is missing.
+    /// What makes an offer the best: the cost if all that may suffice have a price, else the number of nodes.
+    pub fn criterion(&self) -> Criterion {
+        let mut possible = self.offers.iter().filter(|offer| offer.need != Need::Impossible);
+        if possible.all(|offer| offer.price.is_some()) { Criterion::Cost } else { Criterion::Nodes }
+    }
+
+    /// The offer that is proven to be the best by the [criterion](Purchase::criterion), then with fewest nodes, then
+    /// with fewest GPUs. `None` if nothing suffices, or the proof is missing.
     pub fn best(&self) -> Option<usize> {
-        let priced = self.offers.iter().all(|offer| offer.price.is_some());
+        let priced = self.criterion() == Criterion::Cost;
         let worth = |offer: &Offer, nodes: u64| {
             let price = offer.price.map_or(0, |price| u128::from(price.micros.unsigned_abs()));
             let cost = if priced { price * u128::from(nodes) } else { 0 };
@@ -391,10 +399,4 @@ impl Purchase {
         let is_beaten = self.offers.iter().enumerate().any(|(i, offer)| i != index && open(offer));
         (!is_beaten).then_some(index)
     }
-}
-
-/// A demand under its full name or, if none has that, its name.
-fn found<'d>(demands: &'d [Demand], name: &str) -> Vec<&'d Demand> {
-    let full: Vec<&Demand> = demands.iter().filter(|demand| demand.full_name() == name).collect();
-    if full.is_empty() { demands.iter().filter(|demand| demand.name == name).collect() } else { full }
 }

@@ -1,6 +1,6 @@
 //! What has to be served in the end.
 
-use super::{BuyError, Order, found};
+use super::{BuyError, Order};
 use crate::demand::{Demand, Request};
 use crate::fleet::NodeNames;
 use crate::geometry::{Model, ProfileName, nearest};
@@ -19,7 +19,7 @@ pub struct TargetLine {
 /// The problem with its target instead of its demand, in which nothing runs and all is equally important.
 pub(super) fn target(problem: &Problem, order: &Order) -> Result<(Problem, Vec<TargetLine>), BuyError> {
     for name in order.growth.iter().filter_map(|(name, _)| name.as_ref()) {
-        if found(&problem.demands, name).is_empty() {
+        if problem.demands_named(name).is_empty() {
             let nearest = nearest(name, problem.demands.iter().map(Demand::full_name));
             return Err(ChangeError::UnknownDemand { demand: name.clone(), nearest }.into());
         }
@@ -37,9 +37,9 @@ pub(super) fn target(problem: &Problem, order: &Order) -> Result<(Problem, Vec<T
     }
     let mut lines = Vec::new();
     let mut demands = problem.demands.clone();
-    for demand in &mut demands {
+    for (index, demand) in demands.iter_mut().enumerate() {
         let today = demand.count;
-        demand.count = grown(today, growth_of(problem, order, demand), order.headroom);
+        demand.count = grown(today, growth_of(problem, order, index), order.headroom);
         if demand.count > MAX_COUNT {
             return Err(ChangeError::TooManyUnits { demand: demand.full_name() }.into());
         }
@@ -54,15 +54,11 @@ pub(super) fn target(problem: &Problem, order: &Order) -> Result<(Problem, Vec<T
 }
 
 /// What is said of the demand by name, the last of it; else of all.
-fn growth_of(problem: &Problem, order: &Order, demand: &Demand) -> BasisPoints {
-    let is_named = |name: &String| found(&problem.demands, name).iter().any(|named| is_same(named, demand));
+fn growth_of(problem: &Problem, order: &Order, demand: usize) -> BasisPoints {
+    let is_named = |name: &String| problem.demands_named(name).contains(&demand);
     let by_name = order.growth.iter().rev().find(|(name, _)| name.as_ref().is_some_and(is_named));
     let of_all = || order.growth.iter().rev().find(|(name, _)| name.is_none());
     by_name.or_else(of_all).map_or(BasisPoints(0), |(_, growth)| *growth)
-}
-
-fn is_same(a: &Demand, b: &Demand) -> bool {
-    (&a.namespace, &a.name) == (&b.namespace, &b.name)
 }
 
 /// So much more, and so much more than that, rounded up once.

@@ -85,7 +85,7 @@ impl Base {
 }
 
 /// Units that run, by demand.
-pub(super) fn running(problem: &Problem) -> BTreeMap<usize, u64> {
+pub(crate) fn running(problem: &Problem) -> BTreeMap<usize, u64> {
     let mut running = BTreeMap::new();
     for group in problem.fleet.pools.iter().flat_map(|pool| &pool.nodes) {
         for unit in group.present.iter().flat_map(|present| &present.running) {

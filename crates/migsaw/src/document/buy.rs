@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Decimal;
 use super::capacity::LackForm;
-use crate::buy::{Lost, Need, Offer, Order, Purchase, Survive, TargetLine};
+use crate::buy::{Criterion, Lost, Need, Offer, Order, Purchase, Survive, TargetLine};
 use crate::demand::{Request, memory};
 use crate::document::API_VERSION;
 use crate::problem::Problem;
@@ -36,10 +36,22 @@ pub struct BuyDocument {
     pub gpus: u64,
     /// One for each model.
     pub offers: Vec<OfferForm>,
-    /// Index of the offer that is proven to be the best: least cost if all have a price, else fewest nodes. Left out
-    /// if nothing suffices, or the proof is missing.
+    /// What makes an offer the best.
+    pub criterion: CriterionForm,
+    /// Index of the offer that is proven to be the best. Left out if nothing suffices, or the proof is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<usize>,
+}
+
+/// What makes an offer the best: least cost if all that may suffice have a price, else fewest nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Criterion")]
+pub enum CriterionForm {
+    /// Least cost.
+    Cost,
+    /// Fewest nodes.
+    Nodes,
 }
 
 /// What has to be served of a demand.
@@ -128,6 +140,10 @@ impl BuyDocument {
             nodes: answer.nodes,
             gpus: answer.gpus,
             offers: answer.offers.iter().map(|of| offer(problem, of)).collect(),
+            criterion: match answer.criterion() {
+                Criterion::Cost => CriterionForm::Cost,
+                Criterion::Nodes => CriterionForm::Nodes,
+            },
             best: answer.best(),
         }
     }
@@ -209,7 +225,8 @@ demand: [{name: small, profile: 1g.6gb, count: 20}, {name: large, profile: 4g.24
             price: Some(price.parse().unwrap()),
         };
         let order = Order {
-            candidates: vec![candidate("A30", "10.5"), candidate("H100-80GB", "30")],
+            // A price that is never paid matters nothing.
+            candidates: vec![candidate("A30", "10.5"), Candidate { price: None, ..candidate("H100-80GB", "30") }],
             survive: Survive::Node,
             ..Order::default()
         };
@@ -222,6 +239,7 @@ demand: [{name: small, profile: 1g.6gb, count: 20}, {name: large, profile: 4g.24
         assert_eq!((a30.nodes.least, a30.nodes.most), (Some(2), Some(2)));
         assert_eq!((a30.cost.as_ref().map(Decimal::as_str), document.best), (Some("21"), Some(0)));
         assert_eq!((h100.nodes.possible, h100.nodes.most, h100.cost.is_none()), (false, None, true));
+        assert_eq!(document.criterion, CriterionForm::Cost);
         assert_eq!(h100.cases[0].lacks[0].demand, "small");
     }
 }

@@ -1,9 +1,9 @@
 //! Changes to a problem.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::capacity::base::running;
 use crate::fleet::{NodeGroup, NodeNames, Pool, Strategy};
 use crate::geometry::nearest;
 use crate::present::Present;
@@ -204,26 +204,9 @@ pub(crate) fn add_nodes(problem: &mut Problem, pool: &str, count: u32) -> Result
     let unit = nodes.iter().find_map(|group| group.present.as_ref()).map(|present| present.unit);
     let is_known = problem.is_running_known();
     let present = is_known.then(|| Present { unit: unit.unwrap_or_default(), ..Present::default() });
-    let names = NodeNames::Numbered { prefix: new_prefix(&problem.fleet.pools, pool), first: 0, count };
+    let names = NodeNames::Numbered { prefix: problem.fleet.unused_prefix(&format!("{pool}-new-")), first: 0, count };
     problem.fleet.pools[index].nodes.push(NodeGroup { names, pinned: Vec::new(), present });
     Ok(())
-}
-
-/// A prefix with which no node's name begins.
-fn new_prefix(pools: &[Pool], pool: &str) -> String {
-    let mut prefix = format!("{pool}-new-");
-    let is_taken = |prefix: &str| {
-        pools.iter().flat_map(|pool| &pool.nodes).any(|group| match &group.names {
-            NodeNames::Numbered { prefix: other, .. } => {
-                other.starts_with(prefix) || prefix.starts_with(other.as_str())
-            }
-            NodeNames::Listed(names) => names.iter().any(|name| name.starts_with(prefix)),
-        })
-    };
-    while is_taken(&prefix) && prefix.len() < pool.len() + 200 {
-        prefix.insert_str(0, "new-");
-    }
-    prefix
 }
 
 fn remove_node(problem: &mut Problem, name: &str) -> Result<(), ChangeError> {
@@ -304,28 +287,15 @@ fn remove_nodes(problem: &mut Problem, name: &str, count: u32) -> Result<(), Cha
 fn scale(problem: &mut Problem, name: Option<&str>, by: Scaling) -> Result<(), ChangeError> {
     let found: Vec<usize> = match name {
         None => (0..problem.demands.len()).collect(),
-        Some(name) => {
-            let demands = problem.demands.iter().enumerate();
-            let mut found: Vec<usize> =
-                demands.clone().filter(|(_, demand)| demand.full_name() == name).map(|(index, _)| index).collect();
-            if found.is_empty() {
-                found.extend(demands.filter(|(_, demand)| demand.name == name).map(|(index, _)| index));
-            }
-            found
-        }
+        Some(name) => problem.demands_named(name),
     };
     if let Some(name) = name.filter(|_| found.is_empty()) {
         let names = problem.demands.iter().map(crate::demand::Demand::full_name);
         return Err(ChangeError::UnknownDemand { demand: name.to_owned(), nearest: nearest(name, names) });
     }
-    let distinct: BTreeSet<usize> = found.into_iter().collect();
-    for index in distinct {
-        let groups = problem.fleet.pools.iter().flat_map(|pool| &pool.nodes);
-        let running = groups.map(|group| {
-            let units = group.present.iter().flat_map(|present| &present.running).filter(|unit| unit.demand == index);
-            units.count() as u64 * u64::from(group.names.count())
-        });
-        let running: u64 = running.sum();
+    let running = running(problem);
+    for index in found {
+        let running = running.get(&index).copied().unwrap_or(0);
         let demand = &mut problem.demands[index];
         let count = by.of(demand.count);
         if count > MAX_COUNT {
@@ -502,8 +472,6 @@ mod tests {
         check(&node("a-3"), Err("unknown-node"));
         check(&Change::AddNodes { pool: pool(), count: 0 }, Ok((&all, [4, 10])));
         let more = ["a-0", "a-1", "a-2", "x", "y", "a-new-0", "b-0"];
-        // What begins like other nodes is called otherwise.
-        let more = more.map(|name| if name == "a-new-0" { "new-a-new-0" } else { name });
         check(&Change::AddNodes { pool: pool(), count: 1 }, Ok((&more, [4, 10])));
         check(&Change::AddNodes { pool: other(), count: 1 }, Err("unknown-pool"));
         check(&Change::AddNodes { pool: pool(), count: MAX_NODES }, Err("out-of-range"));
