@@ -106,7 +106,9 @@ pub(super) fn of(labels: &BTreeMap<String, String>) -> Result<Option<Sighting>, 
     let mut pods = POD.iter().filter_map(|(name, namespace)| {
         Some(PodName { name: label(name)?.to_owned(), namespace: label(namespace)?.to_owned() })
     });
-    let (pod, exporter) = (pods.next(), pods.next_back());
+    let pod = pods.next();
+    // Relabelling may copy one to the other, and then both are the pod that it is about.
+    let exporter = pods.next_back().filter(|exporter| Some(exporter) != pod.as_ref());
     Ok(Some(Sighting { host: host.to_owned(), gpu, uuid: uuid.map(str::to_owned), instance, pod, exporter }))
 }
 
@@ -125,6 +127,18 @@ mod tests {
             }
             Err(problem) => problem.to_string(),
         }
+    }
+
+    #[test]
+    fn a_pod_that_is_named_twice_is_no_exporter() {
+        let exporter = |pod: &str| {
+            let labels = [("gpu", "0"), ("UUID", "GPU-a"), ("Hostname", "n"), ("namespace", "s"), ("pod", pod)];
+            let labels = labels.into_iter().chain([("exported_namespace", "s"), ("exported_pod", "web-0")]);
+            let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            of(&labels).unwrap().unwrap().exporter.map(|exporter| exporter.name)
+        };
+        assert_eq!(exporter("web-0"), None);
+        assert_eq!(exporter("dcgm-1"), Some("dcgm-1".to_owned()));
     }
 
     #[test]
