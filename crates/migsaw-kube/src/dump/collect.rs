@@ -310,7 +310,7 @@ impl Collection {
         other.claims.into_iter().for_each(|(key, claim)| self.add_claim(key, claim));
         other.claim_templates.into_iter().for_each(|(key, claim)| self.add_claim_template(key, claim));
         self.device_classes.extend(other.device_classes);
-        self.class_values.extend(other.class_values);
+        other.class_values.into_iter().for_each(|(class, value)| self.add_class_value(class, value));
         self.skipped.absorb(other.skipped);
         self.warnings.absorb(other.warnings);
         self.problems.extend(other.problems.into_iter().map(|problem| problem.behind(self.objects)));
@@ -340,6 +340,12 @@ impl Collection {
     pub(super) fn share(&mut self, asking: Asking) -> Arc<Asking> {
         let constraints = self.constraints.share(asking.constraints);
         self.asking.share(Asking { constraints, ..asking })
+    }
+
+    /// Of a class that was made anew with another value, pods tell both: the greatest counts.
+    fn add_class_value(&mut self, class: String, value: i32) {
+        let known = self.class_values.entry(class).or_insert(value);
+        *known = value.max(*known);
     }
 
     fn add_node(&mut self, metadata: Metadata, spec: &NodeSpec, status: &Status) {
@@ -440,7 +446,7 @@ impl Collection {
         if let Some(priority) = priority
             && !priority_class.is_empty()
         {
-            self.class_values.insert(priority_class.clone(), priority);
+            self.add_class_value(priority_class.clone(), priority);
         }
         self.share(Asking {
             namespace,

@@ -356,7 +356,8 @@ impl<'a> Context<'a> {
             return priority;
         }
         let name = asking.priority_class.as_str();
-        let class = self.classes.iter().find(|class| if name.is_empty() { class.default } else { class.name == name });
+        let class =
+            if name.is_empty() { self.default_class() } else { self.classes.iter().find(|class| class.name == name) };
         match (class, name) {
             (Some(class), _) => class.value,
             (None, "") => 0,
@@ -373,10 +374,16 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The class of pods without one: of several the one with the lowest value, as admission has it.
+    fn default_class(&self) -> Option<&'a PriorityClass> {
+        let defaults = self.classes.iter().filter(|class| class.default);
+        defaults.min_by_key(|class| (class.value, &class.name))
+    }
+
     /// What scopes of quotas look at.
     fn scoped(&self, asking: &Asking) -> Scoped {
         // Admission gives pods without a class the default one.
-        let default = self.classes.iter().find(|class| class.default).filter(|_| asking.priority_class.is_empty());
+        let default = self.default_class().filter(|_| asking.priority_class.is_empty());
         Scoped {
             priority_class: default.map_or(&asking.priority_class, |class| &class.name).clone(),
             nature: asking.nature,

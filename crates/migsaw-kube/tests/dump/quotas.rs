@@ -135,3 +135,31 @@ fn the_last_of_a_name_counts_and_a_manifest_goes_first() {
     assert_eq!(quotas, ["team/q all gpu=3 "]);
     assert!(warnings[0].starts_with("duplicate-object resourcequota team/q"), "{warnings:?}");
 }
+
+#[test]
+fn priorities_are_the_same_in_any_order() {
+    let class = |name: &str, value: i32, is_default: bool| {
+        format!(
+            "- kind: PriorityClass\n  metadata: {{name: {name}}}\n  value: {value}\n  globalDefault: {is_default}\n"
+        )
+    };
+    let priorities = |items: &[String]| {
+        let dump = read_with(&[("dump", list(items).as_bytes())], OPTIONS);
+        dump.problem.demands.iter().map(|demand| (demand.name.clone(), demand.priority)).collect::<Vec<_>>()
+    };
+    // Of several defaults admission takes the lowest; of a class that is not there the greatest value that pods tell.
+    let (first, second) = (pod("a", "gone", "priority: 5,", ""), pod("b", "gone", "priority: 9,", ""));
+    let mut items = vec![
+        node("a", "", "nvidia.com/mig-1g.6gb: 8"),
+        class("high", 100, true),
+        class("low", 7, true),
+        first,
+        second,
+        pod("c", "gone", "", ""),
+        pod("d", "", "", ""),
+    ];
+    let expected = [("a", 5), ("b", 9), ("c", 9), ("d", 7)].map(|(name, priority)| (name.to_owned(), priority));
+    assert_eq!(priorities(&items), expected);
+    items.reverse();
+    assert_eq!(priorities(&items), expected);
+}
