@@ -186,7 +186,8 @@ fn quotas_of_best_effort_judge_what_is_collected_alike() {
 fn past() -> String {
     let node = r#"{"kind": "Node", "metadata": {"name": "n", "labels": {"nvidia.com/gpu.product": "NVIDIA-A30",
         "nvidia.com/gpu.count": "1", "nvidia.com/mig.strategy": "mixed"}},
-        "status": {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2001-01-01T00:00:00Z"}]}}"#;
+        "status": {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2001-01-01T00:00:00Z",
+            "lastHeartbeatTime": "2023-11-14T23:30:00Z"}]}}"#;
     let scheduled = |minute: u32| {
         format!(
             r#""conditions": [{{"type": "Ready", "status": "False", "lastTransitionTime": "2002-01-01T00:00:00Z"}},
@@ -239,7 +240,7 @@ fn what_pods_held_is_billed_alike() {
     let (text, less) = (past(), collected(&[&past()], Names::Kept).text);
     let (all, few) = (tenures(&text), tenures(&less));
     assert_eq!(all.gpus[0].holdings.iter().filter(|holding| matches!(holding.held, Held::By(_))).count(), 4);
-    assert_eq!((few.gpus, few.warnings), (all.gpus, all.warnings));
+    assert_eq!((few.gpus, few.warnings, few.as_of), (all.gpus, all.warnings, all.as_of));
     for year in 2001..=2007 {
         assert!(!less.contains(&format!("{year}-01-01")), "no other time is kept: {less}");
     }

@@ -4,7 +4,8 @@
 //! takes the same files as [`read_dump`](crate::dump::read_dump) and keeps the objects and fields that matter there
 //! (`shape` lists them), and of labels those that some selector mentions or that tell of GPUs. Of CPU and memory it
 //! keeps whether a container asks for any, because that decides which quotas count its pod. Of times it keeps from when
-//! to when pods held GPUs or instances, also of pods that have ended or are being deleted: by these they are billed.
+//! to when pods held GPUs or instances, also of pods that have ended or are being deleted: by these they are billed;
+//! and the newest of all, up to which that is known.
 //! Reading what it writes gives the same problem.
 //!
 //! Names can be replaced as well ([`Names`]): of namespaces, pods, workloads, claims, budgets and nodes, and the
@@ -25,7 +26,8 @@ mod shape;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::dump::{DumpError, DumpErrors, Source};
 use names::Renaming;
@@ -50,6 +52,8 @@ pub struct Collector {
     objects: Vec<Kept>,
     errors: Vec<DumpError>,
     left_out: BTreeMap<String, u64>,
+    /// The newest time that a node or pod tells.
+    as_of: Option<Timestamp>,
 }
 
 /// An object, as far as it matters.
@@ -115,6 +119,9 @@ impl Collector {
         let (kind, version) = (text("kind"), text("apiVersion"));
         // What the API server has had in hands goes by its pods, and a manifest by its replicas.
         let is_stored = STORED.iter().any(|key| object["metadata"].get(key).is_some_and(|value| !value.is_null()));
+        if ["Node", "Pod"].contains(&kind.as_str()) {
+            self.as_of = self.as_of.max(crate::dump::newest_time(&object));
+        }
         let shape = shape::of(&kind, &version);
         let mut pruned = shape.and_then(|shape| Some((shape, shape::pruned(object, &shape)?)));
         if let Some((_, pod)) = pruned.as_mut().filter(|_| kind == "Pod") {
@@ -151,6 +158,7 @@ impl Collector {
             (kept.kind.clone(), text("namespace"), text("name"))
         };
         self.objects.sort_by_cached_key(key);
+        self.keep_newest_time();
         let renamed = match names {
             Names::Kept => BTreeMap::new(),
             Names::Numbered => self.rename(None),
@@ -162,6 +170,22 @@ impl Collector {
         let items: Vec<String> = self.objects.iter().map(|kept| kept.value.to_string()).collect();
         let text = format!("{{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[\n{}\n]}}\n", items.join(",\n"));
         Ok(Collected { text, kinds, left_out: self.left_out, names: renamed })
+    }
+
+    /// Until when what is held is known: one node says so, as the last that it told.
+    fn keep_newest_time(&mut self) {
+        let Some(as_of) = self.as_of else { return };
+        let Some(node) = self.objects.iter_mut().find(|kept| kept.kind == "Node") else { return };
+        // What has the wrong form stays as it is.
+        let Some(node) = node.value.as_object_mut() else { return };
+        let Some(status) = node.entry("status").or_insert_with(|| json!({})).as_object_mut() else { return };
+        let Some(all) = status.entry("conditions").or_insert_with(|| json!([])).as_array_mut() else { return };
+        if all.is_empty() {
+            all.push(json!({}));
+        }
+        if let Some(condition) = all[0].as_object_mut() {
+            condition.insert("lastHeartbeatTime".to_owned(), json!(as_of.to_string()));
+        }
     }
 
     /// Drops pods without GPUs where no disruption budget could count them, and nodes without.

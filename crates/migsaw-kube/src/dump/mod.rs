@@ -229,6 +229,12 @@ pub(crate) fn is_zero(quantity: &serde_json::Value) -> Option<bool> {
     serde_json::from_value(quantity.clone()).ok().map(|scalar: quantity::Scalar| scalar.is_zero())
 }
 
+/// The newest time that a node or pod tells.
+pub(crate) fn newest_time(object: &serde_json::Value) -> Option<jiff::Timestamp> {
+    use serde::Deserialize as _;
+    wire::Status::deserialize(object.get("status")?).ok()?.newest_time()
+}
+
 /// Whether objects of a kind are read. Without a version it is taken to be of the group that is.
 pub(crate) fn is_read(kind: &str, api_version: &str) -> bool {
     object::is_known(kind, Some(api_version).filter(|version| !version.is_empty()))

@@ -175,11 +175,20 @@ fn of_collection(mut found: Collection, options: &TenureOptions<'_>) -> Tenures 
     for tenure in &told {
         on_node.entry(&tenure.node).or_default().push(tenure);
     }
+    let as_of = found.as_of.map_or(options.period.to, Timestamp::as_second);
+    let mut is_cut_short = false;
     let mut gpus = Vec::new();
     for node in nodes.fleet.iter().filter(|node| !options.except.contains(&node.name)) {
         let mut tenures = on_node.remove(node.name.as_str()).unwrap_or_default();
         tenures.sort_by_key(|tenure| tenure.from);
-        gpus.push(record(node, &tenures, options, &labels, &mut warnings));
+        is_cut_short |= as_of < options.period.to && tenures.iter().any(|tenure| tenure.to.is_none());
+        gpus.push(record(node, &tenures, (options, as_of), &labels, &mut warnings));
+    }
+    if let Some(as_of) = found.as_of.filter(|_| is_cut_short) {
+        let message = format!(
+            "the newest time of the dump is {as_of}, before the end of the period: what pods held from then on is unknown"
+        );
+        warnings.add_general(WarningCode::TenureOpen, message);
     }
     on_node.retain(|node, _| !options.except.contains(*node));
     for tenure in on_node.into_values().flatten() {
@@ -201,11 +210,11 @@ fn end_where_the_next_begins(tenures: &mut [Tenure]) {
     }
 }
 
-/// What the pods of a node held.
+/// What the pods of a node held, of those that have not ended up to the time of the dump.
 fn record(
     node: &FleetNode,
     tenures: &[&Tenure],
-    options: &TenureOptions<'_>,
+    (options, as_of): (&TenureOptions<'_>, i64),
     labels: &BTreeMap<(String, String), String>,
     warnings: &mut Warnings,
 ) -> GpuRecord {
@@ -228,7 +237,7 @@ fn record(
             warnings.add(WarningCode::TenureUnknown, tenure.object(), message);
             continue;
         };
-        let span = Span::new(from, tenure.to.unwrap_or(options.period.to));
+        let span = Span::new(from, tenure.to.unwrap_or(as_of));
         let Some(span) = span.within(options.period) else { continue };
         let slices = tenure.slices(node, warnings);
         // In the order of their begin: what is held when this one begins is the most there is while it lasts.
@@ -261,6 +270,7 @@ mod tests {
 
     const NODE: &str = "kind: Node
 metadata: {name: n1, labels: {nvidia.com/gpu.product: NVIDIA-A30, nvidia.com/gpu.count: '2', nvidia.com/mig.strategy: mixed}}
+status: {conditions: [{type: Ready, status: 'True', lastHeartbeatTime: '2023-11-14T23:13:20Z'}]}
 ";
 
     fn pod(name: &str, resource: &str, status: &str) -> String {
@@ -271,8 +281,12 @@ metadata: {name: n1, labels: {nvidia.com/gpu.product: NVIDIA-A30, nvidia.com/gpu
     }
 
     fn told(pods: &str) -> (String, Vec<Warning>) {
+        told_by(NODE, pods)
+    }
+
+    fn told_by(node: &str, pods: &str) -> (String, Vec<Warning>) {
         let mut reader = Reader::default();
-        let text = format!("{NODE}{pods}");
+        let text = format!("{node}{pods}");
         reader.add(&Source { name: "dump.yaml", bytes: text.as_bytes(), optional: false });
         let period = Span::new(1_700_000_000, 1_700_003_600);
         let options =
@@ -320,6 +334,22 @@ metadata: {name: n1, labels: {nvidia.com/gpu.product: NVIDIA-A30, nvidia.com/gpu
             let (lines, warnings) = told(&pods);
             assert_eq!((lines.as_str(), warnings.len()), (expected, 0), "{name}: {warnings:?}");
         }
+    }
+
+    #[test]
+    fn nothing_is_known_of_the_time_after_the_dump() {
+        let ended = "phase: Succeeded, startTime: '2023-11-14T22:13:20Z', \
+                     containerStatuses: [{state: {terminated: {finishedAt: '2023-11-14T22:23:20Z'}}}]";
+        let running = "phase: Running, startTime: '2023-11-14T22:13:20Z'";
+        let both = format!("{}{}", pod("p", "nvidia.com/gpu", ended), pod("q", "nvidia.com/gpu", running));
+        let (lines, warnings) = told_by(&NODE.replace("23:13:20Z", "22:43:20Z"), &both);
+        assert_eq!(lines, "q: whole GPU 1800; p: whole GPU 600");
+        let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            warnings,
+            ["the newest time of the dump is 2023-11-14T22:43:20Z, before the end of the period: what pods held from \
+              then on is unknown"]
+        );
     }
 
     #[test]

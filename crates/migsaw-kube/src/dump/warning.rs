@@ -75,6 +75,8 @@ codes! {
     TenureUnknown = "tenure-unknown",
     /// Pods held more than their node has; some were left out.
     TenureOverfull = "tenure-overfull",
+    /// The period ends behind the newest time of the dump; what pods held from then on is not known.
+    TenureOpen = "tenure-open",
     /// A running pod is not where its demand could be served; it counts as not running.
     RunningMisplaced = "running-misplaced",
     /// A running pod holds slices of several GPUs though it has to have them on one; it stays as it is.
