@@ -209,6 +209,9 @@ fn tenants_and_labels_are_billed() {
     let rest = "stranded 0; unknown 0";
     assert_eq!(by(&["--tenant", "all=shop,lab"]), format!("billed all 2g.12gb 120; {rest}"));
     assert_eq!(by(&["--tenant", "one=shop"]), format!("billed lab 2g.12gb 60; billed one 2g.12gb 60; {rest}"));
+    // The namespace of that name is not of the tenant.
+    let apart = format!("billed lab 2g.12gb 60; billed lab (namespace) 2g.12gb 60; {rest}");
+    assert_eq!(by(&["--tenant", "lab=shop"]), apart);
     let labels = format!("billed (without the label) 2g.12gb 60; billed blue 2g.12gb 60; {rest}");
     assert_eq!(by(&["--label", "team/name"]), labels);
     assert_eq!(by(&["--by", "pod"]), format!("billed lab/job-0 2g.12gb 60; billed shop/web-0 2g.12gb 60; {rest}"));
