@@ -19,6 +19,8 @@ pub(crate) enum Rank {
     Planned(u64),
     /// What the pod's place is worth to those that are still to come.
     Loses(u64),
+    /// What its place is worth cannot be told, as where the model of the GPUs is not known.
+    Unmeasured,
     /// A rollout will empty it before long.
     Leaving(u64),
     /// Nothing is known of it, or it cannot take the pod.
@@ -44,7 +46,9 @@ pub(crate) fn rank<'n>(fleet: &Fleet, pod: &Pod, nodes: impl Iterator<Item = Ask
             measures.rank(&cell.view(), &claimed, &expected)
         };
         match rank {
-            Rank::Loses(loss) if planned > 0 && cell.view().pods_of(&demand) + coming < planned => Rank::Planned(loss),
+            Rank::Loses(_) | Rank::Unmeasured if planned > 0 && cell.view().pods_of(&demand) + coming < planned => {
+                Rank::Planned(if let Rank::Loses(loss) = rank { loss } else { u64::MAX })
+            }
             rank => rank,
         }
     });
@@ -86,15 +90,15 @@ impl Measures<'_> {
         }
         let loss = self.loss(view, expected);
         match view.node.rollout {
-            Some(Rollout::Now | Rollout::Later) => Rank::Leaving(loss),
-            None => Rank::Loses(loss),
+            Some(Rollout::Now | Rollout::Later) => Rank::Leaving(loss.unwrap_or(u64::MAX)),
+            None => loss.map_or(Rank::Unmeasured, Rank::Loses),
         }
     }
 
-    /// What of a node's worth the pod takes beside those that are expected there.
-    fn loss(&mut self, view: &View, expected: &[Arc<Asks>]) -> u64 {
-        let measured = self.on(view).zip(view.state(expected));
-        measured.map_or(0, |((worth, ask), state)| worth.loss(&state, &ask))
+    /// What of a node's worth the pod takes beside those that are expected there, if that can be told.
+    fn loss(&mut self, view: &View, expected: &[Arc<Asks>]) -> Option<u64> {
+        let ((worth, ask), state) = self.on(view).zip(view.state(expected))?;
+        Some(worth.loss(&state, &ask))
     }
 
     fn on(&mut self, view: &View) -> Option<(&Worth, Counts)> {

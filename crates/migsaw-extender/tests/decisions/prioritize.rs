@@ -99,6 +99,19 @@ fn nodes_that_offer_what_is_not_in_the_tables_can_be_chosen() {
     check("alone", &nodes, &[], "1g.10gb=1", "strange");
     let world = World::new(Settings::default(), &nodes, &[]);
     assert_eq!(world.prioritize(&pod("p", "1g.10gb=1"), &["strange", "ghost"])["strange"], 10);
+    let nodes = [
+        node("strange", "NVIDIA-Z9000", 1, "1g.10gb=7"),
+        node("idle", H100, 8, "1g.10gb=56"),
+        in_later_wave(node("later", H100, 1, "1g.10gb=7")),
+        node("busy", H100, 1, "1g.10gb=7"),
+    ];
+    check(
+        "after all that can be measured",
+        &nodes,
+        &holders("busy", 5, "1g.10gb=1"),
+        "1g.10gb=1",
+        "busy idle strange later",
+    );
 }
 
 #[test]
