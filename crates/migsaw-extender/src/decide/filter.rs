@@ -175,7 +175,11 @@ fn under_way(view: &View) -> Result<(), Reason> {
 
 /// Why the node could never offer this, if so.
 fn never(view: &View, asks: &Asks) -> Result<(), Reason> {
-    let Some(gpus) = &view.node.gpus else { return Err(Reason::NoGpus) };
+    let Some(gpus) = &view.node.gpus else {
+        // Whatever its GPUs are: what it offers some of it could offer more of.
+        let is_its_kind = asks.resources.keys().all(|resource| view.node.offers.contains_key(resource));
+        return if is_its_kind { Ok(()) } else { Err(Reason::NoGpus) };
+    };
     let mut wanted = Counts::EMPTY;
     for (resource, n) in &asks.resources {
         let Some(name) = ProfileName::from_resource(resource) else {
