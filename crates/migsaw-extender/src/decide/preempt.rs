@@ -3,9 +3,9 @@
 //! The scheduler proposes victims for each node. What it cannot know is taken away: nodes where room made would not
 //! help. What it need not evict is spared: a pod stays if, without its eviction, enough slices are free and the
 //! victims that go free as much of everything else as the pod that is to come requests. That is enough where the node
-//! has room for all that is on it; of slices, of which it may offer fewer by now, as many more go. Where it is not known what a pod requests, or where something else
-//! counts for it, like a port, nobody is spared. Nor is anybody while a victim is ending already: then the node is being
-//! emptied for somebody else as well, whom the scheduler knows.
+//! has room for all that is on it; of slices, of which it may offer fewer by now, as many more go. Where it is not known
+//! what a pod requests, or where something else counts for it, like a port or a volume, nobody is spared. Nor is anybody
+//! while a victim is ending already: then the node is being emptied for somebody else as well, whom the scheduler knows.
 //!
 //! Of the sets that are enough the smallest is best, if it breaks no more disruption budgets than need be; and of
 //! several that one by which the scheduler will compare nodes (`pickOneNodeForPreemption` in

@@ -43,6 +43,10 @@ fn with_port(pod: Value) -> Value {
     merge(pod, json!({"spec": {"containers": [container]}}))
 }
 
+fn with_volume(pod: Value, volume: Value) -> Value {
+    merge(pod, json!({"spec": {"volumes": [{"name": "tmp", "emptyDir": {}}, volume]}}))
+}
+
 fn is(nodes: &[(&str, &str)]) -> Gone {
     nodes.iter().map(|(node, uids)| ((*node).to_owned(), (*uids).to_owned())).collect()
 }
@@ -154,6 +158,27 @@ fn the_fewest_go_and_of_these_the_least_important() {
         &[with_port(v("u", "3g.40gb=1", 0)), v("w", "1g.10gb=1", 0), v("x", "1g.10gb=1", 1)],
         "u w",
     );
+}
+
+#[test]
+fn volumes_that_are_claimed_may_be_what_it_is_about() {
+    let claim = |name: &str| json!({"name": "d", "persistentVolumeClaim": {"claimName": name}});
+    let ephemeral = json!({"name": "d", "ephemeral": {"volumeClaimTemplate": {}}});
+    let secret = json!({"name": "d", "secret": {"secretName": "s"}, "persistentVolumeClaim": null});
+    let gone = |of_pod: &Value, of_victim: &Value| {
+        let holders = [with_volume(victim("u", "3g.40gb=1", 0), of_victim.clone()), victim("w", "1g.10gb=1", 0)];
+        let world = World::new(Settings::default(), &[node("a", H100, 1, "1g.10gb=1,3g.40gb=1")], &holders);
+        by_uid(&world, &with_volume(pod("p", "1g.10gb=1"), of_pod.clone()), &[("a", "u w")])
+    };
+    for (of_pod, of_victim, expected) in [
+        (&secret, &secret, "w"),
+        (&secret, &claim("x"), "u w"),
+        (&secret, &ephemeral, "u w"),
+        (&claim("x"), &secret, "u w"),
+        (&ephemeral, &secret, "u w"),
+    ] {
+        assert_eq!(gone(of_pod, of_victim), is(&[("a", expected)]), "{of_pod} {of_victim}");
+    }
 }
 
 #[test]

@@ -284,6 +284,22 @@ pub(super) struct PodSpec {
     pub(super) resource_claims: Vec<PodClaim>,
     #[serde(deserialize_with = "nullable")]
     pub(super) topology_spread_constraints: Vec<SpreadConstraint>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) volumes: Vec<Volume>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "a volume of a pod")]
+pub(super) struct Volume {
+    persistent_volume_claim: Option<IgnoredAny>,
+    ephemeral: Option<IgnoredAny>,
+}
+
+impl Volume {
+    /// Whether it is attached to the node, which has room for so many, or may be one pod's alone.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.persistent_volume_claim.is_some() || self.ephemeral.is_some()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

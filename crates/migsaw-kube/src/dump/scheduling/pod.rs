@@ -12,7 +12,7 @@ use super::super::demands::demand_name;
 use super::super::quantity::Scalar;
 use super::super::quotas::Nature;
 use super::super::shared::Labels;
-use super::super::wire::{Member, Metadata, PodSpec, Status, nullable};
+use super::super::wire::{Member, Metadata, PodSpec, Status, Volume, nullable};
 use super::super::{constraints, dra, requests};
 
 /// What a scheduler has to know of a pod.
@@ -35,7 +35,7 @@ pub struct Pod {
     /// What it asks for.
     pub asks: Asks,
     /// What it requests besides GPUs, in thousandths by resource; `None` if something else of a node matters to it as
-    /// well, like a port, or if that cannot be told.
+    /// well, like a port or a volume, or if that cannot be told.
     pub others: Option<BTreeMap<String, u64>>,
     /// Which nodes it selects, by its node selector and required node affinity.
     pub selector: NodeSelector,
@@ -119,6 +119,7 @@ impl Pod {
         let ports = spec.containers.iter().chain(&spec.init_containers).flat_map(|container| &container.ports);
         let is_particular = constraints.more
             || constraints.one_per_node
+            || spec.volumes.iter().any(Volume::is_claimed)
             || ports.filter_map(|port| port.host_port.as_ref()).any(|port| port.0 != "0");
         let (resources, odd) = match requests::of_pod(&spec) {
             Ok(resources) => (resources, None),
