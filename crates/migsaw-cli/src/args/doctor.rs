@@ -13,10 +13,10 @@ pub(crate) struct DoctorArgs {
     /// The extender's address, as the scheduler's `urlPrefix` has it
     #[arg(long, value_name = "URL", required_unless_present = "scheduler_config")]
     pub(crate) url: Option<String>,
-    /// The CA of its certificate, PEM
+    /// The CA of its certificate, PEM; the one in --scheduler-config goes before
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
-    /// The client's certificate, PEM
+    /// The client's certificate, PEM; the one in --scheduler-config goes before
     #[arg(long, requires = "key", value_name = "FILE")]
     pub(crate) cert: Option<PathBuf>,
     /// Its private key, PEM

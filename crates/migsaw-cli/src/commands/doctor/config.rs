@@ -5,53 +5,77 @@ use std::path::Path;
 
 use anyhow::Result;
 use migsaw::geometry::{Catalog, ProfileName};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-use super::Finding;
+use super::tls::{Tls, Trouble};
 use super::verbs::is_local;
+use super::{Finding, refused};
 use crate::failure::{Failure, Problem};
 use crate::input;
 use crate::io::Io;
 
-/// Of a `KubeSchedulerConfiguration` what matters for extenders. The scheduler itself refuses unknown members.
+/// Of a `KubeSchedulerConfiguration` what matters for extenders.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Config {
+pub(super) struct Config {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) api_version: String,
+    #[serde(deserialize_with = "nullable")]
     kind: String,
     percentage_of_nodes_to_score: Option<u32>,
-    extenders: Vec<Extender>,
+    #[serde(deserialize_with = "nullable")]
+    profiles: Vec<Profile>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) extenders: Vec<Extender>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Extender {
-    url_prefix: String,
+struct Profile {
+    scheduler_name: Option<String>,
+    percentage_of_nodes_to_score: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Extender {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) url_prefix: String,
+    #[serde(deserialize_with = "nullable")]
     filter_verb: String,
+    #[serde(deserialize_with = "nullable")]
     prioritize_verb: String,
+    #[serde(deserialize_with = "nullable")]
     preempt_verb: String,
-    bind_verb: String,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) bind_verb: String,
+    #[serde(deserialize_with = "nullable")]
     weight: i64,
+    pub(super) http_timeout: Value,
+    #[serde(deserialize_with = "nullable")]
     node_cache_capable: bool,
+    #[serde(deserialize_with = "nullable")]
     ignorable: bool,
-    #[serde(rename = "enableHTTPS")]
+    #[serde(rename = "enableHTTPS", deserialize_with = "nullable")]
     enable_https: bool,
-    tls_config: Option<Tls>,
-    managed_resources: Vec<Managed>,
+    pub(super) tls_config: Option<Tls>,
+    #[serde(deserialize_with = "nullable")]
+    pub(super) managed_resources: Vec<Managed>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Tls {
-    insecure: bool,
-    ca_file: String,
-    ca_data: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Managed {
-    name: String,
+pub(super) struct Managed {
+    #[serde(deserialize_with = "nullable")]
+    pub(super) name: String,
+    #[serde(deserialize_with = "nullable")]
     ignored_by_scheduler: bool,
+}
+
+/// What is `null` counts as not given, as in Go.
+pub(super) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// How many profiles are named of those that are missing.
@@ -59,27 +83,32 @@ const MOST_NAMED: usize = 6;
 /// Far more than any has.
 const MOST_BYTES: u64 = 4 << 20;
 
-/// Looks at the entry for this address, or for the one extender there is.
-pub(super) fn check(path: &Path, url: Option<&str>, io: &mut Io<'_>) -> Result<Vec<Finding>> {
+/// Looks at the entry for this address, or for the one extender there is, and gives it back.
+pub(super) fn check(path: &Path, url: Option<&str>, io: &mut Io<'_>) -> Result<(Vec<Finding>, Option<Extender>)> {
     let read = input::read(path, "a KubeSchedulerConfiguration", MOST_BYTES, io)?;
     let file = path.to_string_lossy();
-    let config: Config = serde_saphyr::from_slice(&read.bytes)
-        .map_err(|error| Failure::from(Problem::new("scheduler-config", error.to_string()).in_file(&file)))?;
+    let wrong = |error: serde_saphyr::Error| Problem::new("scheduler-config", error.to_string()).in_file(&file);
+    let mut config: Config = serde_saphyr::from_slice(&read.bytes).map_err(|error| Failure::from(wrong(error)))?;
+    let written: Value = serde_saphyr::from_slice(&read.bytes).map_err(|error| Failure::from(wrong(error)))?;
     if config.kind != "KubeSchedulerConfiguration" {
         let message = format!("it is a `{}` (expected a KubeSchedulerConfiguration)", config.kind);
         return Err(Failure::from(Problem::new("scheduler-config", message).in_file(&file)).into());
     }
-    let asks_for = |extender: &&Extender| {
+    let mut findings = refused::check(&config, &written);
+    let asks_for = |extender: &Extender| {
         url.is_none_or(|url| extender.url_prefix.trim_end_matches('/') == url.trim_end_matches('/'))
     };
-    let entries: Vec<&Extender> = config.extenders.iter().filter(asks_for).collect();
-    let [entry] = entries[..] else {
-        let found = format!("{} of its {} extenders could be meant", entries.len(), config.extenders.len());
-        return Ok(vec![Finding::problem("extenders", found, "--url has to be its urlPrefix")]);
+    let places: Vec<usize> = (0..config.extenders.len()).filter(|&at| asks_for(&config.extenders[at])).collect();
+    let [place] = places[..] else {
+        let found = format!("{} of its {} extenders could be meant", places.len(), config.extenders.len());
+        findings.push(Finding::problem("extenders", found, "--url has to be its urlPrefix"));
+        return Ok((findings, None));
     };
-    let mut findings =
-        vec![verbs(entry), transport(entry), names(entry), counted(entry), cached(entry), sampled(&config)];
-    findings.extend(asked_after(&config.extenders, entry));
+    let entry = &config.extenders[place];
+    findings.extend([verbs(entry), transport(entry)]);
+    findings.extend(certificate(entry));
+    findings.extend([names(entry), counted(entry), cached(entry), sampled(&config)]);
+    findings.extend(asked_after(&config.extenders, place));
     if entry.ignorable {
         let found = "an extender that is away is passed over: pods go anywhere meanwhile";
         findings.push(Finding::warning("ignorable", found, "ignorable: false, and two replicas"));
@@ -88,12 +117,12 @@ pub(super) fn check(path: &Path, url: Option<&str>, io: &mut Io<'_>) -> Result<V
         let found = "with bindVerb a pod is bound all the same where binding was refused";
         findings.push(Finding::problem("bindVerb", found, "ignorable: false"));
     }
-    Ok(findings)
+    Ok((findings, Some(config.extenders.swap_remove(place))))
 }
 
 /// The extender that would turn nodes of the shortlist away, if there is one. Those that are ignorable are asked last.
-fn asked_after(extenders: &[Extender], entry: &Extender) -> Option<Finding> {
-    let place = extenders.iter().position(|extender| std::ptr::eq(extender, entry))?;
+fn asked_after(extenders: &[Extender], place: usize) -> Option<Finding> {
+    let entry = &extenders[place];
     let mut others = extenders.iter().enumerate().filter(|(_, other)| !other.filter_verb.is_empty());
     let (_, other) = others.find(|(at, other)| (other.ignorable, *at) > (entry.ignorable, place))?;
     let found = format!("{} filters after it, of its shortlist only", other.url_prefix);
@@ -106,11 +135,14 @@ fn verbs(entry: &Extender) -> Finding {
         ("prioritizeVerb", &entry.prioritize_verb, "prioritize"),
         ("preemptVerb", &entry.preempt_verb, "preempt"),
     ];
-    let wrong: Vec<String> = wanted
+    let mut wrong: Vec<String> = wanted
         .iter()
         .filter(|(_, found, verb)| found.as_str() != *verb)
         .map(|(member, found, verb)| format!("{member} is `{found}`, expected `{verb}`"))
         .collect();
+    if !["", "bind"].contains(&entry.bind_verb.as_str()) {
+        wrong.push(format!("bindVerb is `{}`, expected `bind` or none", entry.bind_verb));
+    }
     match wrong.is_empty() {
         true if entry.weight >= 1 => {
             Finding::ok("verbs", format!("filter, prioritize and preempt, weight {}", entry.weight))
@@ -133,14 +165,27 @@ fn transport(entry: &Extender) -> Finding {
         Some(tls) if tls.insecure => {
             Finding::problem("tlsConfig", "insecure: nothing is checked", "take it out, give caData")
         }
-        Some(tls) if !tls.ca_data.is_empty() || !tls.ca_file.is_empty() => {
-            Finding::ok("tlsConfig", "the extender's certificate is checked")
-        }
-        _ if entry.enable_https => {
-            Finding::problem("tlsConfig", "enableHTTPS without a CA checks nothing", "tlsConfig.caData: the CA, base64")
-        }
-        _ => Finding::problem("tlsConfig", "there is no CA", "enableHTTPS: true and tlsConfig.caData: the CA, base64"),
+        Some(tls) => match tls.ca() {
+            Some(Ok(_)) => Finding::ok("tlsConfig", "the extender's certificate is checked against its CA"),
+            Some(Err(trouble)) => trouble.finding("the CA of the extender's certificate: caData, base64 of PEM"),
+            None => unchecked(entry),
+        },
+        None => unchecked(entry),
     }
+}
+
+fn unchecked(entry: &Extender) -> Finding {
+    if entry.enable_https {
+        Finding::problem("tlsConfig", "enableHTTPS without a CA checks nothing", "tlsConfig.caData: the CA, base64")
+    } else {
+        Finding::problem("tlsConfig", "there is no CA", "enableHTTPS: true and tlsConfig.caData: the CA, base64")
+    }
+}
+
+/// What is wrong with the scheduler's own certificate, if it has one.
+fn certificate(entry: &Extender) -> Option<Finding> {
+    let trouble: Trouble = entry.tls_config.as_ref()?.identity()?.err()?;
+    Some(trouble.finding("certFile and keyFile, PEM"))
 }
 
 /// Whether every profile that a GPU may have is managed.
@@ -184,13 +229,35 @@ fn cached(entry: &Extender) -> Finding {
     Finding::warning("nodeCacheCapable", found, "nodeCacheCapable: true")
 }
 
+/// A profile's own percentage goes before the one for all.
 fn sampled(config: &Config) -> Finding {
-    match config.percentage_of_nodes_to_score {
-        Some(100) => Finding::ok("percentageOfNodesToScore", "100: the best of all nodes is found"),
-        other => {
-            let found = other.map_or("not set".to_owned(), |percent| percent.to_string());
-            let found = format!("{found}: in clusters of more than 100 nodes only a sample is offered");
-            Finding::warning("percentageOfNodesToScore", found, "percentageOfNodesToScore: 100")
-        }
+    let shown = |percent: Option<u32>| percent.map_or("not set".to_owned(), |percent| percent.to_string());
+    let for_all = config.percentage_of_nodes_to_score;
+    let each: Vec<(&str, Option<u32>)> = config
+        .profiles
+        .iter()
+        .map(|profile| {
+            let name = profile.scheduler_name.as_deref().unwrap_or("default-scheduler");
+            (name, profile.percentage_of_nodes_to_score.or(for_all))
+        })
+        .collect();
+    let of_all: Vec<&str> = each.iter().filter(|(_, percent)| *percent == Some(100)).map(|(name, _)| *name).collect();
+    let is_whole = if each.is_empty() { for_all == Some(100) } else { of_all.len() == each.len() };
+    if is_whole {
+        return Finding::ok("percentageOfNodesToScore", "100: the best of all nodes is found");
     }
+    if !of_all.is_empty() {
+        let found = format!("100 for pods of {}: of those the best of all nodes is found", of_all.join(", "));
+        return Finding::ok("percentageOfNodesToScore", found);
+    }
+    let found = match &each[..] {
+        [] => shown(for_all),
+        each => {
+            let each: Vec<String> =
+                each.iter().map(|(name, percent)| format!("{} for {name}", shown(*percent))).collect();
+            each.join(", ")
+        }
+    };
+    let found = format!("{found}: in clusters of more than 100 nodes only a sample is offered");
+    Finding::warning("percentageOfNodesToScore", found, "percentageOfNodesToScore: 100")
 }

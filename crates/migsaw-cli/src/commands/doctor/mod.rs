@@ -1,6 +1,8 @@
 //! `migsaw doctor`: asks an extender as kube-scheduler would, and reads the scheduler's configuration.
 
 mod config;
+mod refused;
+mod tls;
 mod verbs;
 
 use std::fmt::Write as _;
@@ -63,14 +65,17 @@ struct Report {
 /// Runs the command.
 pub(crate) fn run(args: &DoctorArgs, io: &mut Io<'_>) -> Result<Answer> {
     let mut findings = Vec::new();
+    let mut entry = None;
+    install_tls();
     if let Some(path) = &args.scheduler_config {
-        findings.extend(config::check(path, args.url.as_deref(), io)?);
+        let (found, of_url) = config::check(path, args.url.as_deref(), io)?;
+        findings.extend(found);
+        entry = of_url;
     }
     if let Some(url) = &args.url {
-        install_tls();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context(Step::new("internal", "cannot start a thread"))?;
-        findings.extend(runtime.block_on(verbs::check(url, args))?);
+        findings.extend(runtime.block_on(verbs::check(url, args, entry.as_ref()))?);
     }
     let problems = findings.iter().filter(|finding| finding.verdict == Verdict::Problem).count();
     match args.format {

@@ -1,13 +1,15 @@
 //! Every verb, called the way kube-scheduler calls it.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use reqwest::{Certificate, Client, ClientBuilder, Identity, StatusCode};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, StatusCode, Url};
 use serde_json::{Value, json};
 
 use super::Finding;
+use super::config::Extender;
 use crate::args::DoctorArgs;
 use crate::failure::{Failure, Problem};
 
@@ -16,13 +18,22 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Nodes that no cluster has.
 const NODES: [&str; 2] = ["migsaw-doctor-1.invalid", "migsaw-doctor-2.invalid"];
 
-/// Looks at the extender at this address.
-pub(super) async fn check(url: &str, args: &DoctorArgs) -> Result<Vec<Finding>> {
+/// Looks at the extender at this address, by the scheduler's entry for it if that is known.
+pub(super) async fn check(url: &str, args: &DoctorArgs, entry: Option<&Extender>) -> Result<Vec<Finding>> {
     let url = url.trim_end_matches('/');
     let mut findings = Vec::new();
-    let client = client(args)?;
+    let way = match Way::of(url, args, entry)? {
+        Ok(way) => way,
+        Err(error) => {
+            findings.push(Finding::problem("transport", error, "is it the address, with this tlsConfig.serverName?"));
+            return Ok(findings);
+        }
+    };
     if url.starts_with("https://") {
-        findings.push(match args.ca {
+        findings.push(match &way.ca {
+            Some(Ca { of_entry: true, .. }) => {
+                Finding::ok("transport", "TLS, and the certificate is checked against the scheduler's CA")
+            }
             Some(_) => Finding::ok("transport", "TLS, and the certificate is checked against the CA"),
             None => Finding::warning(
                 "transport",
@@ -35,7 +46,8 @@ pub(super) async fn check(url: &str, args: &DoctorArgs) -> Result<Vec<Finding>> 
     } else {
         findings.push(Finding::warning("transport", "plain HTTP", "anybody in between can read and answer: use TLS"));
     }
-    let caller = Caller { client, url };
+    let identity = identity(args, entry)?;
+    let caller = way.caller(identity.clone())?;
     match caller.post("filter", &args_of(false)).await {
         Err(error) => {
             findings.push(Finding::problem("filter", error, "is it there, with this certificate, for this client?"));
@@ -43,8 +55,9 @@ pub(super) async fn check(url: &str, args: &DoctorArgs) -> Result<Vec<Finding>> 
         }
         Ok(answer) => findings.push(judged("filter", &answer, passes(&answer.body))),
     }
-    if args.cert.is_some() {
-        findings.push(stranger(args, url).await?);
+    if identity.is_some() {
+        let has_none = entry.is_some_and(|entry| !has_certificate(entry));
+        findings.push(stranger(&way.caller(None)?, has_none).await);
     }
     for (verb, body, judge) in [
         ("filter", args_of(true), turned_away as fn(&Value) -> Result<String, String>),
@@ -56,16 +69,90 @@ pub(super) async fn check(url: &str, args: &DoctorArgs) -> Result<Vec<Finding>> 
             Err(error) => Finding::problem(verb, error, "its log has more"),
         });
     }
-    findings.push(bind(&caller).await);
+    findings.push(bind(&caller, entry.map(|entry| entry.bind_verb.as_str())).await);
     if let Some(health) = &args.health_url {
         findings.push(ready(&caller.client, health.trim_end_matches('/')).await);
     }
     Ok(findings)
 }
 
-/// Whether an address is on this machine.
+/// Whether an address is one of plain HTTP on this machine.
 pub(super) fn is_local(url: &str) -> bool {
-    ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|local| url.starts_with(local))
+    let Ok(url) = Url::parse(url) else { return false };
+    let is_here = |host: &str| {
+        let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+    };
+    url.scheme() == "http" && url.host_str().is_some_and(is_here)
+}
+
+/// How the extender is reached.
+struct Way {
+    /// Its address, with the name that its certificate has to bear.
+    url: String,
+    /// Where that name is, if the address is another one.
+    at: Option<(String, Vec<SocketAddr>)>,
+    ca: Option<Ca>,
+}
+
+struct Ca {
+    certificate: Certificate,
+    /// Whether it is the one that the scheduler has.
+    of_entry: bool,
+}
+
+impl Way {
+    /// The way that the scheduler goes, and by the arguments what its configuration does not say.
+    fn of(url: &str, args: &DoctorArgs, entry: Option<&Extender>) -> Result<Result<Way, String>> {
+        let mut way = Way { url: url.to_owned(), at: None, ca: None };
+        if let Some(path) = &args.ca {
+            let certificate =
+                Certificate::from_pem(&read(path)?).map_err(|error| wrong("certificate", path, &error))?;
+            way.ca = Some(Ca { certificate, of_entry: false });
+        }
+        let Some(tls) = entry.and_then(|entry| entry.tls_config.as_ref()).filter(|_| url.starts_with("https://"))
+        else {
+            return Ok(Ok(way));
+        };
+        if let Some(Ok(pem)) = tls.ca()
+            && let Ok(certificate) = Certificate::from_pem(&pem)
+        {
+            way.ca = Some(Ca { certificate, of_entry: true });
+        }
+        // An address for a name could only be the one it is reached at.
+        if !tls.server_name.is_empty() && tls.server_name.parse::<IpAddr>().is_err() {
+            let named = way.named(&tls.server_name);
+            return Ok(named.map(|()| way));
+        }
+        Ok(Ok(way))
+    }
+
+    /// Takes a name instead of that in the address, and keeps where to go.
+    fn named(&mut self, name: &str) -> Result<(), String> {
+        let mut url = Url::parse(&self.url).map_err(|error| error.to_string())?;
+        let at = url.socket_addrs(|| None).map_err(|error| error.to_string())?;
+        url.set_host(Some(name)).map_err(|error| error.to_string())?;
+        self.url = url.as_str().trim_end_matches('/').to_owned();
+        self.at = Some((name.to_owned(), at));
+        Ok(())
+    }
+
+    /// Somebody who goes this way, with a certificate or without.
+    fn caller(&self, identity: Option<Identity>) -> Result<Caller<'_>> {
+        let mut builder: ClientBuilder = Client::builder().timeout(PATIENCE).no_proxy();
+        if let Some(ca) = &self.ca {
+            builder = builder.tls_certs_only([ca.certificate.clone()]);
+        }
+        if let Some((name, at)) = &self.at {
+            builder = builder.resolve_to_addrs(name, at);
+        }
+        if let Some(identity) = identity {
+            builder = builder.identity(identity);
+        }
+        let client = builder.build();
+        let client = client.map_err(|error| Failure::from(Problem::new("certificate", last_cause(&error))))?;
+        Ok(Caller { client, url: &self.url })
+    }
 }
 
 struct Caller<'a> {
@@ -94,24 +181,19 @@ impl Caller<'_> {
     }
 }
 
-fn client(args: &DoctorArgs) -> Result<Client> {
-    let mut builder = builder(args)?;
-    if let (Some(cert), Some(key)) = (&args.cert, &args.key) {
-        let pem = [read(key)?, read(cert)?].concat();
-        let identity = Identity::from_pem(&pem).map_err(|error| wrong("certificate", cert, &error))?;
-        builder = builder.identity(identity);
+/// The certificate that the scheduler has, else the one given.
+fn identity(args: &DoctorArgs, entry: Option<&Extender>) -> Result<Option<Identity>> {
+    if let Some(Ok(identity)) = entry.and_then(|entry| entry.tls_config.as_ref()?.identity()) {
+        return Ok(Some(identity));
     }
-    Ok(builder.build().map_err(|error| Failure::from(Problem::new("certificate", last_cause(&error))))?)
+    let (Some(cert), Some(key)) = (&args.cert, &args.key) else { return Ok(None) };
+    let pem = [read(key)?, read(cert)?].concat();
+    Ok(Some(Identity::from_pem(&pem).map_err(|error| wrong("certificate", cert, &error))?))
 }
 
-/// Without a client's certificate.
-fn builder(args: &DoctorArgs) -> Result<ClientBuilder> {
-    let mut builder = Client::builder().timeout(PATIENCE).no_proxy();
-    if let Some(path) = &args.ca {
-        let ca = Certificate::from_pem(&read(path)?).map_err(|error| wrong("certificate", path, &error))?;
-        builder = builder.tls_certs_only([ca]);
-    }
-    Ok(builder)
+/// Whether the scheduler has a certificate, if only where it runs.
+fn has_certificate(entry: &Extender) -> bool {
+    entry.tls_config.as_ref().is_some_and(|tls| tls.identity().is_some())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -184,11 +266,19 @@ fn no_victims(answer: &Value) -> Result<String, String> {
     }
 }
 
-/// Whether it binds: a pod that is not there it cannot.
-async fn bind(caller: &Caller<'_>) -> Finding {
+/// Whether it binds: a pod that is not there it cannot. And whether it should, if the scheduler's verb is known.
+async fn bind(caller: &Caller<'_>, verb: Option<&str>) -> Finding {
     let body = json!({"PodName": "migsaw-doctor", "PodNamespace": "migsaw-doctor", "PodUID": "none", "Node": NODES[0]});
     match caller.post("bind", &body).await {
-        Err(error) if error.starts_with("404") => Finding::ok("bind", "off: the scheduler must have no bindVerb"),
+        Err(error) if error.starts_with("404") => match verb {
+            None => Finding::ok("bind", "off: the scheduler must have no bindVerb"),
+            Some("") => Finding::ok("bind", "off, and the scheduler binds by itself"),
+            Some(verb) => Finding::problem(
+                "bind",
+                format!("off, but the scheduler has `bindVerb: {verb}`: no pod with slices would ever be bound"),
+                "serve with --bind (`bind: true` in the chart), or no bindVerb",
+            ),
+        },
         Err(error) => Finding::problem("bind", error, "its log has more"),
         Ok(answer) => match answer.body["Error"].as_str() {
             Some("") | None => {
@@ -197,20 +287,26 @@ async fn bind(caller: &Caller<'_>) -> Finding {
             Some(error) if error.starts_with("no right") => {
                 Finding::problem("bind", error, "the chart's role has the rights with `bind: true`")
             }
-            Some(_) => Finding::ok("bind", "on: the scheduler may have `bindVerb: bind`"),
+            Some(_) => match verb {
+                None => Finding::ok("bind", "on: the scheduler may have `bindVerb: bind`"),
+                Some("") => Finding::ok("bind", "on, but the scheduler binds by itself"),
+                Some(_) => Finding::ok("bind", "on, and the scheduler has it bind"),
+            },
         },
     }
 }
 
-/// Somebody without a certificate.
-async fn stranger(args: &DoctorArgs, url: &str) -> Result<Finding> {
-    let client =
-        builder(args)?.build().map_err(|error| Failure::from(Problem::new("certificate", last_cause(&error))))?;
-    let answer = Caller { client, url }.post("filter", &args_of(false)).await;
-    Ok(match answer {
+/// Somebody without a certificate; the scheduler may have none either.
+async fn stranger(caller: &Caller<'_>, scheduler_has_none: bool) -> Finding {
+    match caller.post("filter", &args_of(false)).await {
+        Err(_) if scheduler_has_none => Finding::problem(
+            "clients",
+            "who has no certificate is refused, and the scheduler's configuration has none",
+            "tlsConfig.certFile and keyFile: docs/scheduler.md says where they come from",
+        ),
         Err(_) => Finding::ok("clients", "who has no certificate is refused"),
         Ok(_) => Finding::warning("clients", "who has no certificate is answered too", "give it --client-ca"),
-    })
+    }
 }
 
 async fn ready(client: &Client, url: &str) -> Finding {
