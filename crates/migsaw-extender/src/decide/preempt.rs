@@ -5,7 +5,8 @@
 //! victims that go free as much of everything else as the pod that is to come requests. That is enough where the node
 //! has room for all that is on it; of slices, of which it may offer fewer by now, as many more go. Where it is not known
 //! what a pod requests, or where something else counts for it, like a port or a volume, nobody is spared. Nor is anybody
-//! while a victim is ending already: then the node is being emptied for somebody else as well, whom the scheduler knows.
+//! while a victim is ending already, or while a pod that is at least as important is nominated for the node: then the
+//! node is being emptied for somebody else as well, whom the scheduler knows and leaves room for.
 //!
 //! Of the sets that are enough the smallest is best, if it breaks no more disruption budgets than need be; and of
 //! several that one by which the scheduler will compare nodes (`pickOneNodeForPreemption` in
@@ -81,7 +82,11 @@ pub(crate) fn preempt(
         if !search.has_slices(&all) {
             return None;
         }
-        if victims.iter().any(is_ending) { all } else { search.run(sets).unwrap_or(all) }
+        if victims.iter().any(is_ending) || view.awaits_before(&pod.uid, pod.priority) {
+            all
+        } else {
+            search.run(sets).unwrap_or(all)
+        }
     };
     let is_told = gone.iter().all(|&index| victims[index].counts.is_some());
     Some(Gone {

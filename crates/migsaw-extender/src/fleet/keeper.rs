@@ -24,6 +24,8 @@ pub struct Keeper {
     by_claims: BTreeSet<String>,
     pods: HashMap<Arc<str>, Whereabouts>,
     on_node: HashMap<Arc<str>, BTreeMap<Arc<str>, Holder>>,
+    /// The nodes for which pods are nominated that are on none, whatever they ask for, with their priorities.
+    nominated: HashMap<Arc<str>, (Arc<str>, i32)>,
     /// What pods ask for, each thing once, and how many do.
     asks: HashMap<Arc<Asks>, u64>,
     labels: OneCopy<Labels>,
@@ -69,6 +71,7 @@ impl Keeper {
             by_claims: BTreeSet::new(),
             pods: HashMap::new(),
             on_node: HashMap::new(),
+            nominated: HashMap::new(),
             asks: HashMap::new(),
             labels: OneCopy::default(),
             budgets: Heard::default(),
@@ -110,8 +113,8 @@ impl Keeper {
             Change::Pod(pod) => self.put_pod(*pod),
             Change::PodGone(uid) => self.remove_pod(&uid),
             Change::PodsAre(uids) => {
-                let gone: Vec<Arc<str>> =
-                    self.pods.keys().filter(|uid| !uids.contains(uid.as_ref())).cloned().collect();
+                let known = self.pods.keys().chain(self.nominated.keys());
+                let gone: BTreeSet<Arc<str>> = known.filter(|uid| !uids.contains(uid.as_ref())).cloned().collect();
                 for uid in gone {
                     self.remove_pod(&uid);
                 }
@@ -183,15 +186,17 @@ impl Keeper {
     }
 
     fn put_pod(&mut self, pod: Pod) {
+        let is_waiting = pod.node.is_none() && !pod.is_finished;
+        self.nominate(&pod.uid, pod.nominated.as_deref().filter(|_| is_waiting), pod.priority);
         if pod.is_finished || pod.asks.is_nothing() {
-            self.remove_pod(&pod.uid);
+            self.forget_pod(&pod.uid);
             return;
         }
         let uid: Arc<str> = Arc::from(pod.uid.as_str());
         let node: Option<Arc<str>> = pod.node.as_deref().map(Arc::from);
         let before = self.pods.get(&uid);
         if before.is_some_and(|before| before.node.is_some() && before.node != node) {
-            self.remove_pod(&uid);
+            self.forget_pod(&uid);
         }
         let asks = match self.pods.get(&uid) {
             Some(known) if *known.asks == pod.asks => Arc::clone(&known.asks),
@@ -226,7 +231,28 @@ impl Keeper {
         self.fleet.claims.release(&uid);
     }
 
+    /// Notes for which node a pod is nominated, if for any.
+    fn nominate(&mut self, uid: &str, node: Option<&str>, priority: i32) {
+        let now = node.map(|node| (Arc::<str>::from(node), priority));
+        if self.nominated.get(uid) == now.as_ref() {
+            return;
+        }
+        let before = match &now {
+            Some(now) => self.nominated.insert(Arc::from(uid), now.clone()),
+            None => self.nominated.remove(uid),
+        };
+        for (node, _) in before.iter().chain(&now) {
+            self.publish(node);
+        }
+    }
+
     fn remove_pod(&mut self, uid: &str) {
+        self.nominate(uid, None, 0);
+        self.forget_pod(uid);
+    }
+
+    /// Forgets what a pod asks for and holds.
+    fn forget_pod(&mut self, uid: &str) {
         self.fleet.claims.release(uid);
         let Some((uid, Whereabouts { node, asks })) = self.pods.remove_entry(uid) else { return };
         self.discount(&asks);
@@ -265,7 +291,11 @@ impl Keeper {
     fn view(&self, name: &str) -> Option<View> {
         let node = Arc::clone(self.nodes.get(name)?);
         let holders: Vec<Holder> = self.on_node.get(name).map(|on| on.values().cloned().collect()).unwrap_or_default();
-        Some(View::new(node, holders.into(), self.by_claims.contains(name)))
+        let nominated = self.nominated.iter().filter(|(_, (node, _))| node.as_ref() == name);
+        let nominated = nominated.map(|(uid, (_, priority))| (Arc::clone(uid), *priority)).collect();
+        let mut view = View::new(node, holders.into(), self.by_claims.contains(name));
+        view.nominated = Arc::new(nominated);
+        Some(view)
     }
 
     /// Shows all nodes once all nodes and pods have been listed: before, what is held would count as free.

@@ -21,6 +21,8 @@ pub struct View {
     pub free: BTreeMap<Arc<str>, u64>,
     /// Whether its GPUs are given out through claims, so that its resources say nothing.
     pub by_claims: bool,
+    /// The pods that others were evicted for here and that are on no node yet, by UID, with their priorities.
+    pub nominated: Arc<BTreeMap<Arc<str>, i32>>,
     /// What is free by profile, if the model is known.
     state: Option<State>,
     /// The profile of the slices that a node of strategy `single` gives as `nvidia.com/gpu`.
@@ -49,7 +51,7 @@ pub struct Holder {
 }
 
 impl View {
-    /// A node with the pods that are on it.
+    /// A node with the pods that are on it, for which nobody is nominated.
     pub fn new(node: Arc<Node>, holders: Arc<[Holder]>, by_claims: bool) -> View {
         let mut free = node.offers.clone();
         for (resource, n) in holders.iter().flat_map(|holder| &holder.asks.resources) {
@@ -63,7 +65,7 @@ impl View {
             gpus: gpus.count,
             pods: u32::try_from(holders.len()).unwrap_or(u32::MAX),
         });
-        View { node, holders, free, by_claims, state, sliced }
+        View { node, holders, free, by_claims, nominated: Arc::default(), state, sliced }
     }
 
     /// What is free by profile beside so many pods more, which hold these, if the model is known.
@@ -112,6 +114,11 @@ impl View {
     /// How many pods of a demand are on it.
     pub(crate) fn pods_of(&self, demand: &str) -> u64 {
         self.holders.iter().filter(|holder| holder.demand.as_ref() == demand).count() as u64
+    }
+
+    /// Whether a pod that is nominated for it goes before one with this UID and priority.
+    pub(crate) fn awaits_before(&self, uid: &str, priority: i32) -> bool {
+        self.nominated.iter().any(|(nominated, theirs)| nominated.as_ref() != uid && *theirs >= priority)
     }
 
     /// Whether a pod is on it.

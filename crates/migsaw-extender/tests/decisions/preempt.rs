@@ -8,7 +8,7 @@ use migsaw_extender::service::Verb;
 use migsaw_kube::scheduling::Change;
 use serde_json::{Value, json};
 
-use super::common::objects::{H100, in_later_wave, in_rollout, labelled, merge, node, on, pod};
+use super::common::objects::{H100, in_later_wave, in_rollout, labelled, merge, node, nominated, on, pod};
 use super::common::{World, ignored};
 
 /// What goes on each node that is left.
@@ -243,6 +243,27 @@ fn nobody_is_spared_while_a_victim_is_ending() {
         // Another pod was nominated there before, and waits for what `u` leaves.
         assert_eq!(by_uid(&world, &pod("p", "1g.10gb=1"), &[("a", "u w")]), is(&[("a", expected)]), "{name}");
     }
+}
+
+#[test]
+fn nobody_is_spared_where_another_is_nominated_that_goes_first() {
+    let holders = [victim("u", "1g.10gb=1", 0), victim("w", "3g.40gb=1", 5)];
+    let asks = |name: &str, asks: &str, priority: i32| merge(pod(name, asks), json!({"spec": {"priority": priority}}));
+    let pod = asks("p", "1g.10gb=1", 50);
+    let check = |name: &str, other: Value, expected: &str| {
+        let mut world = World::new(Settings::default(), &[node("a", H100, 1, "1g.10gb=2,3g.40gb=1")], &holders);
+        world.put_pod(&on("a", asks("stays", "1g.10gb=1", 99)));
+        world.put_pod(&other);
+        assert_eq!(by_uid(&world, &pod, &[("a", "u w")]), is(&[("a", expected)]), "{name}");
+        world.remove_pod(&other);
+        assert_eq!(by_uid(&world, &pod, &[("a", "u w")]), is(&[("a", "u")]), "{name}, but it is gone");
+    };
+    check("more important", nominated("a", asks("n", "1g.10gb=1", 100)), "u w");
+    check("as important, and without slices", nominated("a", asks("n", "cpu=4", 50)), "u w");
+    check("less important", nominated("a", asks("n", "1g.10gb=1", 49)), "u");
+    check("elsewhere", nominated("b", asks("n", "1g.10gb=1", 100)), "u");
+    check("itself", nominated("a", pod.clone()), "u");
+    check("on another node by now", on("b", nominated("a", asks("n", "1g.10gb=1", 100))), "u");
 }
 
 #[test]
