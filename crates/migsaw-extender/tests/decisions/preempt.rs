@@ -43,7 +43,7 @@ fn with_port(pod: Value) -> Value {
     merge(pod, json!({"spec": {"containers": [container]}}))
 }
 
-fn with_volume(pod: Value, volume: Value) -> Value {
+fn with_volume(pod: Value, volume: &Value) -> Value {
     merge(pod, json!({"spec": {"volumes": [{"name": "tmp", "emptyDir": {}}, volume]}}))
 }
 
@@ -166,9 +166,9 @@ fn volumes_that_are_claimed_may_be_what_it_is_about() {
     let ephemeral = json!({"name": "d", "ephemeral": {"volumeClaimTemplate": {}}});
     let secret = json!({"name": "d", "secret": {"secretName": "s"}, "persistentVolumeClaim": null});
     let gone = |of_pod: &Value, of_victim: &Value| {
-        let holders = [with_volume(victim("u", "3g.40gb=1", 0), of_victim.clone()), victim("w", "1g.10gb=1", 0)];
+        let holders = [with_volume(victim("u", "3g.40gb=1", 0), of_victim), victim("w", "1g.10gb=1", 0)];
         let world = World::new(Settings::default(), &[node("a", H100, 1, "1g.10gb=1,3g.40gb=1")], &holders);
-        by_uid(&world, &with_volume(pod("p", "1g.10gb=1"), of_pod.clone()), &[("a", "u w")])
+        by_uid(&world, &with_volume(pod("p", "1g.10gb=1"), of_pod), &[("a", "u w")])
     };
     for (of_pod, of_victim, expected) in [
         (&secret, &secret, "w"),

@@ -132,7 +132,7 @@ impl Way {
         let mut url = Url::parse(&self.url).map_err(|error| error.to_string())?;
         let at = url.socket_addrs(|| None).map_err(|error| error.to_string())?;
         url.set_host(Some(name)).map_err(|error| error.to_string())?;
-        self.url = url.as_str().trim_end_matches('/').to_owned();
+        url.as_str().trim_end_matches('/').clone_into(&mut self.url);
         self.at = Some((name.to_owned(), at));
         Ok(())
     }
