@@ -101,13 +101,13 @@ mod tests {
     use crate::geometry::Catalog;
     use crate::plan::Budget;
 
-    /// Time that runs by being asked for.
+    /// Hours of which one goes by whenever somebody asks how many are left.
     struct Steps(AtomicU64);
 
     impl Budget for Steps {
         fn remaining(&self) -> Duration {
             let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(1)));
-            Duration::from_millis(left.unwrap_or_default())
+            Duration::from_secs(3_600 * left.unwrap_or_default())
         }
     }
 
@@ -115,10 +115,10 @@ mod tests {
     fn both_sides_have_time() {
         let catalog = Catalog::builtin();
         let profiles = ["1g.10gb", "1g.20gb", "2g.20gb", "3g.40gb", "4g.40gb"];
-        let demands = (0..20).map(|i| Demand {
-            priority: i % 4,
-            max_per_node: Some(1 + u32::try_from(i).unwrap() % 3),
-            ..Demand::of_profile(format!("d{i}"), profiles[i as usize % 5].parse().unwrap(), 9)
+        let demands = profiles.iter().cycle().zip(0u16..20).map(|(profile, i)| Demand {
+            priority: i32::from(i % 4),
+            max_per_node: Some(1 + u32::from(i % 3)),
+            ..Demand::of_profile(format!("d{i}"), profile.parse().unwrap(), 9)
         });
         let pool = |name: &str, model: &str| Pool::new(name, catalog.model(model).unwrap(), 7, 4);
         let problem = Problem {
