@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use reqwest::{Client, Url};
+use serde::Deserialize;
 
 use crate::cluster::install_tls;
 use crate::failure::{Failure, Problem, Step};
@@ -145,14 +146,6 @@ async fn get(client: &Client, asked: Url, name: &str, most: u64) -> Result<Input
     let failed = || Step::new("metrics-unreachable", format!("cannot read metrics from {name}"));
     let mut answer = client.get(asked).send().await.map_err(reqwest::Error::without_url).with_context(failed)?;
     let status = answer.status();
-    // Prometheus says in the body what it does not like.
-    let is_api =
-        answer.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    if !status.is_success() && !is_api {
-        let problem = Problem::new("metrics-unreachable", format!("{name} answers {status}"));
-        let help = "give the address of a Prometheus server, or that of an exporter with /metrics";
-        return Err(Failure::from(problem.help(help)).into());
-    }
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url).with_context(failed)? {
         bytes.extend_from_slice(&chunk);
@@ -161,7 +154,19 @@ async fn get(client: &Client, asked: Url, name: &str, most: u64) -> Result<Input
             return Err(Failure::from(Problem::new("file-too-large", message)).into());
         }
     }
+    // Prometheus says in the body what it does not like; others in between do not.
+    if !status.is_success() && !serde_json::from_slice(&bytes).is_ok_and(|Refusal { error }| !error.is_empty()) {
+        let problem = Problem::new("metrics-unreachable", format!("{name} answers {status}"));
+        let help = "give the address of a Prometheus server, or that of an exporter with /metrics";
+        return Err(Failure::from(problem.help(help)).into());
+    }
     Ok(Input { name: name.to_owned(), bytes })
+}
+
+/// Why Prometheus gives no answer.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
 }
 
 #[cfg(test)]

@@ -71,6 +71,10 @@ fn a_dump_is_not_overwritten_and_no_folder_is_made() {
     ] {
         refused(from, out, "output-is-input", "dump.json");
     }
+    let stdin = std::fs::File::open(&dump).unwrap();
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("migsaw"));
+    let ran = command.args(["collect", "--from", "-", "-o", &dump]).stdin(stdin).output().unwrap();
+    assert_eq!((ran.status.code(), std::fs::read_to_string(&dump).unwrap() == text), (Some(2), true));
     refused(&dump, &path("none/small.json"), "unwritable", &path("none"));
     assert!(!folder.path().join("none").exists());
     assert_eq!(migsaw(&["collect", "--from", &path("link.json"), "-o", &path("small.json")]).code, 0);

@@ -59,7 +59,10 @@ pub(super) fn run(args: &CollectArgs, io: &mut Io<'_>) -> Result<Answer> {
 /// Refuses to write what is kept of a dump over the dump, by whatever path.
 fn is_no_input<'a>(out: &Path, mut inputs: impl Iterator<Item = &'a Path>) -> Result<()> {
     let Ok(place) = out.canonicalize() else { return Ok(()) };
-    let is_same = |input: &&Path| !is_stdin(input) && input.canonicalize().is_ok_and(|input| input == place);
+    let is_same = |input: &&Path| {
+        let input = if is_stdin(input) { Path::new("/dev/stdin") } else { input };
+        input.canonicalize().is_ok_and(|input| input == place)
+    };
     let Some(input) = inputs.find(is_same) else { return Ok(()) };
     let message = format!("`{}` is the dump `{}` itself; nothing was written", out.display(), input.display());
     Err(Failure::from(Wrong::new("output-is-input", message).help("write to another file: what is left out is lost"))

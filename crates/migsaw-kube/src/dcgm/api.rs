@@ -17,11 +17,21 @@ struct Answer<S> {
     error_type: String,
     error: String,
     data: Option<Data<S>>,
+    warnings: Vec<String>,
+    /// VictoriaMetrics says so where a part of it did not answer.
+    is_partial: bool,
 }
 
 impl<S> Default for Answer<S> {
     fn default() -> Answer<S> {
-        Answer { status: String::new(), error_type: String::new(), error: String::new(), data: None }
+        Answer {
+            status: String::new(),
+            error_type: String::new(),
+            error: String::new(),
+            data: None,
+            warnings: Vec::new(),
+            is_partial: false,
+        }
     }
 }
 
@@ -31,11 +41,14 @@ impl<S> Default for Answer<S> {
 pub(super) struct Data<S> {
     result_type: String,
     pub(super) result: Vec<S>,
+    /// What the server says of it that makes one doubt it is all.
+    #[serde(skip)]
+    pub(super) doubts: Vec<String>,
 }
 
 impl<S> Default for Data<S> {
     fn default() -> Data<S> {
-        Data { result_type: String::new(), result: Vec::new() }
+        Data { result_type: String::new(), result: Vec::new(), doubts: Vec::new() }
     }
 }
 
@@ -48,11 +61,15 @@ pub(super) fn read<S: for<'de> Deserialize<'de>>(text: &str, expected: &[&str]) 
         MetricsError::Syntax { line, column, reason: reason.strip_suffix(&place).unwrap_or(&reason).to_owned() }
     })?;
     let shortened = |text: &str| text.chars().take(200).collect::<String>();
-    if answer.status != "success" && !answer.error.is_empty() {
+    if answer.status == "error" || (answer.status != "success" && !answer.error.is_empty()) {
         let (error_type, error) = (shortened(&answer.error_type), shortened(&answer.error));
         return Err(MetricsError::Answer { error_type, error });
     }
-    let data = answer.data.unwrap_or_default();
+    let mut data = answer.data.unwrap_or_default();
+    data.doubts = answer.warnings.iter().map(|text| format!("the server warns: {}", shortened(text))).collect();
+    if answer.is_partial {
+        data.doubts.push("the server says that this is a part of the answer only (isPartial)".to_owned());
+    }
     if !expected.contains(&data.result_type.as_str()) {
         let found = shortened(&data.result_type);
         return Err(match expected {

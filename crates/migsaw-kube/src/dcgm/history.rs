@@ -192,6 +192,9 @@ impl History {
 
     fn read_answer(&mut self, name: &str, text: &str) -> Result<(), MetricsError> {
         let data = api::read::<RangeSeries>(text, &["matrix", "vector"])?;
+        for doubt in data.doubts {
+            self.leave_out(doubt, &|| name.to_owned());
+        }
         for (number, series) in (1u64..).zip(data.result) {
             let place = || format!("{name} series {number}");
             let metric = series.metric.get("__name__").map(String::as_str).unwrap_or_default();

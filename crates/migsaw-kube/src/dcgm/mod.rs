@@ -208,6 +208,9 @@ impl Metrics {
     /// Reads an answer; gives the first problem.
     fn read_answer(&mut self, name: &str, text: &str) -> Result<Option<String>, MetricsError> {
         let data = api::read::<Series>(text, &["vector"])?;
+        for doubt in data.doubts {
+            self.unread.entry(doubt).or_default().insert(name.to_owned());
+        }
         let mut first = None;
         for (number, series) in (1u64..).zip(data.result) {
             let place = || format!("{name} series {number}");
@@ -420,7 +423,7 @@ f:2 f:4: ends within its labels (expected a `}`); the file seems to be cut off: 
     #[test]
     fn answers_of_prometheus() {
         let vector = |result: &str| {
-            format!(r#" {{"status":"success","data":{{"resultType":"vector","result":[{result}]}},"warnings":["w"]}}"#)
+            format!(r#" {{"status":"success","data":{{"resultType":"vector","result":[{result}]}},"infos":["i"]}}"#)
         };
         let metric = r#"{"__name__":"DCGM_FI_DEV_FB_USED","gpu":"3","UUID":"GPU-1","Hostname":"n","GPU_I_ID":"9","GPU_I_PROFILE":"1g.6gb"}"#;
         let syntax = |line, column, reason: &str| Err(MetricsError::Syntax { line, column, reason: reason.to_owned() });
@@ -490,6 +493,20 @@ f:2 f:4: ends within its labels (expected a `}`); the file seems to be cut off: 
         assert_eq!(metrics.read("f", b"a 1\n\xff"), Err(MetricsError::NotUtf8 { offset: 4, line: 2 }));
         assert_eq!(metrics.read("f", b"\x1f\x8b\x08").unwrap_err().code(), "gzip");
         assert_eq!(metrics, Metrics::default(), "nothing of it counts");
+    }
+
+    #[test]
+    fn what_a_server_doubts_is_told() {
+        let answer = r#"{"status":"success","isPartial":true,"warnings":["sidecar-1 is away"],"data":{"resultType":"vector",
+            "result":[{"metric":{"gpu":"0","UUID":"GPU-0","Hostname":"n"},"value":[17,"1"]}]}}"#;
+        let mut metrics = Metrics::default();
+        metrics.read("p", answer.as_bytes()).unwrap();
+        let doubts: Vec<&str> = metrics.unread().map(|(message, _)| message).collect();
+        let partial = "the server says that this is a part of the answer only (isPartial)";
+        assert_eq!(doubts, [partial, "the server warns: sidecar-1 is away"]);
+        let refused = metrics.read("p", br#"{"status":"error","errorType":"bad_data"}"#);
+        let (error_type, error) = ("bad_data".to_owned(), String::new());
+        assert_eq!(refused, Err(MetricsError::Answer { error_type, error }));
     }
 
     #[test]

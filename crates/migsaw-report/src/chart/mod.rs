@@ -20,6 +20,8 @@ mod scale;
 mod stack;
 mod waves;
 
+use std::collections::HashMap;
+
 use maud::{Markup, html};
 
 pub(crate) use bars::{Bar, Bars, Panel};
@@ -90,7 +92,7 @@ impl Picture<'_> {
                 viewBox={ "0 0 " (width) " " (height) } {
                 title { (self.title) }
                 desc { (self.description) }
-                style { (STYLE) }
+                style { (with_colours(STYLE)) }
                 rect class="background" width=(width) height=(height) {}
                 text class="strong" x=(px(MARGIN)) y=(px(MARGIN + 13.0)) { (self.title) }
                 g transform={ "translate(" (px(MARGIN)) " " (px(MARGIN + TITLE)) ")" } { (self.drawing.shapes) }
@@ -98,6 +100,27 @@ impl Picture<'_> {
         };
         picture.into_string() + "\n"
     }
+}
+
+/// Rules in which a light colour stands before each variable, for readers of pictures that know none: LibreOffice,
+/// Inkscape and librsvg pass over the declaration with the variable, and fill with black what has no other.
+fn with_colours(rules: &str) -> String {
+    let is_end = |c: char| matches!(c, ';' | '{' | '}');
+    let mut colours: HashMap<&str, &str> = HashMap::new();
+    for part in rules.split(is_end) {
+        if let Some((name, colour)) = part.trim().strip_prefix("--").and_then(|part| part.split_once(": "))
+            && !colour.starts_with("var(")
+        {
+            colours.entry(name).or_insert(colour);
+        }
+    }
+    let literal = |part: &str| {
+        let (property, value) = part.split_once(':')?;
+        let (name, _) = value.trim().strip_prefix("var(--")?.split_once(')')?;
+        let colour = colours.get(name).or_else(|| colours.get("ink"))?;
+        (!property.trim().starts_with("--")).then(|| format!("{property}: {colour};"))
+    };
+    rules.split_inclusive(is_end).map(|part| literal(part).unwrap_or_default() + part).collect()
 }
 
 /// A coordinate: a tenth of a pixel is finer than anybody sees.
@@ -143,6 +166,14 @@ mod tests {
         for (value, text) in [(0.0, "0"), (12.04, "12"), (12.06, "12.1"), (-3.5, "-3.5")] {
             assert_eq!(px(value), text);
         }
+    }
+
+    #[test]
+    fn a_colour_stands_before_each_variable() {
+        let rules = ":root { --a: #aaa; --ink: #111; }\n.x { fill: var(--a); stroke: var(--own); --own: var(--a); opacity: 1; }\n";
+        let expected = ":root { --a: #aaa; --ink: #111; }\n.x { fill: #aaa; fill: var(--a); stroke: #111; stroke: var(--own); \
+                        --own: var(--a); opacity: 1; }\n";
+        assert_eq!(with_colours(rules), expected);
     }
 
     #[test]
