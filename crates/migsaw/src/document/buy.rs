@@ -36,7 +36,8 @@ pub struct BuyDocument {
     pub gpus: u64,
     /// One for each model.
     pub offers: Vec<OfferForm>,
-    /// What makes an offer the best.
+    /// What makes an offer the best. Documents from before there was this have fewest nodes here.
+    #[serde(default)]
     pub criterion: CriterionForm,
     /// Index of the offer that is proven to be the best. Left out if nothing suffices, or the proof is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,13 +45,14 @@ pub struct BuyDocument {
 }
 
 /// What makes an offer the best: least cost if all that may suffice have a price, else fewest nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Criterion")]
 pub enum CriterionForm {
     /// Least cost.
     Cost,
     /// Fewest nodes.
+    #[default]
     Nodes,
 }
 
