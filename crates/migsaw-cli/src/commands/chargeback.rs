@@ -63,13 +63,16 @@ pub(super) fn right_sized(args: &RightSizeArgs, io: &mut Io<'_>) -> Result<Answe
 fn refused(error: &LedgerError) -> anyhow::Error {
     let mut wrong = Wrong::new(error.code(), error.to_string());
     if let LedgerError::EmptyPeriod { from, to } = error {
-        let shown =
-            |second: i64| Timestamp::from_second(second).map_or_else(|_| second.to_string(), |at| at.to_string());
         let (from, to) = (shown(*from), shown(*to));
         wrong = Wrong::new(error.code(), format!("the period has no second: it ends at {to}, and begins at {from}"));
         wrong = wrong.help("give --start and --end; without them the period is from the first sample to the last");
     }
     Failure::from(wrong).into()
+}
+
+/// A second since 1970 as people write it.
+fn shown(second: i64) -> String {
+    Timestamp::from_second(second).map_or_else(|_| second.to_string(), |at| at.to_string())
 }
 
 /// What was seen, the terms, and for how long a sample holds, if there are any. `whom` is looked at if nothing is said.
@@ -99,6 +102,11 @@ fn read(args: &HistoryArgs, whom: By, io: &mut Io<'_>) -> Result<(Ledger, Terms,
     let Recorded { mut ledger, nodes, warnings } =
         history.record(&HistoryOptions { catalog: &catalog, model, hold, period });
     problem::warn(warnings.iter().map(|warning| (warning.code(), warning.to_string())), warnings.len(), io);
+    if let Some(samples) = extent.filter(|samples| samples.to + i64::from(hold) <= from || samples.from >= to) {
+        let [from, to, first, last] = [from, to, samples.from, samples.to].map(shown);
+        let message = format!("no sample lies in the period from {from} to {to}: they are from {first} to {last}");
+        problem::warn([("period-unseen", message)].into_iter(), 1, io);
+    }
     add_tenures(args, &catalog, &nodes, &mut ledger, io)?;
     Ok((ledger, terms, extent.map(|_| hold)))
 }

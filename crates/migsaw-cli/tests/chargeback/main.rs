@@ -192,6 +192,11 @@ fn a_scrape_without_timestamps_holds_from_when_it_is_said_to_be() {
     let ran = migsaw_with(&["chargeback", "--at", "2026-10-01", "-"], text.as_bytes());
     assert!(ran.err.contains("error[empty-period]"), "{}", ran.err);
     assert!(ran.err.contains("ends at 2026-10-01T00:00:00Z, and begins at 2026-10-01T00:00:00Z"), "{}", ran.err);
+    let ran = migsaw_with(
+        &["chargeback", "--at", "2026-10-01", "--start", "2026-11-01", "--end", "2026-11-02", "-"],
+        text.as_bytes(),
+    );
+    assert!(ran.err.contains("warning[period-unseen]") && ran.err.contains("from 2026-10-01T00:00:00Z"), "{}", ran.err);
     let priced = ["chargeback", "--at", "2026-10-01", "--price", "9g.99gb=3", "-"];
     let ran = migsaw_with(&priced, text.as_bytes());
     assert!(ran.err.contains("error[unknown-profile]") && ran.err.contains("9g.99gb"), "{}", ran.err);
