@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use migsaw::capacity::{Slices, slices, waiting};
-use migsaw::fleet::{GpuState, NodeGroup};
+use migsaw::fleet::{GpuState, NodeGroup, Strategy};
 use migsaw::geometry::{Layout, Model, Placement, ProfileId};
 use migsaw::plan::Options;
 use migsaw::present::{Held, RecutUnit};
@@ -15,7 +15,7 @@ use super::exhaustion::{counts, served};
 use super::{FLAT, RULES};
 
 /// What one GPU's placement units are at, each looked at for itself.
-fn unit_by_unit(group: &NodeGroup, gpu: usize, model: &Model) -> Slices {
+fn unit_by_unit(group: &NodeGroup, gpu: usize, model: &Model, strategy: Strategy) -> Slices {
     let covers = |instance: &Placement, unit: u8| {
         (instance.start..instance.start + model.get(instance.profile).size).contains(&unit)
     };
@@ -35,6 +35,7 @@ fn unit_by_unit(group: &NodeGroup, gpu: usize, model: &Model) -> Slices {
             || running.iter().filter(here).any(holds)
             || pinned.iter().any(|instance| covers(instance, unit));
         let is_busy = group.present.as_ref().is_some_and(|present| match present.unit {
+            _ if strategy == Strategy::Single => !running.is_empty(),
             RecutUnit::Node => !running.is_empty(),
             RecutUnit::Gpu => running.iter().any(|held| usize::from(held.gpu) == gpu),
             RecutUnit::Instance => false,
@@ -96,7 +97,7 @@ fn slices_are_what_counting_unit_by_unit_finds() {
             for group in &pool.nodes {
                 for (gpu, model) in pool.gpu_models().enumerate() {
                     for _ in 0..group.names.count() {
-                        counted += unit_by_unit(group, gpu, model);
+                        counted += unit_by_unit(group, gpu, model, pool.strategy);
                     }
                 }
             }
