@@ -74,6 +74,7 @@ fn gaps(advice: &AdviceForm) -> String {
         GapForm::Memory => "no FB_USED",
         GapForm::Compute => "no activity",
         GapForm::Model => "model not known",
+        GapForm::Several => "several GPUs at a time",
     };
     advice.gaps.iter().map(gap).collect::<Vec<_>>().join(", ")
 }
@@ -120,6 +121,13 @@ fn notes(document: &RightSizeDocument) -> Vec<String> {
         notes.push(format!(
             "- what was not measured is taken to be needed as it is: {memory} without FB_USED, {compute} without \
              activity, {model} of a model that is not known"
+        ));
+    }
+    let several = with(GapForm::Several);
+    if several > 0 {
+        notes.push(format!(
+            "- nothing is proposed for {several} with pods that hold several GPUs at a time: a process sees one instance \
+             only, and instances have no peer access"
         ));
     }
     if document.advice.iter().any(|advice| advice.compute.clamped_samples > 0) {

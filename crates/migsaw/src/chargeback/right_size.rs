@@ -10,14 +10,16 @@
 //! - it costs no more, where both have a price.
 //!
 //! Of those the one that takes the fewest placement units is proposed, of these the one with the fewest compute
-//! slices. What was not measured is taken to be needed as it is.
+//! slices. What was not measured is taken to be needed as it is. Nothing is proposed for pods that hold several whole GPUs
+//! at a time: a process sees one instance only, and instances have no peer access to each other ([`crate::advice`] has
+//! the source), so whether instances would do is not told by how much is used.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::account::{gpu_time, model_name};
-use super::{Amount, Distribution, Ledger, LedgerError, Slice, Terms, statement};
+use super::{Amount, Distribution, Held, Holder, Ledger, LedgerError, Slice, Span, Terms, statement};
 use crate::geometry::{Model, Profile, ProfileName};
 use crate::whatif::BasisPoints;
 
@@ -87,6 +89,8 @@ pub enum Gap {
     Compute,
     /// The model is not known, or how much memory its slices have.
     Model,
+    /// Several whole GPUs are held at a time: whether instances would do is not told by how much is used.
+    Several,
 }
 
 /// What could be smaller.
@@ -103,6 +107,7 @@ pub fn right_size(ledger: &Ledger, terms: &Terms, headroom: BasisPoints) -> Resu
         let key = (terms.by.who(&used.holder), model, used.slice.clone());
         memory.entry(key).or_default().absorb(&used.memory);
     }
+    let several = with_several_gpus(ledger, terms);
     let mut advice = Vec::new();
     for line in statement.lines {
         for slice in line.slices {
@@ -133,6 +138,9 @@ pub fn right_size(ledger: &Ledger, terms: &Terms, headroom: BasisPoints) -> Resu
                 gaps: Vec::new(),
             };
             match models.get(&advised.model).and_then(Option::as_ref) {
+                Some(_) if advised.slice == Slice::WholeGpu && several.contains(&advised.who) => {
+                    advised.gaps.push(Gap::Several);
+                }
                 Some(model) => advised.judge(model, terms, headroom),
                 None => advised.gaps.push(Gap::Model),
             }
@@ -141,6 +149,23 @@ pub fn right_size(ledger: &Ledger, terms: &Terms, headroom: BasisPoints) -> Resu
     }
     advice.sort_by_key(|advice| Reverse(gpu_time(advice.frees.unit_seconds, advice.units)));
     Ok(RightSizing { advice, headroom })
+}
+
+/// Those of whom a pod holds several whole GPUs at a time.
+fn with_several_gpus(ledger: &Ledger, terms: &Terms) -> BTreeSet<String> {
+    let mut spans: BTreeMap<&Holder, Vec<Span>> = BTreeMap::new();
+    let holdings = ledger.gpus.iter().flat_map(|gpu| &gpu.holdings);
+    for holding in holdings.filter(|holding| holding.slice == Slice::WholeGpu) {
+        if let Held::By(holders) = &holding.held {
+            holders.iter().for_each(|holder| spans.entry(holder).or_default().push(holding.span));
+        }
+    }
+    let overlap = |spans: &mut Vec<Span>| {
+        spans.sort_unstable_by_key(|span| (span.from, span.to));
+        spans.windows(2).any(|pair| pair[1].within(pair[0]).is_some())
+    };
+    let several = spans.into_iter().filter_map(|(holder, mut spans)| overlap(&mut spans).then_some(holder));
+    several.map(|holder| terms.by.who(holder)).collect()
 }
 
 /// Memory, compute slices and placement units of a slice.
@@ -261,6 +286,41 @@ mod tests {
         let [advice] = &found.advice[..] else { panic!("one line") };
         let smaller = advice.smaller.as_ref().map_or("none".to_owned(), ToString::to_string);
         format!("{smaller} frees {} for {:?} {:?}", advice.frees.unit_seconds / 3600, advice.frees.cost, advice.gaps)
+    }
+
+    #[test]
+    fn nothing_is_proposed_for_several_gpus_at_a_time() {
+        let model = Catalog::builtin().model("H100-80GB").unwrap();
+        let holder = Holder { namespace: "a".into(), pod: "p".into(), label: None };
+        let gpu = |span: Span| GpuRecord {
+            model: Some(model.clone()),
+            seen: vec![span],
+            known: vec![span],
+            holdings: vec![Holding { slice: Slice::WholeGpu, span, held: Held::By([holder.clone()].into()) }],
+            ..GpuRecord::default()
+        };
+        let said = |other: Span| -> Vec<(Option<String>, Vec<Gap>)> {
+            let used = Use {
+                model: Some(model.clone()),
+                slice: Slice::WholeGpu,
+                holder: holder.clone(),
+                memory: samples(&[5000]),
+                engine: samples(&[]),
+                multiprocessors: samples(&[1000]),
+                clamped: 0,
+            };
+            let gpus = vec![gpu(Span::new(0, 3600)), gpu(other)];
+            let ledger = Ledger { period: Span::new(0, 7200), gpus, uses: vec![used] };
+            let terms = Terms { by: By::Pod, ..Terms::default() };
+            let found = right_size(&ledger, &terms, BasisPoints(2000)).unwrap();
+            found
+                .advice
+                .into_iter()
+                .map(|advice| (advice.smaller.map(|slice| slice.to_string()), advice.gaps))
+                .collect()
+        };
+        assert_eq!(said(Span::new(1800, 3600)), [(None, vec![Gap::Several])]);
+        assert_eq!(said(Span::new(3600, 7200)), [(Some("1g.10gb".to_owned()), vec![])], "one after the other");
     }
 
     #[test]

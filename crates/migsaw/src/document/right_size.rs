@@ -115,6 +115,8 @@ pub enum GapForm {
     Compute,
     /// The model, or the memory of its slices, is not known.
     Model,
+    /// Several whole GPUs are held at a time: whether instances would do is not told by how much is used.
+    Several,
 }
 
 impl RightSizeDocument {
@@ -142,6 +144,7 @@ impl AdviceForm {
             Gap::Memory => GapForm::Memory,
             Gap::Compute => GapForm::Compute,
             Gap::Model => GapForm::Model,
+            Gap::Several => GapForm::Several,
         });
         let of_slices = |share: u64| Decimal::of_micros(i64::try_from(share * 100).unwrap_or(i64::MAX));
         AdviceForm {
