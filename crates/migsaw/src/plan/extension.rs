@@ -7,7 +7,7 @@
 use super::program::{Compare, Program, Role, Row, Sum, Var};
 
 /// Most places that are tried.
-const MAX_TRIES: usize = 500_000;
+const MAX_TRIES: usize = 100_000;
 
 /// Values that the program accepts, with more of what the objective gains from.
 pub(super) fn extended(program: &Program, objective: &Sum, start: &[i64]) -> Vec<i64> {
