@@ -157,7 +157,9 @@ fn with_several_gpus(ledger: &Ledger, terms: &Terms) -> BTreeSet<String> {
     let holdings = ledger.gpus.iter().flat_map(|gpu| &gpu.holdings);
     for holding in holdings.filter(|holding| holding.slice == Slice::WholeGpu) {
         if let Held::By(holders) = &holding.held {
-            holders.iter().for_each(|holder| spans.entry(holder).or_default().push(holding.span));
+            for holder in holders {
+                spans.entry(holder).or_default().push(holding.span);
+            }
         }
     }
     let overlap = |spans: &mut Vec<Span>| {
