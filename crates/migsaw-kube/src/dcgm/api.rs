@@ -18,7 +18,7 @@ struct Answer<S> {
     error: String,
     data: Option<Data<S>>,
     warnings: Vec<String>,
-    /// VictoriaMetrics says so where a part of it did not answer.
+    /// `VictoriaMetrics` says so where a part of it did not answer.
     is_partial: bool,
 }
 

@@ -102,7 +102,7 @@ impl Picture<'_> {
     }
 }
 
-/// Rules in which a light colour stands before each variable, for readers of pictures that know none: LibreOffice,
+/// Rules in which a light colour stands before each variable, for readers of pictures that know none: `LibreOffice`,
 /// Inkscape and librsvg pass over the declaration with the variable, and fill with black what has no other.
 fn with_colours(rules: &str) -> String {
     let is_end = |c: char| matches!(c, ';' | '{' | '}');
