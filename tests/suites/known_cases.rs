@@ -166,6 +166,25 @@ fn without_time_nothing_is_said_to_be_full() {
 }
 
 #[test]
+fn a_search_that_ends_early_leaves_no_priority_out() {
+    // With rules within a node, so many nodes are more than can be looked at one by one.
+    let models = ["H100-80GB", "A100-80GB", "A100-40GB"];
+    let fleet =
+        models.map(|model| format!("- {{pool: {model}, model: {model}, nodes: 10, gpusPerNode: 4}}\n")).concat();
+    let profiles = ["1g.10gb", "1g.20gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb", "1g.5gb", "2g.10gb", "3g.20gb"];
+    let demand = |i: usize| {
+        let (profile, priority, most) = (profiles[i % profiles.len()], i % 4, 1 + i % 3);
+        format!("- {{name: d{i}, profile: {profile}, count: 9, priority: {priority}, maxPerNode: {most}}}\n")
+    };
+    let problem = problem(&fleet, &(0..24).map(demand).collect::<String>());
+    let budget = Asked(std::cell::Cell::new(30));
+    let plan = solve_with(&problem, &Options { budget: &budget, ..Options::default() });
+    let served: Vec<i64> = plan.tiers.iter().take(4).map(|tier| tier.value).collect();
+    assert_eq!(served[..3], [54, 54, 54], "{:?}", plan.tiers);
+    assert!(served[3] > 45, "{:?}", plan.tiers);
+}
+
+#[test]
 fn prices_beyond_what_can_be_added_up_are_refused() {
     let text = "apiVersion: migsaw.io/v1alpha1\nkind: Scenario\ndemand: []\nfleet:\n\
                 - {pool: p, model: A30, nodes: 2000000, gpusPerNode: 64, costPerGpu: 1000000000}\n";
