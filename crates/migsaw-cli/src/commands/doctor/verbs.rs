@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Finding;
 use super::config::Extender;
+use super::tls::Tls;
 use crate::args::DoctorArgs;
 use crate::failure::{Failure, Problem};
 
@@ -22,13 +23,14 @@ const NODES: [&str; 2] = ["migsaw-doctor-1.invalid", "migsaw-doctor-2.invalid"];
 pub(super) async fn check(url: &str, args: &DoctorArgs, entry: Option<&Extender>) -> Result<Vec<Finding>> {
     let url = url.trim_end_matches('/');
     let mut findings = Vec::new();
-    let way = match Way::of(url, args, entry)? {
-        Ok(way) => way,
-        Err(error) => {
-            findings.push(Finding::problem("transport", error, "is it the address, with this tlsConfig.serverName?"));
-            return Ok(findings);
-        }
-    };
+    let tls = entry.and_then(|entry| entry.tls_config.as_ref()).filter(|_| url.starts_with("https://"));
+    let mut way = Way { url: url.to_owned(), at: None, ca: Ca::of(args, tls)? };
+    // An address for a name could only be the one it is reached at.
+    let name = tls.map(|tls| &tls.server_name).filter(|name| !name.is_empty() && name.parse::<IpAddr>().is_err());
+    if let Some(Err(error)) = name.map(|name| way.bear(name)) {
+        findings.push(Finding::problem("transport", error, "is it the address, with this tlsConfig.serverName?"));
+        return Ok(findings);
+    }
     if url.starts_with("https://") {
         findings.push(match &way.ca {
             Some(Ca { of_entry: true, .. }) => {
@@ -101,34 +103,23 @@ struct Ca {
     of_entry: bool,
 }
 
-impl Way {
-    /// The way that the scheduler goes, and by the arguments what its configuration does not say.
-    fn of(url: &str, args: &DoctorArgs, entry: Option<&Extender>) -> Result<Result<Way, String>> {
-        let mut way = Way { url: url.to_owned(), at: None, ca: None };
-        if let Some(path) = &args.ca {
-            let certificate =
-                Certificate::from_pem(&read(path)?).map_err(|error| wrong("certificate", path, &error))?;
-            way.ca = Some(Ca { certificate, of_entry: false });
-        }
-        let Some(tls) = entry.and_then(|entry| entry.tls_config.as_ref()).filter(|_| url.starts_with("https://"))
-        else {
-            return Ok(Ok(way));
-        };
-        if let Some(Ok(pem)) = tls.ca()
+impl Ca {
+    /// The scheduler's, else the one given.
+    fn of(args: &DoctorArgs, tls: Option<&Tls>) -> Result<Option<Ca>> {
+        if let Some(Ok(pem)) = tls.and_then(Tls::ca)
             && let Ok(certificate) = Certificate::from_pem(&pem)
         {
-            way.ca = Some(Ca { certificate, of_entry: true });
+            return Ok(Some(Ca { certificate, of_entry: true }));
         }
-        // An address for a name could only be the one it is reached at.
-        if !tls.server_name.is_empty() && tls.server_name.parse::<IpAddr>().is_err() {
-            let named = way.named(&tls.server_name);
-            return Ok(named.map(|()| way));
-        }
-        Ok(Ok(way))
+        let Some(path) = &args.ca else { return Ok(None) };
+        let certificate = Certificate::from_pem(&read(path)?).map_err(|error| wrong("certificate", path, &error))?;
+        Ok(Some(Ca { certificate, of_entry: false }))
     }
+}
 
+impl Way {
     /// Takes a name instead of that in the address, and keeps where to go.
-    fn named(&mut self, name: &str) -> Result<(), String> {
+    fn bear(&mut self, name: &str) -> Result<(), String> {
         let mut url = Url::parse(&self.url).map_err(|error| error.to_string())?;
         let at = url.socket_addrs(|| None).map_err(|error| error.to_string())?;
         url.set_host(Some(name)).map_err(|error| error.to_string())?;
